@@ -1,0 +1,60 @@
+"""Every error that Tandem raises on purpose, as one tree.
+
+    TandemError
+    ├── ValidationError          the input is wrong; nothing was written
+    ├── ResourceNotFound         no such feature group or record
+    ├── ResourceInUse            the name is taken
+    ├── ResourceLimitExceeded    a limit of the account is reached
+    ├── ConflictError            somebody else was faster, or the event time is older
+    ├── AccessForbidden          the caller may not do this
+    ├── QueryFailed              the SQL statement cannot be run
+    ├── StoreUnavailable         try again later: full, closed or held by another process
+    └── DataCorrupted            stored bytes do not match their checksum
+
+The tree knows no HTTP: the border (`tandem.wire`) has the one table of codes and statuses. A
+message names the thing that is wrong, quotes the value, and says what to do next.
+"""
+
+
+class TandemError(Exception):
+    """Base of all errors in this module. `str(error)` is fit to be shown to a user."""
+
+    retryable = False
+
+
+class ValidationError(TandemError):
+    """The request is not well-formed or does not fit the feature group. Nothing was written."""
+
+
+class ResourceNotFound(TandemError):
+    """The feature group or the record does not exist."""
+
+
+class ResourceInUse(TandemError):
+    """A feature group of this name exists already."""
+
+
+class ResourceLimitExceeded(TandemError):
+    """A documented limit would be exceeded."""
+
+
+class ConflictError(TandemError):
+    """The write lost against a newer state."""
+
+
+class AccessForbidden(TandemError):
+    """The caller is not allowed to do this."""
+
+
+class QueryFailed(TandemError):
+    """The engine refused or could not finish a SQL statement."""
+
+
+class StoreUnavailable(TandemError):
+    """The store cannot answer now. The same request may succeed later."""
+
+    retryable = True
+
+
+class DataCorrupted(TandemError):
+    """Stored bytes fail their checksum. Restore the named file from a backup."""

@@ -1,0 +1,206 @@
+"""The rules that a new feature group's definition must meet. Pure checks; raises ValidationError.
+
+What is refused here is refused by AWS too, with two additions: names that differ only by case are
+duplicates (SQL engines cannot tell them apart), and an S3 URI must not climb with "..".
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tandem.errors import ValidationError
+from tandem.model import limits
+from tandem.model.feature_group import (
+    CollectionType,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+    OfflineStoreConfig,
+    OnlineStoreConfig,
+    StorageType,
+    TableFormat,
+    ThroughputConfig,
+    ThroughputMode,
+)
+
+GROUP_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}", re.ASCII)
+FEATURE_NAME = re.compile(r"[a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}", re.ASCII)
+ROLE_ARN = re.compile(r"arn:aws[a-z\-]*:iam::\d{1,12}:role/?[a-zA-Z_0-9+=,.@\-_/]+", re.ASCII)
+S3_URI = re.compile(r"s3://([^/\s]+)(/\S*)?")
+
+
+def check_definition(group: FeatureGroup) -> None:
+    """Raises ValidationError, naming the member and the value, where `group` breaks a rule."""
+    check_group_name(group.name)
+    _check_features(group.features)
+    _check_keys(group)
+    _check_stores(group)
+    if group.online is not None:
+        _check_online(group.online, group)
+    if group.offline is not None:
+        _check_offline(group.offline)
+    check_throughput(group.throughput)
+    _check_collections(group.features, group.storage_type)
+    if group.role_arn is not None and not ROLE_ARN.fullmatch(group.role_arn):
+        raise ValidationError(
+            f"RoleArn {group.role_arn!r} is not an IAM role ARN: write arn:aws:iam::ACCOUNT:role/NAME"
+        )
+    if len(group.description or "") > limits.DESCRIPTION_LENGTH_MAX:
+        raise ValidationError(
+            f"Description has {len(group.description or '')} characters;"
+            f" {limits.DESCRIPTION_LENGTH_MAX} are allowed"
+        )
+    check_tags(group.tags.items())
+
+
+def check_group_name(name: str) -> None:
+    if not GROUP_NAME.fullmatch(name):
+        raise ValidationError(
+            f"FeatureGroupName {name!r} is not valid: 1 to 64 letters, digits and hyphens,"
+            " beginning and ending with a letter or a digit"
+        )
+
+
+def check_throughput(throughput: ThroughputConfig) -> None:
+    for member, units in (
+        ("ProvisionedReadCapacityUnits", throughput.read_units),
+        ("ProvisionedWriteCapacityUnits", throughput.write_units),
+    ):
+        if units is None:
+            continue
+        if not 0 <= units <= limits.CAPACITY_UNITS_MAX:
+            raise ValidationError(
+                f"{member} {units} is not valid: 0 to {limits.CAPACITY_UNITS_MAX} are allowed"
+            )
+        if units and throughput.mode is ThroughputMode.ON_DEMAND:
+            raise ValidationError(f"{member} {units} needs ThroughputMode Provisioned")
+
+
+def check_tags(tags: Iterable[tuple[str, str]]) -> None:
+    pairs = list(tags)
+    if len(pairs) > limits.TAGS_PER_GROUP_MAX:
+        raise ValidationError(
+            f"{len(pairs)} tags; a feature group may have {limits.TAGS_PER_GROUP_MAX}"
+        )
+    for key, value in pairs:
+        if not 1 <= len(key) <= limits.TAG_KEY_LENGTH_MAX:
+            raise ValidationError(
+                f"tag key {key[:64]!r} is not valid: 1 to {limits.TAG_KEY_LENGTH_MAX} characters"
+            )
+        if len(value) > limits.TAG_VALUE_LENGTH_MAX:
+            raise ValidationError(
+                f"the value of tag {key!r} has {len(value)} characters;"
+                f" {limits.TAG_VALUE_LENGTH_MAX} are allowed"
+            )
+
+
+def _check_features(features: Sequence[FeatureDefinition]) -> None:
+    if not 1 <= len(features) <= limits.FEATURES_PER_GROUP_MAX:
+        raise ValidationError(
+            f"FeatureDefinitions has {len(features)} members;"
+            f" 1 to {limits.FEATURES_PER_GROUP_MAX} are allowed"
+        )
+    seen: dict[str, str] = {}
+    for feature in features:
+        folded = feature.name.lower()
+        if folded in limits.RESERVED_FEATURE_NAMES:
+            raise ValidationError(
+                f"feature name {feature.name!r} is reserved: the offline store adds this column"
+            )
+        if not FEATURE_NAME.fullmatch(feature.name):
+            raise ValidationError(
+                f"feature name {feature.name!r} is not valid: 1 to 64 letters, digits, hyphens and"
+                " underscores, beginning and ending with a letter or a digit"
+            )
+        if folded in seen:
+            raise ValidationError(
+                f"feature {feature.name!r} is defined twice (as {seen[folded]!r} before);"
+                " names are compared without regard to case"
+            )
+        seen[folded] = feature.name
+
+
+def _check_keys(group: FeatureGroup) -> None:
+    for member, name in (
+        ("RecordIdentifierFeatureName", group.record_identifier_name),
+        ("EventTimeFeatureName", group.event_time_name),
+    ):
+        if name not in group.features_by_name:
+            raise ValidationError(f"{member} {name!r} is not among the FeatureDefinitions")
+        if group.features_by_name[name].collection is not None:
+            raise ValidationError(f"{member} {name!r} must not be a collection")
+    if group.event_time.type is FeatureType.INTEGRAL:
+        raise ValidationError(
+            f"EventTimeFeatureName {group.event_time_name!r} is Integral:"
+            " an event time is String or Fractional"
+        )
+
+
+def _check_stores(group: FeatureGroup) -> None:
+    if not group.stores:
+        raise ValidationError(
+            "a feature group needs a store: give OnlineStoreConfig with EnableOnlineStore true,"
+            " OfflineStoreConfig, or both"
+        )
+    if group.offline is not None and group.role_arn is None:
+        raise ValidationError("RoleArn is required with OfflineStoreConfig")
+
+
+def _check_online(online: OnlineStoreConfig, group: FeatureGroup) -> None:
+    if online.storage_type is StorageType.IN_MEMORY and group.offline is not None:
+        raise ValidationError(
+            "StorageType InMemory has no offline store: leave out OfflineStoreConfig,"
+            " or use Standard or Standard_V2"
+        )
+    _check_kms_key(online.kms_key_id)
+
+
+def _check_offline(offline: OfflineStoreConfig) -> None:
+    found = S3_URI.fullmatch(offline.s3_uri)
+    if found is None or len(offline.s3_uri) > limits.S3_URI_LENGTH_MAX:
+        raise ValidationError(
+            f"S3Uri {offline.s3_uri[:80]!r} is not valid: write s3://bucket/prefix,"
+            f" at most {limits.S3_URI_LENGTH_MAX} characters"
+        )
+    if any(part in {".", ".."} for part in offline.s3_uri.split("/")) or "\0" in offline.s3_uri:
+        raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain '.' or '..' as a folder")
+    if offline.table_format is TableFormat.ICEBERG:
+        raise ValidationError("TableFormat 'Iceberg' is not supported yet: use 'Glue'")
+    _check_kms_key(offline.kms_key_id)
+
+
+def _check_kms_key(kms_key_id: str | None) -> None:
+    if kms_key_id is not None and len(kms_key_id) > limits.KMS_KEY_ID_LENGTH_MAX:
+        raise ValidationError(
+            f"KmsKeyId has {len(kms_key_id)} characters; {limits.KMS_KEY_ID_LENGTH_MAX} are allowed"
+        )
+
+
+def _check_collections(features: Sequence[FeatureDefinition], storage: StorageType) -> None:
+    vectors = [feature.name for feature in features if feature.collection is CollectionType.VECTOR]
+    if len(vectors) > 1:
+        raise ValidationError(f"a feature group may have one Vector; these are Vectors: {vectors}")
+    for feature in features:
+        if feature.collection is None:
+            if feature.vector_dimension is not None:
+                raise ValidationError(
+                    f"feature {feature.name!r} has a VectorConfig but is not a Vector"
+                )
+            continue
+        if storage is not StorageType.IN_MEMORY:
+            raise ValidationError(
+                f"feature {feature.name!r} is a {feature.collection}:"
+                " collections need StorageType InMemory"
+            )
+        if feature.collection is CollectionType.VECTOR:
+            _check_vector(feature)
+
+
+def _check_vector(feature: FeatureDefinition) -> None:
+    if feature.type is not FeatureType.FRACTIONAL:
+        raise ValidationError(f"Vector {feature.name!r} must be Fractional, not {feature.type}")
+    dimension = feature.vector_dimension
+    if dimension is None or not 1 <= dimension <= limits.VECTOR_DIMENSION_MAX:
+        raise ValidationError(
+            f"Vector {feature.name!r} has Dimension {dimension}:"
+            f" 1 to {limits.VECTOR_DIMENSION_MAX} are allowed"
+        )

@@ -1,0 +1,169 @@
+"""What a feature group is: its features, its stores, and the rules for both.
+
+A `FeatureGroup` is valid by construction of `define`, which is the only place that checks a new
+definition. Its `group_id` (name and creation epoch, as in AWS's folder names) is never used twice,
+so a group created again under the same name shares nothing with the one before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from tandem.model.targets import TargetStores
+from tandem.model.time_to_live import TtlDuration
+
+
+class FeatureType(StrEnum):
+    STRING = "String"
+    INTEGRAL = "Integral"
+    FRACTIONAL = "Fractional"
+
+
+class CollectionType(StrEnum):
+    LIST = "List"
+    SET = "Set"
+    VECTOR = "Vector"
+
+
+class StorageType(StrEnum):
+    STANDARD = "Standard"
+    STANDARD_V2 = "Standard_V2"
+    IN_MEMORY = "InMemory"
+
+
+class TableFormat(StrEnum):
+    DEFAULT = "Default"
+    GLUE = "Glue"
+    ICEBERG = "Iceberg"
+
+
+class ThroughputMode(StrEnum):
+    ON_DEMAND = "OnDemand"
+    PROVISIONED = "Provisioned"
+
+
+class FeatureGroupStatus(StrEnum):
+    CREATING = "Creating"
+    CREATED = "Created"
+    CREATE_FAILED = "CreateFailed"
+    DELETING = "Deleting"
+    DELETE_FAILED = "DeleteFailed"
+
+
+class OfflineStoreStatus(StrEnum):
+    ACTIVE = "Active"
+    BLOCKED = "Blocked"
+    DISABLED = "Disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDefinition:
+    """One feature: its name, its type, and for a collection what kind and (Vector) how long."""
+
+    name: str
+    type: FeatureType
+    collection: CollectionType | None = None
+    vector_dimension: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineStoreConfig:
+    """The online side of a group. `storage_type` is None where the caller did not name one."""
+
+    enabled: bool
+    storage_type: StorageType | None = None
+    ttl: TtlDuration | None = None
+    kms_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataCatalog:
+    """The table under which SQL finds the history."""
+
+    catalog: str
+    database: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineStoreConfig:
+    """The offline side of a group. `resolved_uri` is the folder that holds the data files."""
+
+    s3_uri: str
+    resolved_uri: str = ""
+    kms_key_id: str | None = None
+    table_format: TableFormat = TableFormat.GLUE
+    disable_glue_table_creation: bool = False
+    data_catalog: DataCatalog | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputConfig:
+    mode: ThroughputMode = ThroughputMode.ON_DEMAND
+    read_units: int | None = None
+    write_units: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureGroup:
+    """One version of a feature group's definition. `revision` grows by one with every change."""
+
+    name: str
+    group_id: str
+    record_identifier_name: str
+    event_time_name: str
+    features: tuple[FeatureDefinition, ...]
+    created_at_us: int
+    modified_at_us: int
+    online: OnlineStoreConfig | None = None
+    offline: OfflineStoreConfig | None = None
+    throughput: ThroughputConfig = ThroughputConfig()
+    role_arn: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    status: FeatureGroupStatus = FeatureGroupStatus.CREATED
+    failure_reason: str | None = None
+    deleted_at_us: int | None = None
+    revision: int = 1
+
+    @cached_property
+    def features_by_name(self) -> Mapping[str, FeatureDefinition]:
+        return {feature.name: feature for feature in self.features}
+
+    @cached_property
+    def feature_order(self) -> Mapping[str, int]:
+        """Where each feature stands in the definition, from 0."""
+        return {feature.name: index for index, feature in enumerate(self.features)}
+
+    @cached_property
+    def record_identifier(self) -> FeatureDefinition:
+        return self.features_by_name[self.record_identifier_name]
+
+    @cached_property
+    def event_time(self) -> FeatureDefinition:
+        return self.features_by_name[self.event_time_name]
+
+    @cached_property
+    def stores(self) -> TargetStores:
+        """The stores this group has: where a write goes when it names none."""
+        stores = TargetStores(0)
+        if self.online is not None and self.online.enabled:
+            stores |= TargetStores.ONLINE
+        if self.offline is not None:
+            stores |= TargetStores.OFFLINE
+        return stores
+
+    @property
+    def storage_type(self) -> StorageType:
+        """The online storage type in force; Standard where none was named."""
+        named = self.online.storage_type if self.online is not None else None
+        return named or StorageType.STANDARD
+
+    @property
+    def default_ttl(self) -> TtlDuration | None:
+        return self.online.ttl if self.online is not None else None
+
+
+def feature_names(features: Sequence[FeatureDefinition]) -> list[str]:
+    return [feature.name for feature in features]

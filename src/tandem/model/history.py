@@ -1,0 +1,54 @@
+"""What a group's history consists of at one moment: delivered files, and entries after them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tandem.model.write import LogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One file of a group's history.
+
+    path          relative to the group's folder, with "/" between the parts
+    sequence      the order in which files became visible: of two rows with the same key and event
+                  time, the one in the later file, and in one file the later row, was written later
+    event_seconds the least and greatest event time in it, whole seconds since 1970
+    """
+
+    path: str
+    sequence: int
+    rows: int
+    size_bytes: int
+    event_seconds_min: int
+    event_seconds_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The visible files of a group, and up to which log position (by partition) they reach."""
+
+    group_id: str
+    files: tuple[DataFile, ...] = ()
+    delivered: Mapping[int, int] = field(default_factory=dict)
+
+    def delivered_through(self, partition: int) -> int:
+        return self.delivered.get(partition, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySnapshot:
+    """A group's whole history at one moment.
+
+    files     full paths or URLs of Parquet files, in the order of their sequence
+    entries   offline-targeted entries that no file holds yet, in log order; all later than `files`
+    """
+
+    files: tuple[str, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
+    delivered: Mapping[int, int] = field(default_factory=dict)
+    event_seconds_min: int | None = None
+    event_seconds_max: int | None = None
+
+    def with_tail(self, tail: tuple[LogEntry, ...]) -> "HistorySnapshot":
+        return replace(self, entries=self.entries + tail)

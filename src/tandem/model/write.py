@@ -1,0 +1,77 @@
+"""A write as it is asked for, and the log entry that it becomes.
+
+A `Write` is checked and complete but undecided: whether it replaces the newest record is decided
+inside the store's transaction (`tandem.model.decision`). A `LogEntry` is the lasting account of a
+write that was accepted; history, the archive and every rebuild derive from entries alone.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from tandem.model.event_time import EventTime
+from tandem.model.record import FeatureValue
+from tandem.model.targets import TargetStores
+
+
+class Operation(IntEnum):
+    """What a write does; the numbers are part of the stored formats."""
+
+    PUT = 1
+    UPDATE = 2
+    SOFT_DELETE = 3
+    HARD_DELETE = 4
+
+    @property
+    def is_delete(self) -> bool:
+        return self in (Operation.SOFT_DELETE, Operation.HARD_DELETE)
+
+
+class RecordKey(NamedTuple):
+    """Which record: the group's id and the canonical record identifier."""
+
+    group_id: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One put, update or delete of one record.
+
+    values          PUT: the whole record. UPDATE: the features to change. Deletes: the record
+                    identifier and the event time, as the caller wrote them. In definition order.
+    event_time      None only for an UPDATE that keeps the record's own.
+    expires_at_ms   when the record expires; for an UPDATE, None keeps the record's expiry
+    feature_order   UPDATE only: the group's feature names, in which the merged record is stored
+    invoked_at_us   when the call arrived (api_invocation_time), microseconds since 1970
+    """
+
+    operation: Operation
+    key: RecordKey
+    event_time: EventTime | None
+    targets: TargetStores
+    values: tuple[FeatureValue, ...]
+    invoked_at_us: int
+    expires_at_ms: int | None = None
+    feature_order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One accepted write, as it stands in the change log.
+
+    Entries of one partition have consecutive, growing positions, from 1, and write times that never
+    step back. All entries of a key are in one partition. An UPDATE's values are the whole record
+    after it.
+    """
+
+    partition: int
+    position: int
+    operation: Operation
+    key: RecordKey
+    event_time: EventTime
+    targets: TargetStores
+    values: tuple[FeatureValue, ...]
+    expires_at_ms: int | None
+    invoked_at_us: int
+    write_time_us: int

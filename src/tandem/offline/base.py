@@ -1,0 +1,53 @@
+"""The seam of the offline store: what every backend promises, and what it needs from a registry."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tandem.model.feature_group import FeatureGroup
+from tandem.model.history import DataFile, HistorySnapshot, Manifest
+from tandem.model.write import LogEntry
+
+
+class ManifestStore(Protocol):
+    """Where a file-based backend keeps which files are visible; a registry fits this shape."""
+
+    def manifest(self, group_id: str) -> Manifest: ...
+
+    def advance(
+        self,
+        group_id: str,
+        files: Sequence[DataFile],
+        expected: Mapping[int, int],
+        delivered: Mapping[int, int],
+    ) -> None: ...
+
+
+class OfflineStore(ABC):
+    """The history of feature groups: append-only, exactly once, readable without Tandem."""
+
+    @abstractmethod
+    def append(
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+    ) -> None:
+        """Makes `entries` part of the group's history, and keeps them in its archive.
+
+        `entries` are all entries of the group in one delivery range of one log partition, which
+        begins behind position `after`; those that target the online store alone become no rows but
+        are archived. The same range may come again after a crash, always with the same entries: it
+        then has the same files and takes effect once. Durable and visible at return, or not visible
+        at all. Raises ConflictError where another process has delivered past this range meanwhile,
+        and StoreUnavailable where the disk is full.
+        """
+
+    @abstractmethod
+    def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
+        """The delivered history at this moment: rows of each entry once, in files or as entries."""
+
+    @abstractmethod
+    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
+        """Every delivered entry of the group, in log order by partition."""
+
+    @abstractmethod
+    def is_unused(self, resolved_uri: str) -> bool:
+        """Whether no file exists below the folder that holds `resolved_uri`."""

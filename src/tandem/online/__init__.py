@@ -1,0 +1,1 @@
+"""The online store: the newest record of each key, and the change log, which commit together."""

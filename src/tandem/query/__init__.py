@@ -1,0 +1,1 @@
+"""The query engine: SQL over history, and the point-in-time join."""

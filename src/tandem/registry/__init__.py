@@ -1,0 +1,1 @@
+"""The registry: feature group definitions, and the manifests of their history."""
