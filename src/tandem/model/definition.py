@@ -42,7 +42,8 @@ def check_definition(group: FeatureGroup) -> None:
     _check_collections(group.features, group.storage_type)
     if group.role_arn is not None and not ROLE_ARN.fullmatch(group.role_arn):
         raise ValidationError(
-            f"RoleArn {group.role_arn!r} is not an IAM role ARN: write arn:aws:iam::ACCOUNT:role/NAME"
+            f"RoleArn {group.role_arn!r} is not the ARN of an IAM role:"
+            " write arn:aws:iam::ACCOUNT:role/NAME"
         )
     if len(group.description or "") > limits.DESCRIPTION_LENGTH_MAX:
         raise ValidationError(

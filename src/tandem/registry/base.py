@@ -55,7 +55,7 @@ class GroupRegistry(ABC):
 
 
 class ManifestRegistry(ABC):
-    """Which files make up each group's history, and how far delivery has come. Durable at return."""
+    """Which files are each group's history, and how far delivery has come. Durable at return."""
 
     @abstractmethod
     def manifest(self, group_id: str) -> Manifest:

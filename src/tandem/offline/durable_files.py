@@ -1,0 +1,182 @@
+"""New files that are there whole and for good, or not at all.
+
+    stage     write under a temporary name, which readers of the folder pass over
+    publish   sync every file ─► rename each to its name ─► sync every folder with a new entry
+
+* A file is never seen in part: it has all its bytes, on disk, before it has its name.
+* When `publish` returns, files and folders survive a power cut. A folder's entry is on disk only
+  when its parent was synced, so every folder on the way from the root is.
+* A temporary name belongs to one attempt alone, so that two processes at the same file cannot write
+  into each other's. The next attempt at the same file removes what a crash left behind.
+"""
+
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from tandem.errors import ConflictError, StoreUnavailable
+
+# Hive, Spark, Athena and pyarrow pass over names that begin with "_"; DuckDB's "*.parquet" does not
+# match the ending.
+_TEMPORARY_PREFIX = "_"
+_TEMPORARY_SUFFIX = ".partial"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REMEMBERED_FOLDERS_MAX = 10_000
+
+
+class DurableFolders:
+    """Folders below `root`, and which of them are known to survive a power cut.
+
+    What another process has made, or this one before it crashed, is not known to; it is synced when
+    it is met for the first time.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._durable: set[Path] = set()
+
+    def make(self, folder: Path) -> set[Path]:
+        """Makes `folder` where it is missing; returns the folders that must be synced for it."""
+        unsynced = set()
+        steps = [folder, *folder.parents]
+        for step in reversed(steps[: steps.index(self._root)]):
+            was_made = _make_one(step)
+            if was_made or step not in self._durable:
+                unsynced.add(step.parent)
+        return unsynced
+
+    def are_durable(self, folders: set[Path]) -> None:
+        """Takes note that these folders, and all above them, have been synced in their parents."""
+        # Forgetting costs a sync and never safety, so the set may simply be emptied.
+        if len(self._durable) > _REMEMBERED_FOLDERS_MAX:
+            self._durable.clear()
+        for folder in folders:
+            self._durable.update(
+                step for step in (folder, *folder.parents) if step.is_relative_to(self._root)
+            )
+
+
+class DurableFiles:
+    """Files that are staged one by one and published together.
+
+    Leaving the `with` block before `publish` has returned removes the temporary files. Every call
+    raises StoreUnavailable, with the folder, where the disk is full or refuses.
+    """
+
+    def __init__(self, folders: DurableFolders) -> None:
+        self._folders = folders
+        self._staged: list[tuple[Path, Path]] = []
+        self._unsynced: set[Path] = set()
+
+    def __enter__(self) -> "DurableFiles":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for temporary, _ in self._staged:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def stage(self, path: Path, write: Callable[[BinaryIO], object]) -> int:
+        """Writes the file that is to become `path`; returns its size in bytes."""
+        with _named(path.parent):
+            self._unsynced |= self._folders.make(path.parent)
+            _remove_leftovers(path)
+            temporary = path.with_name(
+                f"{_temporary_prefix(path)}{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}"
+            )
+            self._staged.append((temporary, path))
+            with temporary.open("xb") as file:
+                write(file)
+                return file.tell()
+
+    def publish(self) -> None:
+        """Gives all staged files their names, replacing what an earlier attempt left there.
+
+        Raises ConflictError where another attempt at the same files has cleared this one away.
+        """
+        # First all files, then all names, then all folders: the disk can work on many at a time.
+        for temporary, path in self._staged:
+            with _named(path.parent), _cleared_away(path):
+                _sync(temporary)
+        for temporary, path in self._staged:
+            with _named(path.parent), _cleared_away(path):
+                temporary.replace(path)
+        parents = {path.parent for _, path in self._staged}
+        for folder in sorted(self._unsynced | parents):
+            with _named(folder):
+                _sync(folder)
+        self._staged.clear()
+        self._folders.are_durable(parents)
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Turns the system's errors into ours, which name the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreUnavailable(
+                f"the disk that holds {folder} is full: free some space and try again"
+            ) from error
+        reason = error.strerror or str(error)
+        raise StoreUnavailable(f"{folder} cannot be written: {reason}") from error
+
+
+@contextmanager
+def _cleared_away(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ConflictError(
+            f"another process is writing {path} too: read where delivery stands and try again"
+        ) from error
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f"{_TEMPORARY_PREFIX}{path.name}."
+
+
+def _remove_leftovers(path: Path) -> None:
+    prefix = _temporary_prefix(path)
+    with os.scandir(path.parent) as found:
+        leftovers = [
+            entry.path
+            for entry in found
+            if entry.name.startswith(prefix) and entry.name.endswith(_TEMPORARY_SUFFIX)
+        ]
+    for leftover in leftovers:
+        Path(leftover).unlink(missing_ok=True)
+
+
+def _make_one(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's entries, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if sys.platform == "darwin":
+            import fcntl  # only here does a sync stop in the disk's cache
+
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

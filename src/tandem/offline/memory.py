@@ -1,0 +1,70 @@
+"""An offline store in memory: the plain reading of the contract, for tests and for trying things.
+
+Nothing survives the process. One lock makes each call atomic. History stays in the form of entries.
+"""
+
+import threading
+from collections.abc import Sequence
+
+from tandem.errors import ValidationError
+from tandem.model.feature_group import FeatureGroup
+from tandem.model.history import HistorySnapshot
+from tandem.model.targets import TargetStores
+from tandem.model.write import LogEntry
+from tandem.offline.base import OfflineStore
+from tandem.offline.log_range import log_range
+
+
+class MemoryOfflineStore(OfflineStore):
+    """Entries by group and log partition."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, dict[int, list[LogEntry]]] = {}
+        self._folders: set[str] = set()
+
+    def append(
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+    ) -> None:
+        folder = _folder(group)
+        if not entries:
+            return
+        delivery = log_range(group, partition, after, entries)
+        with self._lock:
+            stored = self._entries.setdefault(group.group_id, {}).setdefault(partition, [])
+            if delivery.is_delivered(group, stored[-1].position if stored else 0):
+                return
+            stored.extend(entries)
+            self._folders.add(folder)
+
+    def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
+        _folder(group)
+        with self._lock:
+            entries = self._all(group.group_id)
+        return HistorySnapshot(
+            entries=tuple(entry for entry in entries if TargetStores.OFFLINE in entry.targets),
+            delivered={entry.partition: entry.position for entry in entries},
+        )
+
+    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
+        _folder(group)
+        with self._lock:
+            return self._all(group.group_id)
+
+    def is_unused(self, resolved_uri: str) -> bool:
+        with self._lock:
+            return _parent(resolved_uri) not in self._folders
+
+    def _all(self, group_id: str) -> list[LogEntry]:
+        by_partition = self._entries.get(group_id, {})
+        return [entry for partition in sorted(by_partition) for entry in by_partition[partition]]
+
+
+def _folder(group: FeatureGroup) -> str:
+    if group.offline is None or not group.offline.resolved_uri:
+        raise no_offline_store(group)
+    return _parent(group.offline.resolved_uri)
+
+
+def _parent(uri: str) -> str:
+    return uri.rstrip("/").rpartition("/")[0]

@@ -1,0 +1,44 @@
+"""The JSON array in which a record is stored, logged and answered.
+
+    [{"FeatureName":"customer_id","ValueAsString":"C1"},{"FeatureName":"sizes","ValueAsStringList":["1"]}]
+
+It is made once, when a record is written: GetRecord copies these bytes into its answer.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tandem.model.record import FeatureValue
+
+
+class _Feature(msgspec.Struct, omit_defaults=True, rename="pascal"):
+    feature_name: str
+    value_as_string: str | None = None
+    value_as_string_list: tuple[str, ...] | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(list[_Feature])
+
+
+def encode_features(values: Iterable[FeatureValue]) -> bytes:
+    return _encoder.encode(
+        [
+            _Feature(name, value) if isinstance(value, str) else _Feature(name, None, value)
+            for name, value in values
+        ]
+    )
+
+
+def decode_features(features_json: bytes) -> tuple[FeatureValue, ...]:
+    return tuple(
+        FeatureValue(feature.feature_name, _value(feature))
+        for feature in _decoder.decode(features_json)
+    )
+
+
+def _value(feature: _Feature) -> str | tuple[str, ...]:
+    if feature.value_as_string is not None:
+        return feature.value_as_string
+    return feature.value_as_string_list or ()

@@ -1,0 +1,168 @@
+"""How keys, records and log entries lie in LMDB. All numbers are big-endian.
+
+    records    group (12, hash) | 0 | identifier                          at most 480 bytes
+               group (12, hash) | 1 | identifier[:400] | SHA-256 (32)     longer identifiers
+        ->     CRC-32 | flags | event time | expiry | identifier length | identifier | features JSON
+               (the identifier stands in the value only where the key does not hold all of it)
+    expiries   expiry | record key          ->  nothing
+    log        position                     ->  CRC-32 | operation | targets | flags | event time
+                                                | expiry | invoked at | write time | lengths
+                                                | group id | identifier | features JSON
+
+LMDB's pages have no checksum, so every value carries a CRC-32 over its key and itself. LMDB keys
+end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
+"""
+
+import hashlib
+import struct
+from functools import lru_cache
+from zlib import crc32
+
+from tandem.errors import DataCorrupted
+from tandem.model.decision import NewestState
+from tandem.model.event_time import EventTime
+from tandem.model.targets import TargetStores
+from tandem.model.write import LogEntry, Operation, RecordKey
+from tandem.online.base import OnlineRecord
+from tandem.online.features_json import decode_features
+
+FORMAT_VERSION = 1
+
+_GROUP_BYTES = 12
+_WHOLE_IDENTIFIER_MAX = 480
+_PREFIX_BYTES = 400
+_WHOLE, _HASHED = b"\x00", b"\x01"
+
+_CHECKSUM = struct.Struct(">I")
+_RECORD = struct.Struct(">BqIqH")
+_ENTRY = struct.Struct(">BBBqIqqqBH")
+_POSITION = struct.Struct(">Q")
+_HAS_EXPIRY, _IS_DELETED = 1, 2
+_EXPIRY_OFFSET = 1 << 63  # makes negative milliseconds sort before positive ones
+
+
+@lru_cache(maxsize=4_096)
+def group_prefix(group_id: str) -> bytes:
+    """What the keys of a group's records begin with: 96 bits of hash, so that keys stay short."""
+    return hashlib.blake2b(group_id.encode(), digest_size=_GROUP_BYTES).digest()
+
+
+def record_key(key: RecordKey) -> bytes:
+    identifier = key.identifier.encode()
+    if len(identifier) <= _WHOLE_IDENTIFIER_MAX:
+        return group_prefix(key.group_id) + _WHOLE + identifier
+    digest = hashlib.sha256(identifier).digest()
+    return group_prefix(key.group_id) + _HASHED + identifier[:_PREFIX_BYTES] + digest
+
+
+def expiry_key(expires_at_ms: int, key: bytes) -> bytes:
+    return _POSITION.pack(expires_at_ms + _EXPIRY_OFFSET) + key
+
+
+def split_expiry_key(raw: bytes) -> tuple[int, bytes]:
+    """The expiry in milliseconds, and the record's key."""
+    return _POSITION.unpack_from(raw)[0] - _EXPIRY_OFFSET, raw[_POSITION.size :]
+
+
+def pack_record(key: bytes, identifier: str, record: OnlineRecord) -> bytes:
+    state = record.state
+    in_value = identifier.encode() if key[_GROUP_BYTES : _GROUP_BYTES + 1] == _HASHED else b""
+    header = _RECORD.pack(
+        (_HAS_EXPIRY if state.expires_at_ms is not None else 0)
+        | (_IS_DELETED if state.is_deleted else 0),
+        *state.event_time,
+        state.expires_at_ms or 0,
+        len(in_value),
+    )
+    return _with_checksum(key, header + in_value + record.features_json)
+
+
+def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
+    """The identifier and the record. Raises DataCorrupted where the checksum does not match."""
+    _verify(key, raw, "record")
+    flags, seconds, nanoseconds, expiry, length = _RECORD.unpack_from(raw, _CHECKSUM.size)
+    start = _CHECKSUM.size + _RECORD.size
+    whole = raw[start : start + length] if length else key[_GROUP_BYTES + 1 :]
+    state = NewestState(
+        EventTime(seconds, nanoseconds),
+        expiry if flags & _HAS_EXPIRY else None,
+        bool(flags & _IS_DELETED),
+    )
+    return whole.decode(), OnlineRecord(state, raw[start + length :])
+
+
+def position_key(position: int) -> bytes:
+    return _POSITION.pack(position)
+
+
+def split_position_key(raw: bytes) -> int:
+    position: int = _POSITION.unpack(raw)[0]
+    return position
+
+
+def pack_entry(entry: LogEntry, features_json: bytes) -> bytes:
+    group, identifier = (part.encode() for part in entry.key)
+    header = _ENTRY.pack(
+        entry.operation,
+        entry.targets,
+        _HAS_EXPIRY if entry.expires_at_ms is not None else 0,
+        *entry.event_time,
+        entry.expires_at_ms or 0,
+        entry.invoked_at_us,
+        entry.write_time_us,
+        len(group),
+        len(identifier),
+    )
+    body = header + group + identifier + features_json
+    return _with_checksum(position_key(entry.position), body)
+
+
+def is_entry_of(raw: bytes, group: bytes) -> bool:
+    """Whether a packed entry belongs to the group whose id is `group`, without unpacking it."""
+    start = _CHECKSUM.size + _ENTRY.size
+    return raw[start - 3] == len(group) and raw.startswith(group, start)
+
+
+def unpack_entry(partition: int, key: bytes, raw: bytes) -> LogEntry:
+    """The entry at a log key. Raises DataCorrupted where the checksum does not match."""
+    _verify(key, raw, "log entry")
+    (
+        operation,
+        targets,
+        flags,
+        seconds,
+        nanoseconds,
+        expiry,
+        invoked_at_us,
+        write_time_us,
+        group_length,
+        identifier_length,
+    ) = _ENTRY.unpack_from(raw, _CHECKSUM.size)
+    start = _CHECKSUM.size + _ENTRY.size
+    middle = start + group_length
+    end = middle + identifier_length
+    return LogEntry(
+        partition=partition,
+        position=split_position_key(key),
+        operation=Operation(operation),
+        key=RecordKey(raw[start:middle].decode(), raw[middle:end].decode()),
+        event_time=EventTime(seconds, nanoseconds),
+        targets=TargetStores(targets),
+        values=decode_features(raw[end:]),
+        expires_at_ms=expiry if flags & _HAS_EXPIRY else None,
+        invoked_at_us=invoked_at_us,
+        write_time_us=write_time_us,
+    )
+
+
+def _with_checksum(key: bytes, body: bytes) -> bytes:
+    return _CHECKSUM.pack(crc32(body, crc32(key))) + body
+
+
+def _verify(key: bytes, raw: bytes, kind: str) -> None:
+    expected = _CHECKSUM.unpack_from(raw)[0]
+    if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
+        raise DataCorrupted(
+            f"the checksum of a {kind} in the online store does not match (key {key.hex()[:64]}):"
+            " the disk changed it; restore the online store from a backup or rebuild it"
+        )

@@ -1,0 +1,260 @@
+"""The online store on LMDB.
+
+* Records, log and expiries change in one write transaction, synced to disk before `write` returns
+  (LMDB syncs the data pages, then writes the meta page through a descriptor opened for synced
+  writes). A crash leaves the last committed transaction, whole.
+* The decision reads the newest record inside the write transaction. LMDB has one writer at a time
+  across threads and processes, so nobody can come between.
+* Readers never wait for the writer: each read has a snapshot. Any number of processes may read.
+"""
+
+import errno
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import lmdb
+
+from tandem.errors import StoreUnavailable
+from tandem.model.decision import Effect, Refusal
+from tandem.model.write import LogEntry, RecordKey, Write
+from tandem.online.apply import apply, log_entry
+from tandem.online.base import Committed, LogSnapshot, OnlineRecord, OnlineStore, Outcome
+from tandem.online.lmdb import layout
+
+_Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+_Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type has no public name
+
+_PARTITION = 0
+_READERS_MAX = 1_024
+_LOG_END = b"log end"
+_FORMAT = b"format"
+_END = struct.Struct(">Qq")
+"""The last position and the last write time. The log may be trimmed to nothing; this stays."""
+
+
+class LmdbOnlineStore(OnlineStore):
+    """One LMDB environment in the folder `path`, which is made where it is missing.
+
+    map_size_bytes bounds the size of the data file. It reserves address space, not disk.
+    """
+
+    def __init__(self, path: Path, map_size_bytes: int = 1 << 36) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._environment = self._open(path, map_size_bytes)
+        self._is_closed = False
+        # Not inside a transaction of ours: `open_db` makes its own, and LMDB has one writer.
+        self._records = self._environment.open_db(b"records")
+        self._log = self._environment.open_db(b"log")
+        self._expiries = self._environment.open_db(b"expiries")
+        self._meta = self._environment.open_db(b"meta")
+        self._check_format()
+        # The data file's own name must survive a power cut as well.
+        for folder in (path, path.parent):
+            _sync_folder(folder)
+
+    def _open(self, path: Path, map_size_bytes: int) -> lmdb.Environment:
+        try:
+            environment = lmdb.open(
+                os.fspath(path),
+                map_size=map_size_bytes,
+                max_dbs=4,
+                max_readers=_READERS_MAX,
+                max_spare_txns=16,
+            )
+        except lmdb.Error as error:
+            raise StoreUnavailable(
+                f"the online store in {path} cannot be opened: {error}"
+            ) from error
+        environment.reader_check()  # frees the slots of processes that were killed
+        return environment
+
+    def _check_format(self) -> None:
+        with self._begin(write=True) as transaction:
+            found = transaction.get(_FORMAT, db=self._meta)
+            if found is None:
+                transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
+            elif found[0] != layout.FORMAT_VERSION:
+                raise StoreUnavailable(
+                    f"the online store in {self._path} has format {found[0]}; this version of"
+                    f" Tandem reads format {layout.FORMAT_VERSION}: use the version that wrote it"
+                )
+
+    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+        with self._begin(write=True) as transaction:
+            position, last_write_time_us = self._read_end(transaction)
+            write_time_us = max(now_us, last_write_time_us + 1)
+            outcomes: list[Outcome] = []
+            for write in writes:
+                outcome = self._write_one(transaction, write, position + 1, write_time_us)
+                if isinstance(outcome, Committed):
+                    position = outcome.position
+                outcomes.append(outcome)
+            transaction.put(_LOG_END, _END.pack(position, write_time_us), db=self._meta)
+        return outcomes
+
+    def _write_one(
+        self, transaction: _Transaction, write: Write, position: int, write_time_us: int
+    ) -> Outcome:
+        key = layout.record_key(write.key)
+        raw = transaction.get(key, db=self._records)
+        newest = None if raw is None else layout.unpack_record(key, raw)[1]
+        applied = apply(write, newest, write_time_us // 1_000)
+        if isinstance(applied, Refusal):
+            return applied
+        if applied.effect is not Effect.KEEP:
+            self._drop_expiry(transaction, key, newest)
+        if applied.effect is Effect.REPLACE:
+            packed = layout.pack_record(key, write.key.identifier, applied.record)
+            transaction.put(key, packed, db=self._records)
+            expires_at_ms = applied.record.state.expires_at_ms
+            if expires_at_ms is not None:
+                transaction.put(layout.expiry_key(expires_at_ms, key), b"", db=self._expiries)
+        elif applied.effect is Effect.FORGET and newest is not None:
+            transaction.delete(key, db=self._records)
+        entry = log_entry(write, applied, _PARTITION, position, write_time_us)
+        transaction.put(
+            layout.position_key(position),
+            layout.pack_entry(entry, applied.record.features_json),
+            db=self._log,
+            append=True,
+        )
+        return Committed(_PARTITION, position, write_time_us)
+
+    def _drop_expiry(
+        self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
+    ) -> None:
+        if record is not None and record.state.expires_at_ms is not None:
+            stale = layout.expiry_key(record.state.expires_at_ms, key)
+            transaction.delete(stale, db=self._expiries)
+
+    def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
+        records: list[OnlineRecord | None] = []
+        with self._begin() as transaction:
+            for key in keys:
+                packed_key = layout.record_key(key)
+                raw = transaction.get(packed_key, db=self._records)
+                records.append(None if raw is None else layout.unpack_record(packed_key, raw)[1])
+        return records
+
+    def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
+        prefix = layout.group_prefix(group_id)
+        start = prefix if after is None else layout.record_key(RecordKey(group_id, after)) + b"\0"
+        found: list[tuple[str, OnlineRecord]] = []
+        with self._begin() as transaction, transaction.cursor(self._records) as cursor:
+            if not cursor.set_range(start):
+                return found
+            for key, raw in cursor.iternext():
+                if len(found) == limit or not key.startswith(prefix):
+                    break
+                found.append(layout.unpack_record(key, raw))
+        return found
+
+    @contextmanager
+    def log(self) -> Iterator[LogSnapshot]:
+        with self._begin() as transaction:
+            position, _ = self._read_end(transaction)
+            yield _LmdbLogSnapshot(transaction, self._log, position)
+
+    def trim(self, partition: int, through: int) -> None:
+        assert partition == _PARTITION
+        with self._begin(write=True) as transaction, transaction.cursor(self._log) as cursor:
+            has_entry = cursor.first()
+            while has_entry and layout.split_position_key(cursor.key()) <= through:
+                has_entry = cursor.delete()  # moves on to the next entry
+
+    def sweep(self, now_ms: int, limit: int) -> int:
+        with self._begin(write=True) as transaction, transaction.cursor(self._expiries) as cursor:
+            swept = 0
+            has_expiry = cursor.first()
+            while has_expiry and swept < limit:
+                expires_at_ms, key = layout.split_expiry_key(cursor.key())
+                if expires_at_ms > now_ms:
+                    break
+                transaction.delete(key, db=self._records)
+                has_expiry = cursor.delete()
+                swept += 1
+            return swept
+
+    def forget(self, group_id: str, limit: int) -> int:
+        prefix = layout.group_prefix(group_id)
+        with self._begin(write=True) as transaction, transaction.cursor(self._records) as cursor:
+            forgotten = 0
+            has_record = cursor.set_range(prefix)
+            while has_record and forgotten < limit and cursor.key().startswith(prefix):
+                key = cursor.key()
+                self._drop_expiry(transaction, key, layout.unpack_record(key, cursor.value())[1])
+                has_record = cursor.delete()
+                forgotten += 1
+            return forgotten
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._environment.close()
+
+    def _read_end(self, transaction: _Transaction) -> tuple[int, int]:
+        raw = transaction.get(_LOG_END, db=self._meta)
+        return (0, 0) if raw is None else _END.unpack(raw)
+
+    @contextmanager
+    def _begin(self, *, write: bool = False) -> Iterator[_Transaction]:
+        """A transaction, committed at the end of the block, with LMDB's errors made ours."""
+        if self._is_closed:
+            raise StoreUnavailable("the online store is closed: connect again")
+        try:
+            with self._environment.begin(write=write) as transaction:
+                yield transaction
+        except lmdb.MapFullError as error:
+            raise StoreUnavailable(
+                "the online store is full: raise online_map_size_bytes and start again"
+            ) from error
+        except lmdb.Error as error:
+            reason = (
+                "the disk is full" if errno.errorcode[errno.ENOSPC] in str(error) else str(error)
+            )
+            raise StoreUnavailable(f"the online store in {self._path} failed: {reason}") from error
+
+
+class _LmdbLogSnapshot(LogSnapshot):
+    """The log as a read transaction sees it."""
+
+    def __init__(self, transaction: _Transaction, log: _Database, end: int) -> None:
+        self._transaction = transaction
+        self._log = log
+        self._end = end
+
+    def entries(
+        self,
+        partition: int,
+        after: int,
+        through: int | None = None,
+        *,
+        group_id: str | None = None,
+    ) -> Iterator[LogEntry]:
+        assert partition == _PARTITION
+        group = None if group_id is None else group_id.encode()
+        with self._transaction.cursor(self._log) as cursor:
+            if not cursor.set_range(layout.position_key(after + 1)):
+                return
+            for key, raw in cursor.iternext():
+                if through is not None and layout.split_position_key(key) > through:
+                    return
+                if group is None or layout.is_entry_of(raw, group):
+                    yield layout.unpack_entry(_PARTITION, key, raw)
+
+    def end(self, partition: int) -> int:
+        assert partition == _PARTITION
+        return self._end
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,42 @@
+"""What every registry says of definitions in the same words: their order, and what is refused."""
+
+from collections.abc import Iterable
+
+from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound
+from tandem.model.feature_group import FeatureGroup
+
+
+def by_name(groups: Iterable[FeatureGroup]) -> tuple[FeatureGroup, ...]:
+    """`groups` by name; of deleted ones with the same name, the oldest first.
+
+    Sorted here and not by the database, whose collation may differ from one to the next.
+    """
+    return tuple(
+        sorted(groups, key=lambda group: (group.name, group.created_at_us, group.group_id))
+    )
+
+
+def name_taken(group: FeatureGroup) -> ResourceInUse:
+    return ResourceInUse(
+        f"a feature group named {group.name!r} exists already:"
+        " choose another name, or delete that group first"
+    )
+
+
+def group_id_taken(group: FeatureGroup) -> ConflictError:
+    return ConflictError(
+        f"the id {group.group_id!r} was used before and is never used again:"
+        " create the feature group a second later"
+    )
+
+
+def group_not_found(group: FeatureGroup) -> ResourceNotFound:
+    return ResourceNotFound(f"no feature group has the id {group.group_id!r}")
+
+
+def revision_conflict(group: FeatureGroup, stored_revision: int) -> ConflictError:
+    return ConflictError(
+        f"feature group {group.name!r} stands at revision {stored_revision},"
+        f" so it cannot be replaced by revision {group.revision}:"
+        " somebody else changed it; read it again"
+    )

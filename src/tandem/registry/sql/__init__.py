@@ -1,0 +1,30 @@
+"""The registry in a SQL database: SQLite, in one file that many processes may share.
+
+    database      connections, transactions, and what the driver's errors mean
+    tables        the tables and the version of their layout
+    group_json    a definition as a JSON document
+    groups        definitions of feature groups
+    manifests     files of each group's history, and how far delivery has come
+
+Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in `database`.
+"""
+
+from pathlib import Path
+
+from tandem.registry.sql.database import BUSY_TIMEOUT_SECONDS, Database
+from tandem.registry.sql.groups import SqlGroupRegistry
+from tandem.registry.sql.manifests import SqlManifestRegistry
+
+
+class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry):
+    """Feature groups and manifests in the SQLite database at `path`, which is made if missing.
+
+    Safe to call from many threads, and from many processes that open the same file. A call that
+    another process keeps waiting longer than `busy_timeout_seconds` raises StoreUnavailable.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+        self._database = Database(path, busy_timeout_seconds)
+
+    def close(self) -> None:
+        self._database.close()

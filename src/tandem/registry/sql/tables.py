@@ -1,0 +1,71 @@
+"""The registry's tables.
+
+    feature_groups        one row a group, deleted ones included; the definition is a JSON document,
+                          and beside it stand the columns that look-ups need
+    history_files         one row a file of a group's history
+    delivered_positions   how far each log partition is in a group's history
+    deliveries            how far each log partition is delivered for all groups
+    schema_version        one row: the version of this layout
+
+The unique index over the names of groups that are not deleted is what makes creation safe between
+processes. A file's path is unique in its group, so that no bug upstream can list rows twice.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_version = Table(
+    "schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
+)
+
+feature_groups = Table(
+    "feature_groups",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("deleted_at_us", BigInteger),
+    Column("definition", Text, nullable=False),
+)
+
+_IS_LIVE = feature_groups.c.deleted_at_us.is_(None)
+
+Index(
+    "feature_groups_live_name",
+    feature_groups.c.name,
+    unique=True,
+    sqlite_where=_IS_LIVE,
+    postgresql_where=_IS_LIVE,
+)
+
+history_files = Table(
+    "history_files",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", Text, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("event_seconds_min", BigInteger, nullable=False),
+    Column("event_seconds_max", BigInteger, nullable=False),
+    UniqueConstraint("group_id", "path"),
+)
+
+delivered_positions = Table(
+    "delivered_positions",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("log_partition", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("log_partition", Integer, primary_key=True, autoincrement=False),
+    Column("delivered", BigInteger, nullable=False),
+    Column("intent", BigInteger),
+)

@@ -1,0 +1,1 @@
+"""What the product does, one noun a file. Services know the seams, never a backend or a wire."""

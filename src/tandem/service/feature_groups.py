@@ -1,0 +1,219 @@
+"""Feature groups: create, find, describe, list, delete.
+
+Finding a group is part of every record operation, so definitions are kept in memory for a moment;
+a change made by this process is seen at once, one made by another after at most that moment.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound
+from tandem.model.definition import check_definition
+from tandem.model.feature_group import (
+    DataCatalog,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureGroupStatus,
+    OfflineStoreConfig,
+    OfflineStoreStatus,
+    OnlineStoreConfig,
+    ThroughputConfig,
+)
+from tandem.registry.base import GroupRegistry
+from tandem.service.clock import Clock
+
+_CACHE_US = 1_000_000
+CATALOG = "AwsDataCatalog"
+DATABASE = "sagemaker_featurestore"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account and region that appear in ARNs and in the paths of history."""
+
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFeatureGroup:
+    """A definition as a caller gives it, before it has an id, a time and a place."""
+
+    name: str
+    record_identifier_name: str
+    event_time_name: str
+    features: tuple[FeatureDefinition, ...]
+    online: OnlineStoreConfig | None = None
+    offline: OfflineStoreConfig | None = None
+    throughput: ThroughputConfig = ThroughputConfig()
+    role_arn: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+class SortGroupsBy(StrEnum):
+    NAME = "Name"
+    STATUS = "FeatureGroupStatus"
+    OFFLINE_STORE_STATUS = "OfflineStoreStatus"
+    CREATION_TIME = "CreationTime"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupFilter:
+    """Which groups a listing holds, and in which order. A bound of None lets all pass."""
+
+    name_contains: str | None = None
+    status: FeatureGroupStatus | None = None
+    offline_store_status: OfflineStoreStatus | None = None
+    created_after_us: int | None = None
+    created_before_us: int | None = None
+    sort_by: SortGroupsBy = SortGroupsBy.CREATION_TIME
+    descending: bool = False
+
+
+class FeatureGroups:
+    def __init__(
+        self,
+        registry: GroupRegistry,
+        is_unused: Callable[[str], bool],
+        clock: Clock,
+        account: Account,
+    ) -> None:
+        self._registry = registry
+        self._is_unused = is_unused
+        self._clock = clock
+        self.account = account
+        self._cache: dict[str, tuple[int, FeatureGroup]] = {}
+        self._creating = threading.Lock()
+
+    def create(self, new: NewFeatureGroup) -> FeatureGroup:
+        """Checks and stores a definition; the group can be used when this returns.
+
+        Raises ValidationError where the definition breaks a rule, and ResourceInUse where the name
+        is taken.
+        """
+        now_us = self._clock()
+        group = FeatureGroup(
+            name=new.name,
+            group_id=f"{new.name}-{now_us // 1_000_000}",
+            record_identifier_name=new.record_identifier_name,
+            event_time_name=new.event_time_name,
+            features=new.features,
+            created_at_us=now_us,
+            modified_at_us=now_us,
+            online=new.online,
+            offline=new.offline,
+            throughput=new.throughput,
+            role_arn=new.role_arn,
+            description=new.description,
+            tags=dict(new.tags or {}),
+        )
+        check_definition(group)
+        with self._creating:
+            if self._registry.find(new.name) is not None:
+                raise _name_is_taken(new.name)
+            placed = self._add_with_unused_id(group, now_us // 1_000_000)
+        self._cache[placed.name] = (now_us, placed)
+        return placed
+
+    def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
+        """The epoch in the id, and so in the path, is bumped until nobody has ever used it."""
+        while True:
+            group_id = f"{group.name}-{epoch}"
+            offline = group.offline and self._place(group.offline, group.name, epoch)
+            is_free = offline is None or self._is_unused(offline.resolved_uri)
+            if is_free and self._registry.get(group_id) is None:
+                placed = replace(group, group_id=group_id, offline=offline)
+                try:
+                    self._registry.add(placed)
+                except ConflictError:
+                    pass  # another process took this id between the look and the write
+                else:
+                    return placed
+            epoch += 1
+
+    def _place(self, offline: OfflineStoreConfig, name: str, epoch: int) -> OfflineStoreConfig:
+        account = self.account
+        catalog = offline.data_catalog
+        if catalog is None and not offline.disable_glue_table_creation:
+            table = re.sub(r"[^a-z0-9_]", "_", f"{name}_{epoch}".lower())
+            catalog = DataCatalog(catalog=CATALOG, database=DATABASE, table=table)
+        return replace(
+            offline,
+            resolved_uri=(
+                f"{offline.s3_uri.rstrip('/')}/{account.account_id}/sagemaker/{account.region}"
+                f"/offline-store/{name}-{epoch}/data"
+            ),
+            data_catalog=catalog,
+        )
+
+    def find(self, name: str) -> FeatureGroup:
+        """The group of this name. Raises ResourceNotFound."""
+        now_us = self._clock()
+        cached = self._cache.get(name)
+        if cached is not None and 0 <= now_us - cached[0] < _CACHE_US:
+            return cached[1]
+        group = self._registry.find(name)
+        if group is None:
+            self._cache.pop(name, None)
+            raise ResourceNotFound(
+                f"Resource Not Found: there is no feature group with the name {name!r}"
+            )
+        self._cache[name] = (now_us, group)
+        return group
+
+    def delete(self, name: str) -> None:
+        """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound."""
+        group = self.find(name)
+        now_us = self._clock()
+        self._registry.replace(
+            replace(
+                group,
+                status=FeatureGroupStatus.DELETING,
+                deleted_at_us=now_us,
+                modified_at_us=now_us,
+                revision=group.revision + 1,
+            )
+        )
+        self._cache.pop(name, None)
+
+    def list(self, wanted: GroupFilter) -> Sequence[FeatureGroup]:
+        """The groups that pass the filter, sorted; equal ones by name."""
+        found = [group for group in self._registry.groups() if _passes(group, wanted)]
+        found.sort(key=lambda group: group.name)
+        found.sort(key=_SORT_KEYS[wanted.sort_by], reverse=wanted.descending)
+        return found
+
+
+def offline_store_status(group: FeatureGroup) -> OfflineStoreStatus | None:
+    """Active for a group with an offline store, None for one without."""
+    return None if group.offline is None else OfflineStoreStatus.ACTIVE
+
+
+_SORT_KEYS: Mapping[SortGroupsBy, Callable[[FeatureGroup], str | int]] = {
+    SortGroupsBy.NAME: lambda group: group.name,
+    SortGroupsBy.STATUS: lambda group: group.status,
+    SortGroupsBy.OFFLINE_STORE_STATUS: lambda group: offline_store_status(group) or "",
+    SortGroupsBy.CREATION_TIME: lambda group: group.created_at_us,
+}
+
+
+def _passes(group: FeatureGroup, wanted: GroupFilter) -> bool:
+    after, before = wanted.created_after_us, wanted.created_before_us
+    return (
+        (wanted.name_contains is None or wanted.name_contains in group.name)
+        and (wanted.status is None or group.status is wanted.status)
+        and wanted.offline_store_status in (None, offline_store_status(group))
+        and (after is None or group.created_at_us > after)
+        and (before is None or group.created_at_us < before)
+    )
+
+
+def _name_is_taken(name: str) -> ResourceInUse:
+    return ResourceInUse(
+        f"Resource Already Exists: a feature group with the name {name!r} already exists:"
+        " choose a different name"
+    )

@@ -1,0 +1,102 @@
+"""Group commit: the writes that wait while a commit is under way become the next commit.
+
+* A future is resolved only after the store has synced its write: an answer is a promise.
+* Writes commit in the order in which they were submitted.
+* At low load a write does not wait for company: the first one starts a commit at once.
+* One bad record in a batch (bytes that fail their checksum, say) fails alone.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from tandem.errors import StoreUnavailable
+from tandem.model.write import Write
+from tandem.online.base import OnlineStore, Outcome
+from tandem.service.clock import Clock
+
+_BATCH_WRITES_MAX = 1_000
+"""Bounds how long one transaction holds the write lock: about 50 ms."""
+
+
+class _Submission(NamedTuple):
+    writes: Sequence[Write]
+    future: Future[list[Outcome]]
+
+
+class GroupCommit:
+    """Gathers the writes of all threads into one `OnlineStore.write` after another."""
+
+    def __init__(self, store: OnlineStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: list[_Submission] = []
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="tandem-commit", daemon=True)
+        self._thread.start()
+
+    def submit(self, writes: Sequence[Write]) -> Future[list[Outcome]]:
+        """Commits `writes` soon, in one transaction; the outcomes come in the same order.
+
+        Raises StoreUnavailable after `close`. The future may raise what the store raises.
+        """
+        future: Future[list[Outcome]] = Future()
+        # A caller that gives up must not undo a write that others are batched with.
+        future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._is_closed:
+                raise StoreUnavailable("the store is closed: connect again")
+            self._waiting.append(_Submission(writes, future))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Commits what is waiting, then stops."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._commit(batch)
+
+    def _next_batch(self) -> list[_Submission]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            size = count = 0
+            for submission in self._waiting:
+                size += len(submission.writes)
+                if count and size > _BATCH_WRITES_MAX:
+                    break
+                count += 1
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            return batch
+
+    def _commit(self, batch: Sequence[_Submission]) -> None:
+        writes = [write for submission in batch for write in submission.writes]
+        try:
+            outcomes = self._store.write(writes, self._clock())
+        except StoreUnavailable as error:
+            _resolve_all(batch, lambda future: future.set_exception(error))
+        except BaseException as error:  # noqa: BLE001 - it belongs to the callers, not to this thread
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return
+            for submission in batch:
+                self._commit([submission])
+        else:
+            start = 0
+            for submission in batch:
+                end = start + len(submission.writes)
+                submission.future.set_result(outcomes[start:end])
+                start = end
+
+
+def _resolve_all(
+    batch: Sequence[_Submission], resolve: Callable[[Future[list[Outcome]]], None]
+) -> None:
+    for submission in batch:
+        resolve(submission.future)

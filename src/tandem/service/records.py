@@ -1,0 +1,342 @@
+"""Records: put, get, update, delete and list them, one or many.
+
+A method that writes checks its input whole, submits it to the group commit, and returns a future;
+waiting for it is the caller's choice, so that a server can wait without a thread. The future raises
+what the write itself could only find out inside its transaction.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.model import limits
+from tandem.model.decision import Refusal
+from tandem.model.event_time import EventTime
+from tandem.model.feature_group import FeatureGroup, StorageType, feature_names
+from tandem.model.record import (
+    FeatureValue,
+    canonical_identifier,
+    check_record,
+    check_values,
+    in_definition_order,
+    parse_event_time,
+)
+from tandem.model.targets import TargetStores
+from tandem.model.time_to_live import TtlDuration, is_expired
+from tandem.model.write import Operation, RecordKey, Write
+from tandem.online.base import OnlineRecord, OnlineStore, Outcome
+from tandem.online.features_json import decode_features, encode_features
+from tandem.service.clock import Clock
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.group_commit import GroupCommit
+
+
+class DeletionMode(StrEnum):
+    SOFT = "SoftDelete"
+    HARD = "HardDelete"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRecord:
+    """A record as it is served: the JSON array of its features, and when it expires."""
+
+    features_json: bytes
+    expires_at_ms: int | None
+
+    def values(self) -> tuple[FeatureValue, ...]:
+        return decode_features(self.features_json)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordList:
+    """A page of record identifiers. `next_after` begins the next page; None on the last one."""
+
+    identifiers: tuple[str, ...]
+    next_after: str | None
+
+
+class Records:
+    def __init__(
+        self, groups: FeatureGroups, store: OnlineStore, commits: GroupCommit, clock: Clock
+    ) -> None:
+        self._groups = groups
+        self._store = store
+        self._commits = commits
+        self._clock = clock
+
+    def put(
+        self,
+        group_name: str,
+        values: Sequence[FeatureValue],
+        targets: TargetStores | None = None,
+        ttl: TtlDuration | None = None,
+    ) -> Future[None]:
+        """Writes a whole record. One with an older event time than the newest goes to history only.
+
+        Raises ResourceNotFound and ValidationError.
+        """
+        return self._submit(self.check_put(group_name, values, targets, ttl))
+
+    def check_put(
+        self,
+        group_name: str,
+        values: Sequence[FeatureValue],
+        targets: TargetStores | None = None,
+        ttl: TtlDuration | None = None,
+    ) -> Write:
+        """The write that `put` would submit. Raises as `put` does; writes nothing."""
+        group = self._groups.find(group_name)
+        record = check_record(group, values)
+        return Write(
+            operation=Operation.PUT,
+            key=RecordKey(group.group_id, record.identifier),
+            event_time=record.event_time,
+            targets=_check_targets(group, targets),
+            values=record.values,
+            expires_at_ms=_expiry(ttl or group.default_ttl, record.event_time),
+            invoked_at_us=self._clock(),
+        )
+
+    def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
+        """Commits checked writes in one transaction; for each the error, or None."""
+        done: Future[list[TandemError | None]] = Future()
+        submitted = self._commits.submit(writes)
+
+        def finish(outcomes: Future[list[Outcome]]) -> None:
+            if (error := outcomes.exception()) is not None:
+                done.set_exception(error)
+            else:
+                pairs = zip(writes, outcomes.result(), strict=True)
+                done.set_result([_refusal(write, outcome) for write, outcome in pairs])
+
+        submitted.add_done_callback(finish)
+        return done
+
+    def update(
+        self,
+        group_name: str,
+        identifier: str,
+        values: Sequence[FeatureValue],
+        targets: TargetStores | None = None,
+        ttl: TtlDuration | None = None,
+    ) -> Future[None]:
+        """Changes some features of the newest record; history gets the whole record after it.
+
+        Without a TtlDuration the record keeps its expiry, unless the event time moves and the group
+        has a default. Raises ResourceNotFound, ValidationError, and ConflictError where the event
+        time is older than the record's.
+        """
+        group = self._groups.find(group_name)
+        by_name = _check_update(group, identifier, values, ttl)
+        chosen = _check_targets(group, targets)
+        if TargetStores.ONLINE not in chosen:
+            raise ValidationError("TargetStores of an update must include OnlineStore")
+        moment = by_name.get(group.event_time_name)
+        event_time = parse_event_time(group, str(moment.value)) if moment else None
+        write = Write(
+            operation=Operation.UPDATE,
+            key=RecordKey(group.group_id, canonical_identifier(group, identifier)),
+            event_time=event_time,
+            targets=chosen,
+            values=in_definition_order(group, by_name.values()),
+            expires_at_ms=event_time and _expiry(ttl or group.default_ttl, event_time),
+            feature_order=tuple(feature_names(group.features)),
+            invoked_at_us=self._clock(),
+        )
+        return self._submit(write)
+
+    def delete(
+        self,
+        group_name: str,
+        identifier: str,
+        event_time: str,
+        mode: DeletionMode = DeletionMode.SOFT,
+        targets: TargetStores | None = None,
+    ) -> Future[None]:
+        """Deletes a record and marks it deleted in history.
+
+        A soft delete with an older event time than the record's leaves the record; a hard delete
+        must be newer, else ValidationError.
+        """
+        group = self._groups.find(group_name)
+        by_name = {
+            group.record_identifier_name: FeatureValue(group.record_identifier_name, identifier)
+        }
+        # One feature may be both: then the event time is that of the identifier.
+        by_name.setdefault(group.event_time_name, FeatureValue(group.event_time_name, event_time))
+        write = Write(
+            operation=(
+                Operation.HARD_DELETE if mode is DeletionMode.HARD else Operation.SOFT_DELETE
+            ),
+            key=RecordKey(group.group_id, canonical_identifier(group, identifier)),
+            event_time=parse_event_time(group, event_time),
+            targets=_check_targets(group, targets),
+            values=in_definition_order(group, by_name.values()),
+            invoked_at_us=self._clock(),
+        )
+        return self._submit(write)
+
+    def get(
+        self, group_name: str, identifier: str, names: Sequence[str] = ()
+    ) -> ServedRecord | None:
+        """The newest record, or None where there is none that is not deleted or expired.
+
+        With `names` only those features, in definition order. Raises ResourceNotFound (no such
+        group) and ValidationError.
+        """
+        return self.get_many(group_name, [identifier], names)[0]
+
+    def get_many(
+        self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
+    ) -> list[ServedRecord | None]:
+        """`get` for several identifiers of one group, all read at one moment."""
+        group = self._groups.find(group_name)
+        _check_is_online(group)
+        _check_names(group, names)
+        keys = [
+            RecordKey(group.group_id, canonical_identifier(group, identifier))
+            for identifier in identifiers
+        ]
+        now_ms = self._clock() // 1_000
+        return [_serve(record, names, now_ms) for record in self._store.get(keys)]
+
+    def list(
+        self,
+        group_name: str,
+        after: str | None = None,
+        limit: int = limits.LIST_RECORDS_RESULTS_MAX,
+        *,
+        include_soft_deleted: bool = False,
+    ) -> RecordList:
+        """A page of the identifiers of the records that can be served; tombstones if asked for."""
+        group = self._groups.find(group_name)
+        _check_is_online(group)
+        now_ms = self._clock() // 1_000
+        identifiers: list[str] = []
+        while True:
+            page = self._store.scan(group.group_id, after, limit)
+            for identifier, record in page:
+                after = identifier
+                if is_expired(record.state.expires_at_ms, now_ms):
+                    continue
+                if record.state.is_deleted and not include_soft_deleted:
+                    continue
+                identifiers.append(identifier)
+                if len(identifiers) == limit:
+                    return RecordList(tuple(identifiers), after)
+            if len(page) < limit:
+                return RecordList(tuple(identifiers), None)
+
+    def _submit(self, write: Write) -> Future[None]:
+        done: Future[None] = Future()
+
+        def finish(committed: Future[list[TandemError | None]]) -> None:
+            error = committed.exception() or committed.result()[0]
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self.commit([write]).add_done_callback(finish)
+        return done
+
+
+def _serve(record: OnlineRecord | None, names: Sequence[str], now_ms: int) -> ServedRecord | None:
+    if record is None or record.state.is_deleted:
+        return None
+    if is_expired(record.state.expires_at_ms, now_ms):
+        return None
+    if not names:
+        return ServedRecord(record.features_json, record.state.expires_at_ms)
+    kept = [value for value in decode_features(record.features_json) if value.name in names]
+    return ServedRecord(encode_features(kept), record.state.expires_at_ms)
+
+
+def _check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetStores:
+    if targets is None:
+        return group.stores
+    missing = targets & ~group.stores
+    if missing or not targets:
+        raise ValidationError(
+            f"TargetStores {targets.names()} is not valid:"
+            f" feature group {group.name!r} has {group.stores.names()}"
+        )
+    return targets
+
+
+def _check_is_online(group: FeatureGroup) -> None:
+    if TargetStores.ONLINE not in group.stores:
+        raise ValidationError(
+            f"feature group {group.name!r} has no online store: query its history instead"
+        )
+
+
+def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in group.features_by_name:
+            raise ValidationError(
+                f"FeatureNames holds {name[:64]!r}, which is not defined in feature group"
+                f" {group.name!r}"
+            )
+
+
+def _check_update(
+    group: FeatureGroup,
+    identifier: str,
+    values: Sequence[FeatureValue],
+    ttl: TtlDuration | None,
+) -> dict[str, FeatureValue]:
+    if group.storage_type not in (StorageType.STANDARD_V2, StorageType.IN_MEMORY):
+        raise ValidationError(
+            f"UpdateRecord needs StorageType Standard_V2 or InMemory; feature group"
+            f" {group.name!r} has {group.storage_type}: put the whole record instead"
+        )
+    if not 1 <= len(values) <= limits.UPDATE_FEATURES_MAX:
+        raise ValidationError(
+            f"Features has {len(values)} members; 1 to {limits.UPDATE_FEATURES_MAX} are allowed"
+        )
+    by_name = check_values(group, values)
+    named = by_name.get(group.record_identifier_name)
+    if named is not None and canonical_identifier(group, str(named.value)) != canonical_identifier(
+        group, identifier
+    ):
+        raise ValidationError(
+            f"the record identifier {group.record_identifier_name!r} cannot be changed:"
+            f" {identifier!r} is stored, {str(named.value)[:64]!r} was given"
+        )
+    if ttl is not None and group.event_time_name not in by_name:
+        raise ValidationError(
+            f"TtlDuration needs the event time {group.event_time_name!r} among the Features,"
+            " since a record expires at its event time plus the duration"
+        )
+    return by_name
+
+
+def _expiry(ttl: TtlDuration | None, event_time: EventTime) -> int | None:
+    return None if ttl is None else ttl.expires_at_ms(event_time)
+
+
+def _refusal(write: Write, outcome: Outcome) -> TandemError | None:
+    if not isinstance(outcome, Refusal):
+        return None
+    identifier = write.key.identifier[:64]
+    if outcome is Refusal.RECORD_NOT_FOUND:
+        return ResourceNotFound(
+            f"there is no record {identifier!r} to update: put the whole record first"
+        )
+    if outcome is Refusal.UPDATE_IS_OLDER:
+        return ConflictError(
+            f"the EventTime of the update of record {identifier!r} is older than the record's:"
+            " read the record again and retry with a newer one"
+        )
+    if outcome is Refusal.HARD_DELETE_NOT_NEWER:
+        return ValidationError(
+            f"the EventTime of the HardDelete is not later than that of record {identifier!r}:"
+            " give a later EventTime"
+        )
+    return ValidationError(
+        f"the update would make record {identifier!r} larger than {limits.RECORD_BYTES_MAX}"
+        " bytes (350 KB)"
+    )
