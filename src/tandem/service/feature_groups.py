@@ -7,7 +7,7 @@ a change made by this process is seen at once, one made by another after at most
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound
@@ -48,7 +48,7 @@ class NewFeatureGroup:
     features: tuple[FeatureDefinition, ...]
     online: OnlineStoreConfig | None = None
     offline: OfflineStoreConfig | None = None
-    throughput: ThroughputConfig = ThroughputConfig()
+    throughput: ThroughputConfig = field(default_factory=ThroughputConfig)
     role_arn: str | None = None
     description: str | None = None
     tags: Mapping[str, str] | None = None

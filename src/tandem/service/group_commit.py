@@ -7,7 +7,7 @@
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -80,7 +80,8 @@ class GroupCommit:
         try:
             outcomes = self._store.write(writes, self._clock())
         except StoreUnavailable as error:
-            _resolve_all(batch, lambda future: future.set_exception(error))
+            for submission in batch:
+                submission.future.set_exception(error)
         except BaseException as error:  # noqa: BLE001 - it belongs to the callers, not to this thread
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
@@ -93,10 +94,3 @@ class GroupCommit:
                 end = start + len(submission.writes)
                 submission.future.set_result(outcomes[start:end])
                 start = end
-
-
-def _resolve_all(
-    batch: Sequence[_Submission], resolve: Callable[[Future[list[Outcome]]], None]
-) -> None:
-    for submission in batch:
-        resolve(submission.future)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .image import ROOT, Entry, Image, Listing
+from .image import ROOT, Entry, Image, Listing, Range
 
 PAGE_BYTES = 4096
 
@@ -164,7 +164,7 @@ class _Writer:
     def _write_back(self, number: int, path: Path, chance: random.Random) -> None:
         """Let a random part of the pending pages, and perhaps the size, reach the disk."""
         share = chance.random()
-        ranges = [(0, None)] if number < 0 else self.disk.pending(number)
+        ranges: list[Range] = [(0, None)] if number < 0 else self.disk.pending(number)
         source = self.now.paths[number]
         size = source.stat().st_size
         with source.open("rb") as real, path.open("r+b") as durable:
@@ -181,7 +181,7 @@ class _Writer:
             path.chmod(stat.S_IMODE(self.now.paths[number].stat().st_mode))
 
 
-def _pages(ranges: list[tuple[int, int | None]], size: int) -> Iterator[int]:
+def _pages(ranges: list[Range], size: int) -> Iterator[int]:
     for start, end in ranges:
         end = size if end is None else min(end, size)
         yield from range(start // PAGE_BYTES, -(-end // PAGE_BYTES))

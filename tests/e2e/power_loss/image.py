@@ -37,6 +37,7 @@ class Entry:
 
 
 Listing = dict[str, Entry]
+Range = tuple[int, int | None]  # start and end, None is the end of the file
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,13 @@ class Image:
         paths = sorted((self.folder / "names").iterdir())
         return {int(path.name, 16): _read_listing(path) for path in paths if path.name != "next"}
 
-    def pending(self, number: int) -> list[tuple[int, int | None]]:
-        """The ranges (start, end) that changed since the last sync. None is the end of the file."""
+    def pending(self, number: int) -> list[Range]:
+        """The ranges that changed since the last sync of the file."""
         data = self.path("pending", number).read_bytes()
         done, unseen, _, _ = HEADER.unpack_from(data)
         if unseen:
             return [(0, None)]
-        ranges = []
+        ranges: list[Range] = []
         for offset, length, _, _, _ in RANGE.iter_unpack(data[done:]):
             end = offset + length
             ranges.append((offset, None if end >= 1 << 63 else end))

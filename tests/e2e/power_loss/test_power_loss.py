@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +97,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def disk(library: Path, tmp_path: Path) -> Iterator[Disk]:
+def disk(library: Path, tmp_path: Path) -> Disk:
     """A folder with one file that is durable from the start."""
     disk = Disk(library, tmp_path)
     disk.watched.mkdir()
@@ -107,7 +106,7 @@ def disk(library: Path, tmp_path: Path) -> Iterator[Disk]:
         environment(library, disk.watched, tmp_path / "image")
     except Unavailable as reason:
         pytest.skip(str(reason))
-    yield disk
+    return disk
 
 
 def names(folder: Path) -> set[str]:
@@ -133,7 +132,10 @@ CHANGES = {
     "ftruncate": "os.ftruncate(os.open('f', os.O_RDWR), 100)",
     "shrink_and_grow": "os.truncate('f', 100); os.truncate('f', 15_000)",
     "posix_fallocate": "os.posix_fallocate(os.open('f', os.O_RDWR), 0, 50_000)",
-    "punch_a_hole": "ctypes.CDLL(None).fallocate(os.open('f', 2), 3, *map(ctypes.c_long, (0, 8192)))",
+    "punch_a_hole": (
+        "fd = os.open('f', os.O_RDWR);"
+        "ctypes.CDLL(None).fallocate(fd, 3, ctypes.c_long(0), ctypes.c_long(8192))"
+    ),
     "sendfile": "os.sendfile(os.open('f', os.O_RDWR), os.open('/proc/self/exe', 0), 0, 9000)",
     "copy_file_range": (
         "put('other', b'b' * 9000); fd = os.open('f', os.O_RDWR);"
