@@ -1,0 +1,124 @@
+"""Columns of Arrow as feature values: types inferred for a new group, cells turned into text.
+
+A null or a NaN is no value. Text is as Python writes it (`repr` for doubles, which is the shortest
+text that reads back the same). A timestamp becomes ISO 8601 for a String feature and seconds since
+1970 for a Fractional one. A whole double is accepted for an Integral feature, since pandas turns
+whole numbers with gaps into doubles.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from tandem.errors import ValidationError
+from tandem.model import event_time as event_times
+from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
+from tandem.model.record import FeatureValue
+
+
+def infer_features(schema: pa.Schema, event_time: str) -> tuple[FeatureDefinition, ...]:
+    """Feature definitions for columns of these Arrow types.
+
+    Whole numbers and booleans are Integral, other numbers Fractional, lists List collections, all
+    else String. A numeric event time is Fractional. Raises ValidationError for nested types.
+    """
+    return tuple(_infer(field, is_event_time=field.name == event_time) for field in schema)
+
+
+def iterate_values(
+    table: pa.Table, features: Sequence[FeatureDefinition]
+) -> Iterator[list[FeatureValue]]:
+    """The values of each row of `table`, whose columns are among `features`.
+
+    Raises ValidationError that names the column and the row (from 0) where a cell does not fit.
+    """
+    by_name = {feature.name: feature for feature in features}
+    unknown = [name for name in table.column_names if name not in by_name]
+    if unknown:
+        raise ValidationError(
+            f"the feature group has no features {unknown}: leave these columns out"
+        )
+    columns = [_cells(by_name[name], table.column(name)) for name in table.column_names]
+    for row in zip(*columns, strict=True):
+        yield [value for value in row if value is not None]
+
+
+def _infer(field: pa.Field, *, is_event_time: bool) -> FeatureDefinition:
+    type_ = field.type
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        element = _scalar_type(field.name, type_.value_type)
+        return FeatureDefinition(field.name, element, CollectionType.LIST)
+    scalar = _scalar_type(field.name, type_)
+    if is_event_time and scalar is FeatureType.INTEGRAL:
+        scalar = FeatureType.FRACTIONAL
+    return FeatureDefinition(field.name, scalar)
+
+
+def _scalar_type(name: str, type_: pa.DataType) -> FeatureType:
+    if pa.types.is_integer(type_) or pa.types.is_boolean(type_):
+        return FeatureType.INTEGRAL
+    if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return FeatureType.FRACTIONAL
+    if pa.types.is_nested(type_):
+        raise ValidationError(f"column {name!r} has type {type_}, which no feature can hold")
+    return FeatureType.STRING
+
+
+def _cells(feature: FeatureDefinition, column: pa.ChunkedArray) -> list[FeatureValue | None]:
+    convert = _TEXT_OF[feature.type]
+    # Nanoseconds would need pandas to become Python values; event times of frames are microseconds.
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    cells: list[FeatureValue | None] = []
+    for row, cell in enumerate(column.to_pylist()):
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            cells.append(None)
+            continue
+        try:
+            text = tuple(map(convert, cell)) if feature.collection else convert(cell)
+        except (TypeError, ValueError) as error:
+            raise ValidationError(
+                f"row {row}: the value {str(cell)[:64]!r} of column {feature.name!r}"
+                f" does not fit {feature.type}"
+            ) from error
+        cells.append(FeatureValue(feature.name, text))
+    return cells
+
+
+def _integral_text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
+    if cell != int(cell):
+        raise ValueError(cell)
+    return str(int(cell))
+
+
+def _fractional_text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, datetime):
+        moment = event_times.from_datetime(cell)
+        return repr(moment.seconds + moment.nanoseconds / 1e9)
+    return repr(float(cell))
+
+
+def _string_text(cell: Any) -> str:
+    if isinstance(cell, datetime):
+        return event_times.from_datetime(cell).isoformat()
+    if isinstance(cell, date):
+        return f"{cell.isoformat()}T00:00:00Z"
+    if isinstance(cell, bytes):
+        return cell.decode()
+    return str(cell)
+
+
+_TEXT_OF: dict[FeatureType, Callable[[Any], str]] = {
+    FeatureType.STRING: _string_text,
+    FeatureType.INTEGRAL: _integral_text,
+    FeatureType.FRACTIONAL: _fractional_text,
+}

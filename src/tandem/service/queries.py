@@ -1,0 +1,84 @@
+"""Queries: SQL over the history of feature groups, undelivered writes included.
+
+A query opens the log first, then reads the manifests, then takes the log's entries behind them:
+every acknowledged write is seen once, whether delivery has come to it or not. All groups of a query
+are read through one snapshot of the log.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from tandem.errors import QueryFailed
+from tandem.model.feature_group import FeatureGroup
+from tandem.model.history import HistorySnapshot
+from tandem.model.targets import TargetStores
+from tandem.model.write import LogEntry
+from tandem.offline.base import OfflineStore
+from tandem.online.base import LogSnapshot, OnlineStore
+from tandem.query.base import HistoryTable, QueryEngine, TableName
+from tandem.registry.base import GroupRegistry
+from tandem.service.feature_groups import DATABASE
+
+
+class Queries:
+    def __init__(
+        self,
+        store: OnlineStore,
+        offline: OfflineStore,
+        groups: GroupRegistry,
+        engine: QueryEngine,
+    ) -> None:
+        self._store = store
+        self._offline = offline
+        self._groups = groups
+        self._engine = engine
+
+    def sql(self, statement: str) -> pa.Table:
+        """The rows of one SELECT statement.
+
+        A table is named by its feature group (`"customer-features"`) or by its catalog table, both
+        with or without the database `sagemaker_featurestore`. Raises QueryFailed.
+        """
+        names = self._engine.table_names(statement)
+        found = [self._group_of(name) for name in names]
+        tables = dict(zip(names, self.history(found), strict=True))
+        return self._engine.sql(statement, tables)
+
+    def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
+        """The history of each group, all at one moment."""
+        with self._store.log() as log:
+            return [HistoryTable(group, self._snapshot(group, log)) for group in groups]
+
+    def _snapshot(self, group: FeatureGroup, log: LogSnapshot) -> HistorySnapshot:
+        delivered = self._offline.snapshot(group)
+        tail: list[LogEntry] = []
+        for partition in range(self._store.partitions):
+            after = delivered.delivered.get(partition, 0)
+            entries = log.entries(partition, after, group_id=group.group_id)
+            tail += [entry for entry in entries if TargetStores.OFFLINE in entry.targets]
+        return delivered.with_tail(tuple(tail))
+
+    def _group_of(self, name: TableName) -> FeatureGroup:
+        if name.database in (None, DATABASE):
+            group = self._groups.find(name.table) or self._group_of_catalog_table(name.table)
+            if group is not None and group.offline is not None:
+                return group
+            if group is not None:
+                raise QueryFailed(
+                    f"feature group {group.name!r} has no offline store, so there is no history"
+                )
+        shown = f"{name.database}.{name.table}" if name.database else name.table
+        raise QueryFailed(
+            f"there is no table {shown!r}: name a feature group, in double quotes where its name"
+            ' has hyphens, as in "customer-features"'
+        )
+
+    def _group_of_catalog_table(self, table: str) -> FeatureGroup | None:
+        # Deleted groups count: their history stays, under the name that only they ever have.
+        for is_deleted in (False, True):
+            for group in self._groups.groups(deleted=is_deleted):
+                catalog = group.offline.data_catalog if group.offline else None
+                if catalog is not None and catalog.table == table.lower():
+                    return group
+        return None
