@@ -38,10 +38,17 @@ class LogSnapshot(ABC):
     """The log as it was when the snapshot was taken. Later writes and trims do not change it."""
 
     @abstractmethod
-    def entries(self, partition: int, after: int, through: int | None = None) -> Iterator[LogEntry]:
+    def entries(
+        self,
+        partition: int,
+        after: int,
+        through: int | None = None,
+        *,
+        group_id: str | None = None,
+    ) -> Iterator[LogEntry]:
         """Entries at positions in (after, through], in order; to the end where `through` is None.
 
-        Trimmed entries are left out. Raises DataCorrupted at the first entry whose checksum fails.
+        With `group_id` those of that group alone. Trimmed entries are left out. Raises DataCorrupted at the first entry whose checksum fails.
         """
 
     @abstractmethod

@@ -1,0 +1,107 @@
+"""A running core: the services over the backends that the settings name, and their workers.
+
+A process opens each data folder once: `open_core` gives every caller the same core and counts them,
+so that a notebook cell may connect again and again.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tandem.assembly import backends
+from tandem.assembly.settings import Settings
+from tandem.assembly.workers import Lease, Task, Workers
+from tandem.service.clock import Clock, system_clock
+from tandem.service.datasets import Datasets
+from tandem.service.delivery import Delivery, DeliveryLimits
+from tandem.service.expiry import Expiry
+from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.group_commit import GroupCommit
+from tandem.service.ingestion import Ingestion
+from tandem.service.queries import Queries
+from tandem.service.records import Records
+
+
+class Core:
+    """The services of one store. Close it to stop its threads; nothing acknowledged is lost if not."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self._registry = backends.registry(settings)
+        self._online = backends.online_store(settings)
+        self._engine = backends.query_engine(settings)
+        offline = backends.offline_store(settings, self._registry)
+        account = Account(settings.account_id, settings.region)
+        self.groups = FeatureGroups(self._registry, offline.is_unused, clock, account)
+        self._commits = GroupCommit(self._online, clock)
+        self.records = Records(self.groups, self._online, self._commits, clock)
+        self.ingestion = Ingestion(self.groups, self.records)
+        self.queries = Queries(self._online, offline, self._registry, self._engine)
+        self.datasets = Datasets(self.groups, self.queries, self._engine)
+        limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
+        self.delivery = Delivery(self._online, offline, self._registry, self._registry, limits)
+        self.expiry = Expiry(self._online, self._registry, clock)
+        self._workers = Workers(Lease(_lease_path(settings)), self._tasks())
+
+    def _tasks(self) -> list[Task]:
+        settings, delivery = self.settings, self.delivery
+        return [
+            Task(
+                "delivery",
+                delivery.deliver_all,
+                settings.delivery_interval_seconds,
+                lambda: delivery.waiting() >= settings.delivery_entries_max,
+            ),
+            Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
+        ]
+
+    def close(self) -> None:
+        """Commits what is waiting and stops. What is not delivered yet stays in the log."""
+        self._commits.close()
+        self._workers.close()
+        self._engine.close()
+        self._online.close()
+        self._registry.close()
+
+
+def _lease_path(settings: Settings) -> Path | None:
+    # A store in memory belongs to its process alone.
+    return None if settings.online_store == "memory" else settings.data / "workers.lock"
+
+
+_open_cores: dict[Path, tuple[Core, int]] = {}
+_opening = threading.Lock()
+
+
+def open_core(settings: Settings) -> tuple[Core, Callable[[], None]]:
+    """The core of a data folder, and the function that gives it back.
+
+    A folder that this process has open already is shared, with the settings it was opened with.
+    """
+    folder = settings.data.resolve()
+    with _opening:
+        core, users = _open_cores.get(folder, (None, 0))
+        if core is None:
+            core = Core(settings)
+        _open_cores[folder] = (core, users + 1)
+    return core, _once(lambda: _give_back(folder))
+
+
+def _give_back(folder: Path) -> None:
+    with _opening:
+        core, users = _open_cores.pop(folder)
+        if users > 1:
+            _open_cores[folder] = (core, users - 1)
+        else:
+            core.close()
+
+
+def _once(action: Callable[[], None]) -> Callable[[], None]:
+    actions = [action]
+
+    def run() -> None:
+        if actions:
+            actions.pop()()
+
+    return run

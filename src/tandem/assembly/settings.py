@@ -1,0 +1,72 @@
+"""The settings of a store. Each can be given in code, or as TANDEM_<NAME> in the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from tandem.errors import ValidationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a store runs.
+
+    data                       the folder that holds everything; made where it is missing
+    account_id                 the 12 digits in ARNs and in the paths of history
+    region                     the region in ARNs and in the paths of history
+    online_store               backend of the online store: "lmdb", "memory" or "module:Class"
+    offline_store              backend of the offline store: "parquet", "memory" or "module:Class"
+    registry                   backend of the registry: "sql", "memory" or "module:Class"
+    query_engine               backend for SQL and joins: "duckdb", "memory" or "module:Class"
+    online_map_size_bytes      the most that the online store may grow to; reserves no disk
+    delivery_interval_seconds  the longest a write waits before its delivery to history begins
+    delivery_entries_max       entries that begin a delivery at once, and the most in one
+    delivery_bytes_max         bytes of feature values in one delivery; they are held in memory
+    expiry_interval_seconds    how often expired records and those of deleted groups are removed
+    query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
+    """
+
+    data: Path = Path("tandem-data")
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    online_store: str = "lmdb"
+    offline_store: str = "parquet"
+    registry: str = "sql"
+    query_engine: str = "duckdb"
+    online_map_size_bytes: int = 64 << 30
+    delivery_interval_seconds: float = 5.0
+    delivery_entries_max: int = 50_000
+    delivery_bytes_max: int = 64 << 20
+    expiry_interval_seconds: float = 10.0
+    query_memory_bytes: int = 2 << 30
+
+    def __post_init__(self) -> None:
+        if not (len(self.account_id) == 12 and self.account_id.isdigit()):
+            raise ValidationError(f"account_id {self.account_id!r} is not valid: it has 12 digits")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value <= 0:
+                raise ValidationError(f"{field.name} {value} is not valid: it must be above 0")
+
+
+def settings_from_environment(
+    environment: Mapping[str, str] = os.environ, **given: Any
+) -> Settings:
+    """Settings from TANDEM_<NAME> variables; those `given` in code win.
+
+    Raises ValidationError that names the variable where a value does not fit.
+    """
+    values: dict[str, Any] = {}
+    for name, type_ in get_type_hints(Settings).items():
+        variable = f"TANDEM_{name.upper()}"
+        if variable in environment and name not in given:
+            try:
+                values[name] = type_(environment[variable])
+            except ValueError:
+                raise ValidationError(
+                    f"{variable}={environment[variable]!r} is not valid: it must be of type"
+                    f" {type_.__name__}"
+                ) from None
+    return Settings(**values, **given)
