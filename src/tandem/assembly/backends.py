@@ -6,16 +6,15 @@ class is called with the same arguments as the built-in ones of its seam.
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from tandem.assembly.settings import Settings
 from tandem.errors import ValidationError
 from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
 from tandem.query.base import QueryEngine
-from tandem.registry.base import GroupRegistry, ManifestRegistry
-
-_Seam = TypeVar("_Seam")
+from tandem.registry.base import ManifestRegistry, Registry
 
 _ONLINE_STORES = {
     "lmdb": "tandem.online.lmdb:LmdbOnlineStore",
@@ -35,47 +34,53 @@ _QUERY_ENGINES = {
 }
 
 
-class Registry(GroupRegistry, ManifestRegistry):
-    """Both seams of the registry; every backend is both."""
-
-
 def online_store(settings: Settings) -> OnlineStore:
     backend = _load("online_store", settings.online_store, _ONLINE_STORES)
-    if settings.online_store == "memory":
-        return _built(OnlineStore, backend)
-    return _built(
-        OnlineStore,
-        backend,
-        path=settings.data / "online",
-        map_size_bytes=settings.online_map_size_bytes,
+    store: OnlineStore = (
+        backend()
+        if settings.online_store == "memory"
+        else backend(path=settings.data / "online", map_size_bytes=settings.online_map_size_bytes)
     )
+    return store
 
 
 def registry(settings: Settings) -> Registry:
     backend = _load("registry", settings.registry, _REGISTRIES)
-    arguments = {} if settings.registry == "memory" else {"path": settings.data / "registry.sqlite"}
-    built: Registry = backend(**arguments)
-    return built
+    store: Registry = (
+        backend()
+        if settings.registry == "memory"
+        else backend(path=settings.data / "registry.sqlite")
+    )
+    return store
 
 
 def offline_store(settings: Settings, manifests: ManifestRegistry) -> OfflineStore:
     backend = _load("offline_store", settings.offline_store, _OFFLINE_STORES)
-    if settings.offline_store == "memory":
-        return _built(OfflineStore, backend)
-    return _built(OfflineStore, backend, root=settings.data / "s3", manifests=manifests)
+    store: OfflineStore = (
+        backend()
+        if settings.offline_store == "memory"
+        else backend(root=history_folder(settings), manifests=manifests)
+    )
+    return store
 
 
 def query_engine(settings: Settings) -> QueryEngine:
     backend = _load("query_engine", settings.query_engine, _QUERY_ENGINES)
-    if settings.query_engine == "memory":
-        return _built(QueryEngine, backend)
-    return _built(
-        QueryEngine,
-        backend,
-        readable=settings.data / "s3",
-        scratch=settings.data / "scratch",
-        memory_bytes=settings.query_memory_bytes,
+    engine: QueryEngine = (
+        backend()
+        if settings.query_engine == "memory"
+        else backend(
+            readable=history_folder(settings),
+            scratch=settings.data / "scratch",
+            memory_bytes=settings.query_memory_bytes,
+        )
     )
+    return engine
+
+
+def history_folder(settings: Settings) -> Path:
+    """Where `s3://bucket/key` lies on this machine: `<folder>/bucket/key`."""
+    return settings.data / "s3"
 
 
 def _load(setting: str, name: str, table: dict[str, str]) -> Callable[..., Any]:
@@ -89,9 +94,3 @@ def _load(setting: str, name: str, table: dict[str, str]) -> Callable[..., Any]:
     except (ImportError, AttributeError) as error:
         raise ValidationError(f"{setting} {name!r} cannot be loaded: {error}") from error
     return found
-
-
-def _built(seam: type[_Seam], backend: Callable[..., Any], **arguments: Any) -> _Seam:
-    store = backend(**arguments)
-    assert isinstance(store, seam)
-    return store

@@ -23,7 +23,7 @@ from tandem.service.records import Records
 
 
 class Core:
-    """The services of one store. Close it to stop its threads; nothing acknowledged is lost if not."""
+    """The services of one store. Closing it stops its threads; a crash instead loses nothing."""
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)

@@ -106,5 +106,5 @@ def _run_once(task: Task) -> None:
         task.run()
     except TandemError as error:
         _log.error("%s failed, will be tried again: %s", task.name, error)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a bug in one pass must not end all later ones
         _log.exception("%s failed, will be tried again", task.name)

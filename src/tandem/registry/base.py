@@ -82,3 +82,7 @@ class ManifestRegistry(ABC):
     @abstractmethod
     def set_delivery(self, partition: int, expected: DeliveryState, new: DeliveryState) -> None:
         """Moves delivery on. Raises ConflictError where it does not stand at `expected`."""
+
+
+class Registry(GroupRegistry, ManifestRegistry):
+    """Both seams: what a backend of the registry is, so that they share one database."""

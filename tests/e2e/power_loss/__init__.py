@@ -30,9 +30,18 @@ synced. Where it is milder:
 - Modes and times are not modelled: they are those of the last moment.
 - io_uring, libaio, raw system calls and reflinks are not seen. `sync` and `syncfs` sync nothing.
 
+What to know when using it:
+- Put both folders on tmpfs (`/dev/shm`) for speed. A sync of a file costs about 0.04 ms there, a
+  write 0.005 ms more than without, and a sync of a folder 0.004 ms for each of its entries.
+- A file that is mapped for writing, or written through stdio, is copied whole at each sync.
+- The image keeps the bytes of removed files too: it only grows.
+- LMDB aborts the process that reads a broken store. So read a folder that may be broken in a
+  process of its own.
+- A sync through a descriptor that is open for writing only drops the fcntl locks which the process
+  holds on that file. LMDB and SQLite sync through descriptors that can read.
+
 It needs Linux with glibc on 64 bits, a C compiler, and user extended attributes (ext4, xfs, btrfs,
-tmpfs since Linux 6.6). `Unavailable` says which of them is missing. Put both folders on tmpfs
-(`/dev/shm`) for speed: a sync there costs about 0.1 ms.
+tmpfs since Linux 6.6). `Unavailable` says which of them is missing.
 """
 
 from .cut import reconstruct

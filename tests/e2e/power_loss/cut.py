@@ -57,7 +57,7 @@ def _read_now(disk: Image, watched: Path) -> _Now:
         for child in sorted(path.iterdir()):
             mode = child.lstat().st_mode
             if stat.S_ISLNK(mode):
-                listing[child.name] = Entry("L", 0, os.readlink(child))
+                listing[child.name] = Entry("L", 0, str(child.readlink()))
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 continue
             label = disk.label(child)

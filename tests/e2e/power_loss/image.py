@@ -117,7 +117,7 @@ class _Beginning:
         for child in sorted(path.iterdir()):
             mode = child.lstat().st_mode
             if stat.S_ISLNK(mode):
-                lines.append(f"L{0:016x}{child.name}\0{os.readlink(child)}\0")
+                lines.append(f"L{0:016x}{child.name}\0{child.readlink()}\0")
             elif stat.S_ISDIR(mode):
                 lines.append(f"D{self.add_folder(child, number):016x}{child.name}\0")
             elif stat.S_ISREG(mode):

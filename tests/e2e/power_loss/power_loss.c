@@ -2,8 +2,8 @@
  * The calls of libc that change or sync files, seen on their way (LD_PRELOAD).
  *
  * Guarantees:
- *  - The real call always happens, with the arguments and the result that the
- *    process would have had without this library.
+ *  - The real call always happens, and its effect, its result and errno are those
+ *    that the process would have had without this library.
  *  - A change is noted before it happens. A sync is in the image before the call
  *    returns, and only if the real one succeeded.
  *

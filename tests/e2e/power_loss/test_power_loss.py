@@ -418,22 +418,24 @@ def test_sqlite_without_sync_loses_what_it_acknowledged(disk: Disk) -> None:
 
 PARQUET = """
 import pyarrow, pyarrow.parquet
-steps = sys.argv[1:]
-with open('new', 'wb') as file:
-    pyarrow.parquet.write_table(pyarrow.table({'n': list(range(10_000))}), file)
-    file.flush()
-    if 'file' in steps:
-        os.fsync(file.fileno())
-os.rename('new', 'n.parquet')
-if 'folder' in steps:
+table = pyarrow.table({'n': list(range(10_000))})
+for steps in ('file', 'folder', 'file_folder'):
+    os.mkdir(steps)
     sync('.')
+    with open(steps + '/new', 'wb') as file:
+        pyarrow.parquet.write_table(table, file)
+        file.flush()
+        if 'file' in steps:
+            os.fsync(file.fileno())
+    os.rename(steps + '/new', steps + '/n.parquet')
+    if 'folder' in steps:
+        sync(steps)
 """
 
 
 def test_parquet_file_needs_a_sync_of_itself_and_of_its_folder(disk: Disk) -> None:
-    disk.run(PARQUET, "file")
-    assert names(disk.cut()) == {"f"}
-    disk.run(PARQUET, "folder")
-    assert (disk.cut() / "n.parquet").read_bytes() == b""
-    disk.run(PARQUET, "file", "folder")
-    assert parquet.read_table(disk.cut() / "n.parquet").num_rows == 10_000
+    disk.run(PARQUET)
+    after = disk.cut()
+    assert names(after / "file") == set()
+    assert (after / "folder/n.parquet").read_bytes() == b""
+    assert parquet.read_table(after / "file_folder/n.parquet").num_rows == 10_000

@@ -163,34 +163,33 @@ class LmdbOnlineStore(OnlineStore):
     def trim(self, partition: int, through: int) -> None:
         assert partition == _PARTITION
         with self._begin(write=True) as transaction, transaction.cursor(self._log) as cursor:
-            has_entry = cursor.first()
-            while has_entry and layout.split_position_key(cursor.key()) <= through:
-                has_entry = cursor.delete()  # moves on to the next entry
+            cursor.first()
+            while (key := cursor.key()) and layout.split_position_key(key) <= through:
+                cursor.delete()  # moves on to the next entry; behind the last the key is empty
 
     def sweep(self, now_ms: int, limit: int) -> int:
+        swept = 0
         with self._begin(write=True) as transaction, transaction.cursor(self._expiries) as cursor:
-            swept = 0
-            has_expiry = cursor.first()
-            while has_expiry and swept < limit:
-                expires_at_ms, key = layout.split_expiry_key(cursor.key())
+            cursor.first()
+            while (raw := cursor.key()) and swept < limit:
+                expires_at_ms, key = layout.split_expiry_key(raw)
                 if expires_at_ms > now_ms:
                     break
                 transaction.delete(key, db=self._records)
-                has_expiry = cursor.delete()
+                cursor.delete()
                 swept += 1
-            return swept
+        return swept
 
     def forget(self, group_id: str, limit: int) -> int:
         prefix = layout.group_prefix(group_id)
+        forgotten = 0
         with self._begin(write=True) as transaction, transaction.cursor(self._records) as cursor:
-            forgotten = 0
-            has_record = cursor.set_range(prefix)
-            while has_record and forgotten < limit and cursor.key().startswith(prefix):
-                key = cursor.key()
+            cursor.set_range(prefix)
+            while (key := cursor.key()).startswith(prefix) and forgotten < limit:
                 self._drop_expiry(transaction, key, layout.unpack_record(key, cursor.value())[1])
-                has_record = cursor.delete()
+                cursor.delete()
                 forgotten += 1
-            return forgotten
+        return forgotten
 
     def close(self) -> None:
         if not self._is_closed:

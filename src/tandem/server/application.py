@@ -1,0 +1,84 @@
+"""The life of an HTTP request, as one flat list.
+
+    ASGI scope ─► health?  ─► answered here
+               ─► body     read whole, refused above the limit
+               ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
+
+Nothing here knows an operation; nothing in `wire` knows ASGI.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from uuid import uuid4
+
+from tandem.wire.http import Request, Response
+from tandem.wire.router import Router
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+BODY_BYTES_MAX = 16 << 20
+"""25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
+BULK_BODY_BYTES_MAX = 1 << 30
+"""Bodies of Tandem's own endpoints carry whole tables."""
+_BULK_PREFIX = b"/tandem/"
+_HEALTH_PATH = b"/health"
+
+
+class Application:
+    """An ASGI application around a router."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _send(send, await self._answer(scope, receive))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        path: bytes = scope.get("raw_path") or scope["path"].encode()
+        path = path.partition(b"?")[0]
+        if path == _HEALTH_PATH:
+            return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        limit = BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
+        body = await _read_body(headers, receive, limit)
+        request = Request(
+            method=scope["method"],
+            raw_path=path,
+            query=scope["query_string"],
+            headers=headers,
+            body=body or b"",
+            request_id=str(uuid4()),
+        )
+        if body is None:
+            return self._router.refuse_body(request, limit)
+        return await self._router.answer(request)
+
+
+async def _read_body(headers: MutableMapping[str, str], receive: Receive, limit: int) -> bytes | None:
+    """The whole body, or None where it is larger than `limit` (the rest is then read and dropped)."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        else:
+            parts.clear()
+        if not message.get("more_body", False):
+            return b"".join(parts) if size <= limit else None
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,456 @@
+"""What every offline store must do, as tests.
+
+    class TestMyStore(OfflineStoreContract):
+        @pytest.fixture
+        def store(self):
+            return MyStore(...)
+
+        def reopen(self, store):
+            return MyStore(...)         # over the same data; leave this out where nothing lasts
+
+The suite reads the rows of a snapshot behind the store's back, as a query engine does. A store
+that keeps its files in a manifest passes `ManifestedStoreContract` as well.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tandem.errors import ConflictError, StoreUnavailable, ValidationError
+from tandem.model.event_time import SECONDS_MAX, SECONDS_MIN, EventTime
+from tandem.model.feature_group import (
+    CollectionType,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+)
+from tandem.model.history import DataFile, HistorySnapshot, Manifest
+from tandem.model.record import FeatureValue
+from tandem.model.targets import TargetStores
+from tandem.model.write import LogEntry, Operation
+from tandem.offline.base import ManifestStore, OfflineStore
+from tandem.registry.memory import MemoryRegistry
+from tandem.rows.history_rows import history_rows
+from tandem.testing.purchases import NOON, purchase, purchases_group
+from tandem.testing.race import race, winners
+
+GROUP = purchases_group()
+
+TEN_HOURS = [
+    EventTime(SECONDS_MIN, 0),
+    EventTime(SECONDS_MIN + 3_599, 999_999_999),
+    EventTime(SECONDS_MIN + 3_600, 0),
+    EventTime(-62_135_596_800, 0),  # 0001-01-01T00:00:00Z
+    EventTime(-1, 999_999_999),
+    EventTime(0, 0),
+    EventTime(951_782_400, 0),  # 2000-02-29T00:00:00Z
+    EventTime(1_719_791_999, 0),  # 2024-06-30T23:59:59Z
+    EventTime(1_719_792_000, 0),  # 2024-07-01T00:00:00Z
+    EventTime(9_223_372_037, 0),  # 2262-04-11T23:47:17Z: past 64 bits of nanoseconds
+    EventTime(SECONDS_MAX, 999_999_999),
+]
+
+
+def rows_of(group: FeatureGroup, snapshot: HistorySnapshot) -> list[dict[str, Any]]:
+    """The rows of a snapshot, read as a query engine reads them, in their order."""
+    rows: list[dict[str, Any]] = []
+    for path in snapshot.files:
+        with pq.ParquetFile(path) as file:
+            rows.extend(file.read().to_pylist())
+    rows.extend(history_rows(group, snapshot.entries).to_pylist())
+    return rows
+
+
+def rows_of_entries(group: FeatureGroup, entries: Sequence[LogEntry]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = history_rows(group, entries).to_pylist()
+    return rows
+
+
+class OfflineStoreContract:
+    """Subclass this, override `store`, and `reopen` where the store is durable."""
+
+    @pytest.fixture
+    def store(self) -> OfflineStore:
+        raise NotImplementedError("override the fixture `store` with an empty store")
+
+    def reopen(self, store: OfflineStore) -> OfflineStore:
+        """The store as a new process finds it."""
+        return store
+
+    def check_history(self, store: OfflineStore, entries: Sequence[LogEntry]) -> None:
+        """Asserts that history and archive consist of `entries`, in any order of the hours."""
+        for seen in (store, self.reopen(store)):
+            snapshot = seen.snapshot(GROUP)
+            by_write = sorted(rows_of(GROUP, snapshot), key=lambda row: row["write_time"])
+            assert by_write == rows_of_entries(GROUP, entries)
+            assert list(seen.archived(GROUP)) == list(entries)
+
+    def test_history_begins_empty(self, store: OfflineStore) -> None:
+        assert store.snapshot(GROUP) == HistorySnapshot()
+        assert list(store.archived(GROUP)) == []
+        assert GROUP.offline is not None
+        assert store.is_unused(GROUP.offline.resolved_uri)
+
+    def test_entries_become_rows_and_are_archived(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, 1), purchase(GROUP, 2, customer="c-2", amount=None)]
+        store.append(GROUP, 0, 0, entries)
+        self.check_history(store, entries)
+        assert store.snapshot(GROUP).delivered == {0: 2}
+        assert rows_of(GROUP, store.snapshot(GROUP))[1]["amount"] is None
+
+    def test_the_same_range_takes_effect_once(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, 3), purchase(GROUP, 4)]
+        for _ in range(3):
+            store.append(GROUP, 0, 2, entries)
+            self.reopen(store).append(GROUP, 0, 2, entries)
+        self.check_history(store, entries)
+        assert store.snapshot(GROUP).delivered == {0: 4}
+
+    def test_ranges_follow_each_other(self, store: OfflineStore) -> None:
+        """Other groups' entries lie between them in the log, so positions have gaps."""
+        first = [purchase(GROUP, 3), purchase(GROUP, 7)]
+        second = [purchase(GROUP, 15)]
+        third = [purchase(GROUP, 21), purchase(GROUP, 22)]
+        store.append(GROUP, 0, 0, first)
+        store.append(GROUP, 0, 10, second)
+        self.reopen(store).append(GROUP, 0, 20, third)
+        store.append(GROUP, 0, 0, first)
+        self.check_history(store, [*first, *second, *third])
+        assert store.snapshot(GROUP).delivered == {0: 22}
+
+    def test_equal_keys_and_times_keep_the_order_of_the_log(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, number, amount=f"{number}.5") for number in range(1, 41)]
+        for start in range(0, 40, 8):
+            store.append(GROUP, 0, start, entries[start : start + 8])
+        rows = rows_of(GROUP, self.reopen(store).snapshot(GROUP))
+        assert [row["amount"] for row in rows] == [number + 0.5 for number in range(1, 41)]
+
+    def test_late_rows_and_duplicates_are_rows_too(self, store: OfflineStore) -> None:
+        entries = [
+            purchase(GROUP, 1),
+            purchase(GROUP, 2, event_time=EventTime(NOON.seconds - 86_400, 0)),
+            replace(purchase(GROUP, 3), values=purchase(GROUP, 1).values),
+        ]
+        store.append(GROUP, 0, 0, entries)
+        self.check_history(store, entries)
+
+    def test_entries_for_the_online_store_alone_are_archived_only(
+        self, store: OfflineStore
+    ) -> None:
+        targets = [
+            TargetStores.ONLINE,
+            TargetStores.OFFLINE,
+            TargetStores.ONLINE | TargetStores.OFFLINE,
+        ]
+        entries = [
+            purchase(GROUP, number, customer=f"c-{number}", targets=targets[number % 3])
+            for number in range(1, 10)
+        ]
+        store.append(GROUP, 0, 0, entries)
+        rows = rows_of(GROUP, store.snapshot(GROUP))
+        assert [row["customer"] for row in rows] == ["c-1", "c-2", "c-4", "c-5", "c-7", "c-8"]
+        assert list(self.reopen(store).archived(GROUP)) == entries
+
+    def test_a_range_without_rows_moves_the_position(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, 4, targets=TargetStores.ONLINE)]
+        store.append(GROUP, 0, 0, entries)
+        snapshot = self.reopen(store).snapshot(GROUP)
+        assert snapshot == HistorySnapshot(delivered={0: 4})
+        assert list(store.archived(GROUP)) == entries
+
+    def test_a_range_without_entries_changes_nothing(self, store: OfflineStore) -> None:
+        store.append(GROUP, 0, 0, [])
+        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
+        before = store.snapshot(GROUP)
+        store.append(GROUP, 0, 50, [])
+        assert store.snapshot(GROUP) == before
+
+    @pytest.mark.parametrize("after", [0, 2])
+    def test_a_range_that_was_cut_elsewhere_is_refused(
+        self, store: OfflineStore, after: int
+    ) -> None:
+        entries = [purchase(GROUP, number) for number in range(1, 7)]
+        store.append(GROUP, 0, 0, entries[:4])
+        with pytest.raises(ConflictError, match=rf"position 4 .* \({after}, 6\]"):
+            store.append(GROUP, 0, after, entries[after:])
+        self.check_history(store, entries[:4])
+
+    def test_a_range_inside_the_delivered_part_is_done(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, number) for number in range(1, 7)]
+        store.append(GROUP, 0, 0, entries)
+        store.append(GROUP, 0, 1, entries[1:3])
+        self.check_history(store, entries)
+
+    def test_entries_that_are_not_the_ranges_own_are_refused(self, store: OfflineStore) -> None:
+        other = purchases_group("other")
+        for after, entries in (
+            (0, [purchase(other, 1)]),
+            (0, [purchase(GROUP, 1, partition=1)]),
+            (1, [purchase(GROUP, 1)]),
+            (0, [purchase(GROUP, 2), purchase(GROUP, 1)]),
+            (0, [purchase(GROUP, 2), purchase(GROUP, 2)]),
+        ):
+            with pytest.raises(ValueError, match="entry"):
+                store.append(GROUP, 0, after, entries)
+        assert store.snapshot(GROUP) == HistorySnapshot()
+
+    def test_delete_markers_are_rows(self, store: OfflineStore) -> None:
+        entries = [
+            purchase(GROUP, 1),
+            purchase(GROUP, 2, operation=Operation.UPDATE, amount="1"),
+            purchase(GROUP, 3, operation=Operation.SOFT_DELETE),
+            purchase(GROUP, 4, operation=Operation.HARD_DELETE),
+        ]
+        store.append(GROUP, 0, 0, entries)
+        rows = rows_of(GROUP, self.reopen(store).snapshot(GROUP))
+        assert [row["is_deleted"] for row in rows] == [False, False, True, True]
+        assert [row["amount"] for row in rows] == [89.5, 1.0, None, None]
+        assert [row["customer"] for row in rows] == ["c-1"] * 4
+        assert [row["bought_at"] for row in rows] == ["2024-06-30T12:00:00Z"] * 4
+
+    def test_every_year_can_be_delivered(self, store: OfflineStore) -> None:
+        entries = [
+            purchase(GROUP, position, event_time=event_time)
+            for position, event_time in enumerate(reversed(TEN_HOURS), 1)
+        ]
+        store.append(GROUP, 0, 0, entries)
+        self.check_history(store, entries)
+
+    def test_log_partitions_are_delivered_on_their_own(self, store: OfflineStore) -> None:
+        first = [purchase(GROUP, number, partition=0) for number in (1, 2)]
+        second = [purchase(GROUP, number, partition=7, customer="c-2") for number in (1, 9)]
+        store.append(GROUP, 7, 0, second[:1])
+        store.append(GROUP, 0, 0, first)
+        store.append(GROUP, 7, 1, second[1:])
+        assert store.snapshot(GROUP).delivered == {0: 2, 7: 9}
+        assert list(self.reopen(store).archived(GROUP)) == [*first, *second]
+        assert len(rows_of(GROUP, store.snapshot(GROUP))) == 4
+
+    def test_a_group_created_again_shares_nothing(self, store: OfflineStore) -> None:
+        again = purchases_group(epoch=1_800_000_000)
+        assert again.offline is not None
+        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
+        assert store.is_unused(again.offline.resolved_uri)
+        assert store.snapshot(again) == HistorySnapshot()
+        store.append(again, 0, 1, [purchase(again, 2)])
+        assert list(self.reopen(store).archived(again)) == [purchase(again, 2)]
+        self.check_history(store, [purchase(GROUP, 1)])
+
+    @pytest.mark.parametrize("targets", [TargetStores.OFFLINE, TargetStores.ONLINE])
+    def test_a_folder_is_used_once_anything_was_delivered(
+        self, store: OfflineStore, targets: TargetStores
+    ) -> None:
+        store.append(GROUP, 0, 0, [purchase(GROUP, 1, targets=targets)])
+        assert GROUP.offline is not None
+        assert not self.reopen(store).is_unused(GROUP.offline.resolved_uri)
+
+    def test_a_group_without_an_offline_store_is_refused(self, store: OfflineStore) -> None:
+        online_only = replace(GROUP, offline=None)
+        with pytest.raises(ValidationError, match="'purchases' has no offline store"):
+            store.append(online_only, 0, 0, [purchase(GROUP, 1)])
+        with pytest.raises(ValidationError, match="no offline store"):
+            store.snapshot(online_only)
+        with pytest.raises(ValidationError, match="no offline store"):
+            store.archived(online_only)
+
+    def test_an_older_definition_than_the_entries_is_refused(self, store: OfflineStore) -> None:
+        """With it, the history would lose the values of the features that it does not know."""
+        grown = replace(
+            GROUP,
+            features=(*GROUP.features, FeatureDefinition("shop", FeatureType.STRING)),
+            revision=2,
+        )
+        entry = purchase(grown, 1, extra=[FeatureValue("shop", "north")])
+        with pytest.raises(ConflictError, match=r"revision 1 .*\['shop'\]"):
+            store.append(GROUP, 0, 0, [entry])
+        store.append(grown, 0, 0, [entry])
+        assert rows_of(grown, self.reopen(store).snapshot(grown))[0]["shop"] == "north"
+
+    def test_the_archive_keeps_entries_to_the_letter(self, store: OfflineStore) -> None:
+        group = replace(
+            GROUP,
+            features=(
+                *GROUP.features,
+                FeatureDefinition("tags", FeatureType.STRING, CollectionType.SET),
+                FeatureDefinition("place", FeatureType.FRACTIONAL, CollectionType.VECTOR, 2),
+            ),
+        )
+        entries = [
+            purchase(group, 1, amount="89.50"),
+            purchase(group, 2, amount="089.5", customer='"\\\n\0 käse 🧀 {}'),
+            purchase(group, 3, amount="8.95e1", extra=[FeatureValue("items", "+007")]),
+            purchase(group, 4, extra=[FeatureValue("tags", ("b", "a", ""))]),
+            purchase(group, 5, extra=[FeatureValue("place", ("1.50", "-0"))]),
+            purchase(group, 6, extra=[FeatureValue("tags", ())]),
+            replace(purchase(group, 7), expires_at_ms=-62_167_219_200_000),
+            replace(purchase(group, 8, event_time=EventTime(-1, 1)), expires_at_ms=0),
+        ]
+        store.append(group, 0, 0, entries)
+        assert list(self.reopen(store).archived(group)) == entries
+
+    def test_of_many_appends_of_one_range_one_takes_effect(self, store: OfflineStore) -> None:
+        entries = [
+            purchase(GROUP, position, event_time=event_time)
+            for position, event_time in enumerate(TEN_HOURS, 1)
+        ]
+        outcomes = race([partial(store.append, GROUP, 0, 0, entries) for _ in range(6)])
+        assert winners(outcomes) >= 1
+        assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
+        self.check_history(store, entries)
+
+    def test_of_overlapping_ranges_one_takes_effect(self, store: OfflineStore) -> None:
+        entries = [purchase(GROUP, number) for number in range(1, 9)]
+        ends = [2, 4, 6, 8]
+        outcomes = race([partial(store.append, GROUP, 0, 0, entries[:end]) for end in ends])
+        assert winners(outcomes) >= 1
+        assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
+        self.check_history(store, entries[: store.snapshot(GROUP).delivered[0]])
+
+    def test_log_partitions_do_not_stop_each_other(self, store: OfflineStore) -> None:
+        outcomes = race(
+            [
+                partial(store.append, GROUP, number, 0, [purchase(GROUP, 1, partition=number)])
+                for number in range(4)
+            ]
+        )
+        assert winners(outcomes) == 4
+        assert store.snapshot(GROUP).delivered == {0: 1, 1: 1, 2: 1, 3: 1}
+        assert len(rows_of(GROUP, self.reopen(store).snapshot(GROUP))) == 4
+
+
+class FaultyManifests:
+    """A manifest store whose `advance` fails as told: before it takes effect, or after."""
+
+    def __init__(self, manifests: ManifestStore) -> None:
+        self._manifests = manifests
+        self.fails_before: Exception | None = None
+        self.fails_after: Exception | None = None
+
+    def manifest(self, group_id: str) -> Manifest:
+        return self._manifests.manifest(group_id)
+
+    def advance(
+        self,
+        group_id: str,
+        files: Sequence[DataFile],
+        expected: Mapping[int, int],
+        delivered: Mapping[int, int],
+    ) -> None:
+        if self.fails_before is not None:
+            raise self.fails_before
+        self._manifests.advance(group_id, files, expected, delivered)
+        if self.fails_after is not None:
+            raise self.fails_after
+
+
+class ManifestedStoreContract:
+    """Subclass this beside OfflineStoreContract where files become visible through a manifest."""
+
+    @abstractmethod
+    def open(self, manifests: ManifestStore) -> OfflineStore:
+        """A store that uses `manifests`, over the same data each time in one test."""
+
+    def test_nothing_is_visible_before_the_manifest_moves(self) -> None:
+        registry = MemoryRegistry()
+        faulty = FaultyManifests(registry)
+        faulty.fails_before = StoreUnavailable("the registry is full")
+        entries = [purchase(GROUP, 1), purchase(GROUP, 2, event_time=EventTime(0, 0))]
+        with pytest.raises(StoreUnavailable, match="the registry is full"):
+            self.open(faulty).append(GROUP, 0, 0, entries)
+        seen = self.open(registry)
+        assert seen.snapshot(GROUP) == HistorySnapshot()
+        assert list(seen.archived(GROUP)) == []
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_a_range_is_finished_after_the_advance_failed(self, when: str) -> None:
+        registry = MemoryRegistry()
+        faulty = FaultyManifests(registry)
+        setattr(faulty, f"fails_{when}", StoreUnavailable("cut short"))
+        entries = [purchase(GROUP, 1), purchase(GROUP, 2, event_time=EventTime(0, 0))]
+        for _ in range(2 if when == "before" else 1):
+            with pytest.raises(StoreUnavailable, match="cut short"):
+                self.open(faulty).append(GROUP, 0, 0, entries)
+        store = self.open(registry)
+        store.append(GROUP, 0, 0, entries)
+        snapshot = store.snapshot(GROUP)
+        assert snapshot.delivered == {0: 2}
+        assert len(rows_of(GROUP, snapshot)) == 2
+        assert list(store.archived(GROUP)) == entries
+
+    def test_a_retry_has_the_same_files(self) -> None:
+        entries = [purchase(GROUP, 1), purchase(GROUP, 2, event_time=EventTime(0, 0))]
+        names = []
+        for _ in range(2):
+            manifests = MemoryRegistry()  # nothing was recorded, as after a crash
+            store = self.open(manifests)
+            store.append(GROUP, 0, 0, entries)
+            names.append(store.snapshot(GROUP).files)
+        assert names[0] == names[1]
+        assert len(names[0]) == 2
+
+    def test_another_range_has_other_files(self) -> None:
+        store = self.open(MemoryRegistry())
+        other = purchases_group(epoch=1)
+        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
+        store.append(GROUP, 0, 1, [purchase(GROUP, 2)])
+        store.append(GROUP, 1, 0, [purchase(GROUP, 1, partition=1)])
+        store.append(other, 0, 0, [purchase(other, 1)])
+        files = [*store.snapshot(GROUP).files, *store.snapshot(other).files]
+        names = {file.rpartition("/")[2] for file in files}
+        assert len(names) == 4
+
+    def test_a_range_that_lost_against_another_cut_is_withdrawn(self) -> None:
+        """The winner moves the manifest after the loser has looked and before it advances."""
+        entries = [purchase(GROUP, number) for number in range(1, 5)]
+        registry = MemoryRegistry()
+        winner = self.open(registry)
+
+        class Overtaken(FaultyManifests):
+            def advance(self, *arguments: Any) -> None:
+                winner.append(GROUP, 0, 0, entries[:3])
+                super().advance(*arguments)
+
+        with pytest.raises(ConflictError, match="up to position 3"):
+            self.open(Overtaken(registry)).append(GROUP, 0, 0, entries)
+        assert list(winner.archived(GROUP)) == entries[:3]
+        winner.append(GROUP, 0, 3, entries[3:])
+        assert len(rows_of(GROUP, winner.snapshot(GROUP))) == 4
+        assert list(winner.archived(GROUP)) == entries
+
+    def test_a_range_that_lost_against_itself_is_done(self) -> None:
+        entries = [purchase(GROUP, 1), purchase(GROUP, 2, event_time=EventTime(0, 0))]
+        registry = MemoryRegistry()
+        winner = self.open(registry)
+
+        class Overtaken(FaultyManifests):
+            def advance(self, *arguments: Any) -> None:
+                winner.append(GROUP, 0, 0, entries)
+                super().advance(*arguments)
+
+        store = self.open(Overtaken(registry))
+        store.append(GROUP, 0, 0, entries)
+        assert len(rows_of(GROUP, store.snapshot(GROUP))) == 2
+        assert list(store.archived(GROUP)) == entries
+
+    def test_an_advance_that_loses_a_sequence_is_repeated(self) -> None:
+        """Another log partition of the group may take the sequence in between, once or twice."""
+        registry = MemoryRegistry()
+        other = self.open(registry)
+        in_between = [[purchase(GROUP, number, partition=1)] for number in (1, 2)]
+
+        class Overtaken(FaultyManifests):
+            def advance(self, *arguments: Any) -> None:
+                if in_between:
+                    entries = in_between.pop(0)
+                    other.append(GROUP, 1, entries[0].position - 1, entries)
+                super().advance(*arguments)
+
+        store = self.open(Overtaken(registry))
+        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
+        assert store.snapshot(GROUP).delivered == {0: 1, 1: 2}
+        assert [file.sequence for file in registry.manifest(GROUP.group_id).files] == [1, 2, 3]
