@@ -48,7 +48,8 @@ class LogSnapshot(ABC):
     ) -> Iterator[LogEntry]:
         """Entries at positions in (after, through], in order; to the end where `through` is None.
 
-        With `group_id` those of that group alone. Trimmed entries are left out. Raises DataCorrupted at the first entry whose checksum fails.
+        With `group_id` those of that group alone. Trimmed entries are left out. Raises
+        DataCorrupted at the first entry whose checksum fails.
         """
 
     @abstractmethod
@@ -103,7 +104,8 @@ class OnlineStore(ABC):
     def sweep(self, now_ms: int, limit: int) -> int:
         """Removes up to `limit` records that have expired by `now_ms`; returns how many.
 
-        Writes nothing to the log: an expired record counts as absent already.
+        Writes nothing to the log: an expired record counts as absent already. Later write times are
+        not before `now_ms`, so that a replay of the log finds expired what was swept.
         """
 
     @abstractmethod

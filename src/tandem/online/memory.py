@@ -106,6 +106,8 @@ class MemoryOnlineStore(OnlineStore):
             ][:limit]
             for key in expired:
                 del self._records[key]
+            if expired:
+                self._last_write_time_us = max(self._last_write_time_us, now_ms * 1_000)
             return len(expired)
 
     def forget(self, group_id: str, limit: int) -> int:

@@ -178,6 +178,10 @@ class LmdbOnlineStore(OnlineStore):
                 transaction.delete(key, db=self._records)
                 cursor.delete()
                 swept += 1
+            if swept:
+                position, last_write_time_us = self._read_end(transaction)
+                end = _END.pack(position, max(last_write_time_us, now_ms * 1_000))
+                transaction.put(_LOG_END, end, db=self._meta)
         return swept
 
     def forget(self, group_id: str, limit: int) -> int:
