@@ -1,1 +1,8 @@
-"""Tandem."""
+"""Tandem: an open feature store that speaks the Amazon SageMaker Feature Store API."""
+
+from tandem.errors import TandemError
+from tandem.sdk.frames import Result
+from tandem.sdk.store import FeatureGroupHandle, FeatureStore, connect
+
+__all__ = ["FeatureGroupHandle", "FeatureStore", "Result", "TandemError", "__version__", "connect"]
+__version__ = "0.1.0"

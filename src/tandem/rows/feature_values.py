@@ -6,8 +6,7 @@ text that reads back the same). A timestamp becomes ISO 8601 for a String featur
 whole numbers with gaps into doubles.
 """
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -46,6 +45,30 @@ def iterate_values(
         yield [value for value in row if value is not None]
 
 
+def values_of_mapping(
+    record: Mapping[str, Any], features: Mapping[str, FeatureDefinition]
+) -> list[FeatureValue]:
+    """The feature values of a record given as Python values. None and NaN are no values.
+
+    Raises ValidationError that names the feature where a value does not fit or has no feature.
+    """
+    values: list[FeatureValue] = []
+    for name, cell in record.items():
+        if name not in features:
+            raise ValidationError(f"feature {name!r} is not defined; there are {list(features)}")
+        if not _is_missing(cell):
+            values.append(FeatureValue(name, _text(features[name], cell)))
+    return values
+
+
+def python_value(feature: FeatureDefinition, value: str | tuple[str, ...]) -> Any:
+    """A stored value as Python has it: int, float or str, in a list for a collection."""
+    convert = _PYTHON_OF[feature.type]
+    if isinstance(value, str):
+        return convert(value)
+    return [convert(element) for element in value]
+
+
 def _infer(field: pa.Field, *, is_event_time: bool) -> FeatureDefinition:
     type_ = field.type
     if pa.types.is_dictionary(type_):
@@ -70,24 +93,37 @@ def _scalar_type(name: str, type_: pa.DataType) -> FeatureType:
 
 
 def _cells(feature: FeatureDefinition, column: pa.ChunkedArray) -> list[FeatureValue | None]:
-    convert = _TEXT_OF[feature.type]
     # Nanoseconds would need pandas to become Python values; event times of frames are microseconds.
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     cells: list[FeatureValue | None] = []
     for row, cell in enumerate(column.to_pylist()):
-        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-            cells.append(None)
-            continue
         try:
-            text = tuple(map(convert, cell)) if feature.collection else convert(cell)
-        except (TypeError, ValueError) as error:
-            raise ValidationError(
-                f"row {row}: the value {str(cell)[:64]!r} of column {feature.name!r}"
-                f" does not fit {feature.type}"
-            ) from error
-        cells.append(FeatureValue(feature.name, text))
+            text = None if _is_missing(cell) else _text(feature, cell)
+        except ValidationError as error:
+            raise ValidationError(f"row {row}: {error}") from None
+        cells.append(None if text is None else FeatureValue(feature.name, text))
     return cells
+
+
+def _is_missing(cell: Any) -> bool:
+    # NaN, and pandas' NaT and NA, are the values that do not equal themselves.
+    if cell is None:
+        return True
+    try:
+        return not isinstance(cell, list | tuple | str) and bool(cell != cell)  # noqa: PLR0124
+    except TypeError:
+        return True
+
+
+def _text(feature: FeatureDefinition, cell: Any) -> str | tuple[str, ...]:
+    convert = _TEXT_OF[feature.type]
+    try:
+        return convert(cell) if feature.collection is None else tuple(map(convert, cell))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValidationError(
+            f"the value {str(cell)[:64]!r} of feature {feature.name!r} does not fit {feature.type}"
+        ) from error
 
 
 def _integral_text(cell: Any) -> str:
@@ -121,4 +157,9 @@ _TEXT_OF: dict[FeatureType, Callable[[Any], str]] = {
     FeatureType.STRING: _string_text,
     FeatureType.INTEGRAL: _integral_text,
     FeatureType.FRACTIONAL: _fractional_text,
+}
+_PYTHON_OF: dict[FeatureType, Callable[[str], Any]] = {
+    FeatureType.STRING: str,
+    FeatureType.INTEGRAL: int,
+    FeatureType.FRACTIONAL: float,
 }

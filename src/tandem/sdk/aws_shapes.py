@@ -1,0 +1,154 @@
+"""Definitions and records in the shapes of AWS's API, as the remote library sends and reads them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tandem.model.feature_group import (
+    CollectionType,
+    DataCatalog,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureGroupStatus,
+    FeatureType,
+    OfflineStoreConfig,
+    OnlineStoreConfig,
+    StorageType,
+    TableFormat,
+    ThroughputConfig,
+    ThroughputMode,
+)
+from tandem.model.record import FeatureValue
+from tandem.model.time_to_live import TtlDuration, TtlUnit
+from tandem.service.feature_groups import NewFeatureGroup
+
+
+def create_request(new: NewFeatureGroup) -> dict[str, Any]:
+    """The CreateFeatureGroup request of a definition."""
+    return _without_none(
+        {
+            "FeatureGroupName": new.name,
+            "RecordIdentifierFeatureName": new.record_identifier_name,
+            "EventTimeFeatureName": new.event_time_name,
+            "FeatureDefinitions": [_definition_json(feature) for feature in new.features],
+            "OnlineStoreConfig": new.online and _online_json(new.online),
+            "OfflineStoreConfig": new.offline and _offline_json(new.offline),
+            "RoleArn": new.role_arn,
+            "Description": new.description,
+            "Tags": [{"Key": key, "Value": value} for key, value in (new.tags or {}).items()],
+        }
+    )
+
+
+def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
+    """The group that a DescribeFeatureGroup answer describes. Tags are not part of the answer."""
+    online, offline = answer.get("OnlineStoreConfig"), answer.get("OfflineStoreConfig")
+    throughput = answer.get("ThroughputConfig") or {}
+    created_at_us = round(answer["CreationTime"] * 1e6)
+    return FeatureGroup(
+        name=answer["FeatureGroupName"],
+        group_id=f"{answer['FeatureGroupName']}-{created_at_us // 1_000_000}",
+        record_identifier_name=answer["RecordIdentifierFeatureName"],
+        event_time_name=answer["EventTimeFeatureName"],
+        features=tuple(_definition(feature) for feature in answer["FeatureDefinitions"]),
+        created_at_us=created_at_us,
+        modified_at_us=round(answer.get("LastModifiedTime", answer["CreationTime"]) * 1e6),
+        online=_online(online) if online is not None else None,
+        offline=_offline(offline) if offline is not None else None,
+        throughput=ThroughputConfig(
+            ThroughputMode(throughput.get("ThroughputMode", "OnDemand")),
+            throughput.get("ProvisionedReadCapacityUnits"),
+            throughput.get("ProvisionedWriteCapacityUnits"),
+        ),
+        role_arn=answer.get("RoleArn"),
+        description=answer.get("Description"),
+        status=FeatureGroupStatus(answer["FeatureGroupStatus"]),
+    )
+
+
+def values_json(values: Sequence[FeatureValue]) -> list[dict[str, Any]]:
+    return [
+        {"FeatureName": name, "ValueAsString": value}
+        if isinstance(value, str)
+        else {"FeatureName": name, "ValueAsStringList": list(value)}
+        for name, value in values
+    ]
+
+
+def feature_values(record: Sequence[Mapping[str, Any]]) -> tuple[FeatureValue, ...]:
+    return tuple(
+        FeatureValue(
+            feature["FeatureName"],
+            feature["ValueAsString"]
+            if "ValueAsString" in feature
+            else tuple(feature["ValueAsStringList"]),
+        )
+        for feature in record
+    )
+
+
+def _definition_json(feature: FeatureDefinition) -> dict[str, Any]:
+    vector = feature.vector_dimension
+    return _without_none(
+        {
+            "FeatureName": feature.name,
+            "FeatureType": feature.type,
+            "CollectionType": feature.collection,
+            "CollectionConfig": vector and {"VectorConfig": {"Dimension": vector}},
+        }
+    )
+
+
+def _definition(answer: Mapping[str, Any]) -> FeatureDefinition:
+    collection = answer.get("CollectionType")
+    vector = (answer.get("CollectionConfig") or {}).get("VectorConfig") or {}
+    return FeatureDefinition(
+        answer["FeatureName"],
+        FeatureType(answer["FeatureType"]),
+        CollectionType(collection) if collection else None,
+        vector.get("Dimension"),
+    )
+
+
+def _online_json(online: OnlineStoreConfig) -> dict[str, Any]:
+    ttl, key = online.ttl, online.kms_key_id
+    return _without_none(
+        {
+            "EnableOnlineStore": online.enabled,
+            "StorageType": online.storage_type,
+            "TtlDuration": ttl and {"Unit": ttl.unit, "Value": ttl.value},
+            "SecurityConfig": key and {"KmsKeyId": key},
+        }
+    )
+
+
+def _online(answer: Mapping[str, Any]) -> OnlineStoreConfig:
+    ttl, storage = answer.get("TtlDuration"), answer.get("StorageType")
+    return OnlineStoreConfig(
+        enabled=answer.get("EnableOnlineStore", False),
+        storage_type=StorageType(storage) if storage else None,
+        ttl=TtlDuration(TtlUnit(ttl["Unit"]), ttl["Value"]) if ttl else None,
+        kms_key_id=(answer.get("SecurityConfig") or {}).get("KmsKeyId"),
+    )
+
+
+def _offline_json(offline: OfflineStoreConfig) -> dict[str, Any]:
+    storage = _without_none({"S3Uri": offline.s3_uri, "KmsKeyId": offline.kms_key_id})
+    return {"S3StorageConfig": storage, "TableFormat": offline.table_format}
+
+
+def _offline(answer: Mapping[str, Any]) -> OfflineStoreConfig:
+    storage, catalog = answer["S3StorageConfig"], answer.get("DataCatalogConfig")
+    return OfflineStoreConfig(
+        s3_uri=storage["S3Uri"],
+        resolved_uri=storage.get("ResolvedOutputS3Uri", ""),
+        kms_key_id=storage.get("KmsKeyId"),
+        table_format=TableFormat(answer.get("TableFormat", "Glue")),
+        disable_glue_table_creation=answer.get("DisableGlueTableCreation", False),
+        data_catalog=DataCatalog(catalog["Catalog"], catalog["Database"], catalog["TableName"])
+        if catalog
+        else None,
+    )
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value not in (None, [])}
