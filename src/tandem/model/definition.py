@@ -22,8 +22,7 @@ from tandem.model.feature_group import (
     ThroughputMode,
 )
 
-GROUP_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}", re.ASCII)
-FEATURE_NAME = re.compile(r"[a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}", re.ASCII)
+NAME = re.compile(r"(?=.{1,64}\Z)[a-zA-Z0-9]([-_]*[a-zA-Z0-9])*", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z\-]*:iam::\d{1,12}:role/?[a-zA-Z_0-9+=,.@\-_/]+", re.ASCII)
 S3_URI = re.compile(r"s3://([^/\s]+)(/\S*)?")
 
@@ -54,10 +53,10 @@ def check_definition(group: FeatureGroup) -> None:
 
 
 def check_group_name(name: str) -> None:
-    if not GROUP_NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ValidationError(
-            f"FeatureGroupName {name!r} is not valid: 1 to 64 letters, digits and hyphens,"
-            " beginning and ending with a letter or a digit"
+            f"FeatureGroupName {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
+            " underscores, beginning and ending with a letter or a digit"
         )
 
 
@@ -107,10 +106,10 @@ def _check_features(features: Sequence[FeatureDefinition]) -> None:
             raise ValidationError(
                 f"feature name {feature.name!r} is reserved: the offline store adds this column"
             )
-        if not FEATURE_NAME.fullmatch(feature.name):
+        if not NAME.fullmatch(feature.name):
             raise ValidationError(
-                f"feature name {feature.name!r} is not valid: 1 to 64 letters, digits, hyphens and"
-                " underscores, beginning and ending with a letter or a digit"
+                f"feature name {feature.name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens"
+                " and underscores, beginning and ending with a letter or a digit"
             )
         if folded in seen:
             raise ValidationError(

@@ -104,9 +104,7 @@ def read_archive(path: Path, group_id: str, partition: int) -> list[LogEntry]:
         ) from error
 
 
-def _check_origin(
-    path: Path, metadata: dict[bytes, bytes], group_id: str, partition: int
-) -> None:
+def _check_origin(path: Path, metadata: dict[bytes, bytes], group_id: str, partition: int) -> None:
     version = metadata.get(_FORMAT)
     if version != _FORMAT_VERSION:
         raise DataCorrupted(

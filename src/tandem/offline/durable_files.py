@@ -7,14 +7,14 @@
 * When `publish` returns, files and folders survive a power cut. A folder's entry is on disk only
   when its parent was synced, so every folder on the way from the root is.
 * A temporary name belongs to one attempt alone, so that two processes at the same file cannot write
-  into each other's. The next attempt at the same file removes what a crash left behind.
+  into each other's. The attempt that succeeds removes what others left behind.
 """
 
 import errno
+import fcntl
 import os
 import secrets
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,21 @@ from tandem.errors import ConflictError, StoreUnavailable
 _TEMPORARY_PREFIX = "_"
 _TEMPORARY_SUFFIX = ".partial"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_BUFFER_BYTES = 1 << 20
 _REMEMBERED_FOLDERS_MAX = 10_000
+# On macOS a plain sync stops in the disk's own cache; this one does not.
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+def make_root(root: Path) -> None:
+    """Makes the folder that a store lives in, so that it survives a power cut."""
+    with _named(root):
+        missing = [step for step in (root, *root.parents) if not step.exists()]
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in {root.parent, *(step.parent for step in missing)}:
+            # A folder above may be closed to us; whoever made it has synced it.
+            with suppress(PermissionError):
+                _sync(folder)
 
 
 class DurableFolders:
@@ -46,9 +60,10 @@ class DurableFolders:
         unsynced = set()
         steps = [folder, *folder.parents]
         for step in reversed(steps[: steps.index(self._root)]):
-            was_made = _make_one(step)
-            if was_made or step not in self._durable:
-                unsynced.add(step.parent)
+            if step in self._durable and step.is_dir():
+                continue
+            step.mkdir(exist_ok=True)
+            unsynced.add(step.parent)
         return unsynced
 
     def are_durable(self, folders: set[Path]) -> None:
@@ -91,12 +106,9 @@ class DurableFiles:
         """Writes the file that is to become `path`; returns its size in bytes."""
         with _named(path.parent):
             self._unsynced |= self._folders.make(path.parent)
-            _remove_leftovers(path)
-            temporary = path.with_name(
-                f"{_temporary_prefix(path)}{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}"
-            )
+            temporary = _temporary_name(path)
             self._staged.append((temporary, path))
-            with temporary.open("xb") as file:
+            with temporary.open("xb", buffering=_BUFFER_BYTES) as file:
                 write(file)
                 return file.tell()
 
@@ -116,8 +128,11 @@ class DurableFiles:
         for folder in sorted(self._unsynced | parents):
             with _named(folder):
                 _sync(folder)
-        self._staged.clear()
         self._folders.are_durable(parents)
+        # Only now: the first attempt that comes here has all its names, so whom it clears away is
+        # not needed. Two that cleared each other away before would both fail.
+        _remove_leftovers(path for _, path in self._staged)
+        self._staged.clear()
 
 
 @contextmanager
@@ -144,38 +159,37 @@ def _cleared_away(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _temporary_prefix(path: Path) -> str:
-    return f"{_TEMPORARY_PREFIX}{path.name}."
+def _temporary_name(path: Path) -> Path:
+    attempt = secrets.token_hex(4)
+    return path.with_name(f"{_TEMPORARY_PREFIX}{path.name}.{attempt}{_TEMPORARY_SUFFIX}")
 
 
-def _remove_leftovers(path: Path) -> None:
-    prefix = _temporary_prefix(path)
-    with os.scandir(path.parent) as found:
-        leftovers = [
-            entry.path
-            for entry in found
-            if entry.name.startswith(prefix) and entry.name.endswith(_TEMPORARY_SUFFIX)
-        ]
-    for leftover in leftovers:
-        Path(leftover).unlink(missing_ok=True)
+def _remove_leftovers(paths: Iterable[Path]) -> None:
+    """Removes what other attempts at the same files have under temporary names."""
+    names_by_folder: dict[Path, set[str]] = {}
+    for path in paths:
+        names_by_folder.setdefault(path.parent, set()).add(path.name)
+    for folder, names in names_by_folder.items():
+        with _named(folder), os.scandir(folder) as found:
+            for entry in found:
+                if _final_name(entry.name) in names:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
-def _make_one(folder: Path) -> bool:
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return False
-    return True
+def _final_name(name: str) -> str | None:
+    """The name that a temporary file is to have; None where it is not a temporary file."""
+    if name.startswith(_TEMPORARY_PREFIX) and name.endswith(_TEMPORARY_SUFFIX):
+        stem = name.removeprefix(_TEMPORARY_PREFIX).removesuffix(_TEMPORARY_SUFFIX)
+        return stem.rpartition(".")[0]
+    return None
 
 
 def _sync(path: Path) -> None:
     """Waits until a file's bytes, or a folder's entries, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        if sys.platform == "darwin":
-            import fcntl  # only here does a sync stop in the disk's cache
-
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        if _FULL_SYNC is not None:
+            fcntl.fcntl(descriptor, _FULL_SYNC)
         else:
             os.fsync(descriptor)
     finally:

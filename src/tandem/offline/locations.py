@@ -43,14 +43,14 @@ class GroupFolder:
         return self.path / _ARCHIVE_FOLDER
 
 
-def group_folder(root: Path, group: FeatureGroup) -> GroupFolder:
-    """The folder of `group`. Raises ValidationError where the group has no offline store."""
+def data_uri(group: FeatureGroup) -> str:
+    """The group's resolved S3 URI. Raises ValidationError where it has no offline store."""
     if group.offline is None or not group.offline.resolved_uri:
         raise ValidationError(
             f"feature group {group.name!r} has no offline store: it was created without"
             " OfflineStoreConfig, so it has no history"
         )
-    return folder_of_uri(root, group.offline.resolved_uri)
+    return group.offline.resolved_uri
 
 
 def folder_of_uri(root: Path, resolved_uri: str) -> GroupFolder:
@@ -66,8 +66,8 @@ def folder_of_uri(root: Path, resolved_uri: str) -> GroupFolder:
     for part in parts:
         if part in {".", ".."} or "\0" in part or len(part.encode()) > _PART_BYTES_MAX:
             raise ValidationError(
-                f"S3Uri {resolved_uri[:80]!r} has the folder {part[:80]!r}, which cannot be a"
-                f" folder on disk: a name has at most {_PART_BYTES_MAX} bytes and is not '.' or '..'"
+                f"S3Uri {resolved_uri[:80]!r} has {part[:80]!r} in it, which cannot be a folder on"
+                f" disk: a name has at most {_PART_BYTES_MAX} bytes and is not '.' or '..'"
             )
     folder = root.joinpath(*parts)
     if not folder.resolve().is_relative_to(root):

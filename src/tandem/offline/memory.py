@@ -6,12 +6,12 @@ Nothing survives the process. One lock makes each call atomic. History stays in 
 import threading
 from collections.abc import Sequence
 
-from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
+from tandem.offline.locations import data_uri
 from tandem.offline.log_range import log_range
 
 
@@ -26,7 +26,7 @@ class MemoryOfflineStore(OfflineStore):
     def append(
         self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
     ) -> None:
-        folder = _folder(group)
+        folder = _parent(data_uri(group))
         if not entries:
             return
         delivery = log_range(group, partition, after, entries)
@@ -38,7 +38,7 @@ class MemoryOfflineStore(OfflineStore):
             self._folders.add(folder)
 
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
-        _folder(group)
+        data_uri(group)  # a group without an offline store is refused here too
         with self._lock:
             entries = self._all(group.group_id)
         return HistorySnapshot(
@@ -47,7 +47,7 @@ class MemoryOfflineStore(OfflineStore):
         )
 
     def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
-        _folder(group)
+        data_uri(group)
         with self._lock:
             return self._all(group.group_id)
 
@@ -58,12 +58,6 @@ class MemoryOfflineStore(OfflineStore):
     def _all(self, group_id: str) -> list[LogEntry]:
         by_partition = self._entries.get(group_id, {})
         return [entry for partition in sorted(by_partition) for entry in by_partition[partition]]
-
-
-def _folder(group: FeatureGroup) -> str:
-    if group.offline is None or not group.offline.resolved_uri:
-        raise no_offline_store(group)
-    return _parent(group.offline.resolved_uri)
 
 
 def _parent(uri: str) -> str:

@@ -24,14 +24,14 @@ from tandem.model.write import LogEntry
 from tandem.offline import write_options
 from tandem.offline.archive import read_archive, write_archive
 from tandem.offline.base import ManifestStore, OfflineStore
-from tandem.offline.durable_files import DurableFiles, DurableFolders
+from tandem.offline.durable_files import DurableFiles, DurableFolders, make_root
 from tandem.offline.locations import (
     GroupFolder,
     archive_file_name,
     archived_range,
     data_file_name,
+    data_uri,
     folder_of_uri,
-    group_folder,
     hour_folder,
 )
 from tandem.offline.log_range import LogRange, log_range
@@ -47,10 +47,7 @@ class ParquetOfflineStore(OfflineStore):
     """
 
     def __init__(self, root: Path, manifests: ManifestStore) -> None:
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailable(f"the offline store's folder cannot be made: {error}") from error
+        make_root(root)
         self._root = root.resolve()
         self._manifests = manifests
         self._folders = DurableFolders(self._root)
@@ -58,7 +55,7 @@ class ParquetOfflineStore(OfflineStore):
     def append(
         self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
     ) -> None:
-        folder = group_folder(self._root, group)
+        folder = self._folder(group)
         if not entries:
             return
         delivery = log_range(group, partition, after, entries)
@@ -73,7 +70,7 @@ class ParquetOfflineStore(OfflineStore):
         self._advance(group, folder, delivery, files)
 
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
-        folder = group_folder(self._root, group)
+        folder = self._folder(group)
         manifest = self._manifests.manifest(group.group_id)
         files = manifest.files
         return HistorySnapshot(
@@ -84,7 +81,7 @@ class ParquetOfflineStore(OfflineStore):
         )
 
     def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
-        folder = group_folder(self._root, group)
+        folder = self._folder(group)
         # The manifest first: every range that it counts as delivered has its archive by now.
         manifest = self._manifests.manifest(group.group_id)
         by_place: dict[tuple[int, int], LogEntry] = {}
@@ -97,8 +94,13 @@ class ParquetOfflineStore(OfflineStore):
         return [by_place[place] for place in sorted(by_place)]
 
     def is_unused(self, resolved_uri: str) -> bool:
-        folder = folder_of_uri(self._root, resolved_uri)
-        return not any(files for _, _, files in os.walk(folder.path))
+        folder = folder_of_uri(self._root, resolved_uri).path
+        if folder.is_file():
+            return False
+        return not any(files for _, _, files in os.walk(folder, onerror=_refuse_unreadable))
+
+    def _folder(self, group: FeatureGroup) -> GroupFolder:
+        return folder_of_uri(self._root, data_uri(group))
 
     def _write(
         self,
@@ -181,6 +183,11 @@ class ParquetOfflineStore(OfflineStore):
             f" {group.group_id!r} up to position {standing} meanwhile;"
             " read where delivery stands and begin there"
         )
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise StoreUnavailable(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _by_hour(entries: Sequence[LogEntry]) -> list[tuple[str, list[LogEntry]]]:

@@ -7,8 +7,9 @@ _EVERYWHERE: dict[str, Any] = {
     "data_page_version": "1.0",
     # A checksum in each page header. Readers that do not know it pass over it.
     "write_page_checksum": True,
-    # Parquet's own types say all there is to say; no Arrow or pandas schema in the footer.
-    "store_schema": False,
+    # Enough rows to compress well, and few enough to be read and skipped piece by piece. DuckDB
+    # gives each thread one row group, and this is the size of its own.
+    "row_group_size": 122_880,
 }
 
 HISTORY: dict[str, Any] = {
@@ -18,8 +19,8 @@ HISTORY: dict[str, Any] = {
     "compression": "snappy",
     # A page index lets Athena and Spark skip pages by identifier or write time.
     "write_page_index": True,
-    # DuckDB gives each thread one row group; this is the size of its own.
-    "row_group_size": 122_880,
+    # Parquet's own types say all there is to say; no Arrow or pandas schema in the footer.
+    "store_schema": False,
 }
 
 ARCHIVE: dict[str, Any] = {
@@ -27,5 +28,4 @@ ARCHIVE: dict[str, Any] = {
     # Only Tandem has to read the archive: the smaller file wins.
     "compression": "zstd",
     "compression_level": 3,
-    "row_group_size": 122_880,
 }

@@ -18,7 +18,7 @@ from tandem.registry.advance import (
     manifest_conflict,
     path_conflict,
 )
-from tandem.registry.base import DeliveryState, GroupRegistry, ManifestRegistry
+from tandem.registry.base import DeliveryState, Registry
 from tandem.registry.definitions import (
     by_name,
     group_id_taken,
@@ -28,7 +28,7 @@ from tandem.registry.definitions import (
 )
 
 
-class MemoryRegistry(GroupRegistry, ManifestRegistry):
+class MemoryRegistry(Registry):
     """Feature groups and manifests in dictionaries."""
 
     def __init__(self) -> None:

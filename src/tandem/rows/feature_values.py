@@ -111,7 +111,7 @@ def _is_missing(cell: Any) -> bool:
     if cell is None:
         return True
     try:
-        return not isinstance(cell, list | tuple | str) and bool(cell != cell)  # noqa: PLR0124
+        return not isinstance(cell, list | tuple | str) and bool(cell != cell)
     except TypeError:
         return True
 

@@ -1,4 +1,4 @@
-"""Definitions and records in the shapes of AWS's API, as the remote library sends and reads them."""
+"""Definitions and records in the shapes of AWS's API, as the remote library sends and reads."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -15,7 +15,7 @@ from tandem.service.records import DeletionMode
 
 
 class Backend(ABC):
-    """A store in this process (`embedded`) or behind HTTP (`remote`). Errors are `tandem.errors`."""
+    """A store in this process (`embedded`) or behind HTTP (`remote`). Raises `tandem.errors`."""
 
     @abstractmethod
     def create(self, new: NewFeatureGroup) -> FeatureGroup: ...

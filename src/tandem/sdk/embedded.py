@@ -46,7 +46,7 @@ class EmbeddedBackend(Backend):
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
     ) -> list[tuple[FeatureValue, ...] | None]:
         found = self._core.records.get_many(group_name, identifiers, features)
-        return [record and record.values() for record in found]
+        return [None if record is None else record.values() for record in found]
 
     def delete_record(
         self,

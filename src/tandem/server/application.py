@@ -7,7 +7,8 @@
 Nothing here knows an operation; nothing in `wire` knows ASGI.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,10 @@ _BULK_PREFIX = b"/tandem/"
 _HEALTH_PATH = b"/health"
 
 
+class _ClientGone(Exception):
+    """The client left before its request was whole: nothing is done and nobody is answered."""
+
+
 class Application:
     """An ASGI application around a router."""
 
@@ -34,7 +39,8 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _send(send, await self._answer(scope, receive))
+            with suppress(_ClientGone):
+                await _send(send, await self._answer(scope, receive))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
@@ -43,7 +49,9 @@ class Application:
         path = path.partition(b"?")[0]
         if path == _HEALTH_PATH:
             return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         limit = BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
         body = await _read_body(headers, receive, limit)
         request = Request(
@@ -59,14 +67,20 @@ class Application:
         return await self._router.answer(request)
 
 
-async def _read_body(headers: MutableMapping[str, str], receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None where it is larger than `limit` (the rest is then read and dropped)."""
+async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | None:
+    """The whole body, or None where it is larger than `limit`; the rest is read and dropped.
+
+    A body that is announced as too large is not read: the server then closes the connection.
+    """
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        return None
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(parts)
+            raise _ClientGone
         part: bytes = message.get("body", b"")
         size += len(part)
         if size <= limit:
@@ -78,7 +92,9 @@ async def _read_body(headers: MutableMapping[str, str], receive: Receive, limit:
 
 
 async def _send(send: Send, response: Response) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
+    ]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -102,6 +102,7 @@ class Records:
     def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
         """Commits checked writes in one transaction; for each the error, or None."""
         done: Future[list[TandemError | None]] = Future()
+        done.set_running_or_notify_cancel()  # a caller that gives up does not undo the write
         submitted = self._commits.submit(writes)
 
         def finish(outcomes: Future[list[Outcome]]) -> None:
@@ -231,6 +232,7 @@ class Records:
 
     def _submit(self, write: Write) -> Future[None]:
         done: Future[None] = Future()
+        done.set_running_or_notify_cancel()
 
         def finish(committed: Future[list[TandemError | None]]) -> None:
             error = committed.exception() or committed.result()[0]

@@ -11,12 +11,13 @@ Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in 
 
 from pathlib import Path
 
+from tandem.registry.base import Registry
 from tandem.registry.sql.database import BUSY_TIMEOUT_SECONDS, Database
 from tandem.registry.sql.groups import SqlGroupRegistry
 from tandem.registry.sql.manifests import SqlManifestRegistry
 
 
-class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry):
+class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, Registry):
     """Feature groups and manifests in the SQLite database at `path`, which is made if missing.
 
     Safe to call from many threads, and from many processes that open the same file. A call that

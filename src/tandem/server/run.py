@@ -1,0 +1,101 @@
+"""Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
+
+SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+import uvloop
+
+from tandem.assembly.core import Core, open_core
+from tandem.assembly.settings import Settings
+from tandem.errors import StoreUnavailable
+from tandem.server.application import Application
+from tandem.server.binding import check_binding
+from tandem.wire.router import Router
+from tandem.wire.tandem_api import TandemApi
+
+_SHUTDOWN_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 65
+"""Longer than the idle time after which AWS's clients drop a connection of their own."""
+_BACKLOG = 1_024
+
+
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    is_insecure: bool = False,
+    when_ready: Callable[[str], None],
+) -> None:
+    """Serves until it is told to stop. `when_ready` is called with the URL once the port answers.
+
+    Raises ValidationError where the address may not be bound, StoreUnavailable where it is taken.
+    """
+    check_binding(host, is_insecure=is_insecure)
+    listener = _bind(host, port)
+    try:
+        core, give_back = open_core(settings)
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(core, listener, when_ready))
+        finally:
+            give_back()
+    finally:
+        listener.close()
+
+
+def application(core: Core) -> Application:
+    """The ASGI application over a running core."""
+    return Application(Router(core, extensions=[TandemApi(core)]))
+
+
+async def _serve(core: Core, listener: socket.socket, when_ready: Callable[[str], None]) -> None:
+    config = uvicorn.Config(
+        application(core),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level=logging.WARNING,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        when_ready(_url(listener))
+    with _quiet_exit():
+        await serving
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"cannot listen on {host}:{port}: {error.strerror or error}: is another server running?"
+            " Give another --port"
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _quiet_exit() -> Iterator[None]:
+    # uvicorn raises the signal again after a clean stop; the caller has nothing left to stop.
+    with contextlib.suppress(KeyboardInterrupt):
+        yield

@@ -1,0 +1,42 @@
+"""ARNs of feature groups: how they are written, and which group a name or an ARN means."""
+
+import re
+
+from tandem.errors import ResourceNotFound, ValidationError
+from tandem.service.feature_groups import Account
+
+_LENGTH_MAX = 150
+_NAME_OR_ARN = re.compile(
+    r"(arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:feature-group/)?"
+    r"([a-zA-Z0-9](?:[-_]*[a-zA-Z0-9]){0,63})",
+    re.ASCII,
+)
+
+
+def feature_group_arn(name: str, account: Account) -> str:
+    return f"{_prefix(account)}{name}"
+
+
+def feature_group_name(text: str, account: Account) -> str:
+    """The name of the group that `text`, a name or an ARN, means.
+
+    Raises ValidationError where it is neither, and ResourceNotFound for an ARN of another account
+    or region: no such group is here, though one of the same name may be.
+    """
+    found = _NAME_OR_ARN.fullmatch(text) if len(text) <= _LENGTH_MAX else None
+    if found is None:
+        raise ValidationError(
+            f"1 validation error detected: Value {text[:64]!r} at 'FeatureGroupName' failed to"
+            " satisfy constraint: Member must be the name or the ARN of a feature group"
+        )
+    prefix, name = found.groups()
+    if prefix is not None and prefix != _prefix(account):
+        raise ResourceNotFound(
+            f"Resource Not Found: the feature group {text!r} is not of account"
+            f" {account.account_id} in {account.region}, which are served here"
+        )
+    return name
+
+
+def _prefix(account: Account) -> str:
+    return f"arn:aws:sagemaker:{account.region}:{account.account_id}:feature-group/"

@@ -1,0 +1,131 @@
+"""JSON and query members become request shapes, and what does not fit becomes AWS's errors.
+
+* A body that does not parse, or a member of another JSON type, is a SerializationError.
+* A member that is missing, null where it may not be, outside its enum or beyond its limits is a
+  ValidationError that names the member and quotes the value.
+* null in an optional member counts as absent; unknown members are ignored, as AWS does.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Generic
+
+import msgspec
+
+from tandem.errors import TandemError, ValidationError
+from tandem.wire.error_table import SerializationError
+from tandem.wire.operation import RequestShape
+
+_AT = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
+_STEP = re.compile(r"(\w+)|\[(\d+)\]")
+_VALUE_LENGTH_MAX = 64
+
+
+class Decoder(Generic[RequestShape]):
+    """Decodes one request shape. Made once: the shape is compiled then."""
+
+    def __init__(self, shape: type[RequestShape]) -> None:
+        self._shape = shape
+        self._decode = msgspec.json.Decoder(shape).decode
+
+    def from_json(self, body: bytes | msgspec.Raw, at: str = "") -> RequestShape:
+        """The shape that a JSON object makes; an empty body is an empty object.
+
+        `at` is where the object stands in the whole request, for error messages.
+        """
+        try:
+            return self._decode(body or b"{}")
+        except msgspec.ValidationError as error:
+            raise refusal(error, self._shape, lambda: msgspec.json.decode(body), at) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise SerializationError(f"the body is not JSON that can be read: {error}") from None
+
+    def from_members(self, members: dict[str, Any]) -> RequestShape:
+        """The shape that members from a path and a query string make."""
+        try:
+            return msgspec.convert(members, self._shape)
+        except msgspec.ValidationError as error:
+            raise refusal(error, self._shape, lambda: members) from None
+
+
+def refusal(
+    error: msgspec.ValidationError,
+    shape: type[msgspec.Struct],
+    untyped: Callable[[], Any],
+    at: str = "",
+) -> TandemError:
+    """The error that a caller sees for one that msgspec found.
+
+    `untyped` gives the request without its types, so that the message can quote the value.
+    """
+    found = _AT.fullmatch(str(error))
+    assert found is not None  # the pattern matches any text
+    reason, path = found["reason"], found["path"] or ""
+    if missing := _MISSING.match(reason):
+        return _must_not_be_null(_join(at, _join(path, missing[1])))
+    place = _join(at, path)
+    if path and reason.endswith("got `null`"):
+        return _must_not_be_null(place)
+    if reason.startswith("Invalid enum value"):
+        names = ", ".join(_enum_at(shape, path))
+        return _violation(_value_at(untyped, path), place, f"satisfy enum value set: [{names}]")
+    if bound := _BOUND.match(reason):
+        _, of_length, sign, limit = bound.groups()
+        comparison = "greater" if sign == ">=" else "less"
+        noun = "length" if of_length else "value"
+        constraint = f"have {noun} {comparison} than or equal to {limit}"
+        return _violation(_value_at(untyped, path), place, constraint)
+    where = f" at '{place}'" if place else ""
+    return SerializationError(f"the request cannot be read{where}: {reason}")
+
+
+def _must_not_be_null(place: str) -> ValidationError:
+    return ValidationError(
+        f"1 validation error detected: Value null at '{place}' failed to satisfy constraint:"
+        " Member must not be null"
+    )
+
+
+def _violation(value: str, place: str, constraint: str) -> ValidationError:
+    return ValidationError(
+        f"1 validation error detected: Value {value} at '{place}' failed to satisfy constraint:"
+        f" Member must {constraint}"
+    )
+
+
+def _join(head: str, tail: str) -> str:
+    return f"{head}.{tail}" if head and tail else head or tail
+
+
+def _value_at(untyped: Callable[[], Any], path: str) -> str:
+    value = untyped()
+    for name, index in _STEP.findall(path):
+        value = value[name] if name else value[int(index)]
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if len(text) > _VALUE_LENGTH_MAX:
+        text = f"{text[:_VALUE_LENGTH_MAX]}..."
+    return f"'{text}'"
+
+
+def _enum_at(shape: type[msgspec.Struct], path: str) -> list[str]:
+    """The values of the enum that a member of a shape holds."""
+    kind: msgspec.inspect.Type = msgspec.inspect.type_info(shape)
+    for name, _ in _STEP.findall(path):
+        kind = _not_null(kind)
+        if name:
+            assert isinstance(kind, msgspec.inspect.StructType)
+            kind = next(field.type for field in kind.fields if field.encode_name == name)
+        else:
+            assert isinstance(kind, msgspec.inspect.ListType)
+            kind = kind.item_type
+    kind = _not_null(kind)
+    assert isinstance(kind, msgspec.inspect.EnumType)
+    return [str(member.value) for member in kind.cls]
+
+
+def _not_null(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    if not isinstance(kind, msgspec.inspect.UnionType):
+        return kind
+    return next(one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType))

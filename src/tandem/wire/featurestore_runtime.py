@@ -1,0 +1,321 @@
+"""sagemaker-featurestore-runtime: records, one or many.
+
+GetRecord, PutRecord and BatchGetRecord are the hot path: stored bytes are copied into the answer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.model import limits
+from tandem.model.record import FeatureValue
+from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
+from tandem.model.time_to_live import TtlDuration, format_expiry
+from tandem.model.write import Write
+from tandem.service.records import DeletionMode, ServedRecord
+from tandem.wire.arns import feature_group_name
+from tandem.wire.decoding import Decoder
+from tandem.wire.error_table import Dialect, SerializationError, error_code
+from tandem.wire.operation import Core, Operation, Service
+from tandem.wire.paging import PageTokens
+from tandem.wire.shapes import featurestore_runtime as shapes
+
+_entry_decoder = Decoder(shapes.BatchWriteRecordEntry)
+
+
+class FeatureStoreRuntime:
+    def __init__(self, core: Core, tokens: PageTokens) -> None:
+        self._records = core.records
+        self._account = core.groups.account
+        self._tokens = tokens
+
+    async def put_record(self, request: shapes.PutRecordRequest) -> None:
+        await asyncio.wrap_future(
+            self._records.put(
+                self._group(request.feature_group_name),
+                _values(request.record),
+                _targets(request.target_stores),
+                _ttl(request.ttl_duration),
+            )
+        )
+
+    async def get_record(self, request: shapes.GetRecordRequest) -> shapes.GetRecordResponse:
+        found = self._records.get(
+            self._group(request.feature_group_name),
+            request.record_identifier_value_as_string,
+            request.feature_names or (),
+        )
+        if found is None:
+            return shapes.GetRecordResponse()
+        return shapes.GetRecordResponse(
+            record=Raw(found.features_json),
+            expires_at=_expires_at(found, request.expiration_time_response),
+        )
+
+    async def delete_record(self, request: shapes.DeleteRecordRequest) -> None:
+        await asyncio.wrap_future(
+            self._records.delete(
+                self._group(request.feature_group_name),
+                request.record_identifier_value_as_string,
+                request.event_time,
+                request.deletion_mode or DeletionMode.SOFT,
+                _targets(request.target_stores),
+            )
+        )
+
+    async def update_record(self, request: shapes.UpdateRecordRequest) -> None:
+        await asyncio.wrap_future(
+            self._records.update(
+                self._group(request.feature_group_name),
+                request.record_identifier_value_as_string,
+                _values(request.features),
+                _targets(request.target_stores),
+                _ttl(request.ttl_duration),
+            )
+        )
+
+    async def list_records(self, request: shapes.ListRecordsRequest) -> shapes.ListRecordsResponse:
+        name = self._group(request.feature_group_name)
+        include = bool(request.include_soft_deleted_records)
+        question = ("ListRecords", name, include)
+        after = (
+            None if request.next_token is None else self._tokens.open(question, request.next_token)
+        )
+        # A scan may pass many records that are gone before it has a page: not on the event loop.
+        page = await asyncio.to_thread(
+            self._records.list,
+            name,
+            after,
+            request.max_results or limits.LIST_RECORDS_RESULTS_MAX,
+            include_soft_deleted=include,
+        )
+        return shapes.ListRecordsResponse(
+            record_identifiers=list(page.identifiers),
+            next_token=(
+                None if page.next_after is None else self._tokens.seal(question, page.next_after)
+            ),
+        )
+
+    async def batch_get_record(
+        self, request: shapes.BatchGetRecordRequest
+    ) -> shapes.BatchGetRecordResponse:
+        asked = sum(len(entry.record_identifiers_value_as_string) for entry in request.identifiers)
+        if asked > limits.BATCH_GET_IDENTIFIERS_MAX:
+            raise ValidationError(
+                f"Identifiers ask for {asked} records;"
+                f" at most {limits.BATCH_GET_IDENTIFIERS_MAX} are allowed in one call"
+            )
+        answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
+        for entry in request.identifiers:
+            identifiers = entry.record_identifiers_value_as_string
+            for identifier, found in zip(identifiers, self._get_each(entry), strict=True):
+                if isinstance(found, TandemError):
+                    answer.errors.append(_get_error(entry.feature_group_name, identifier, found))
+                elif found is not None:
+                    answer.records.append(
+                        shapes.BatchGetRecordResultDetail(
+                            feature_group_name=entry.feature_group_name,
+                            record_identifier_value_as_string=identifier,
+                            record=Raw(found.features_json),
+                            expires_at=_expires_at(found, request.expiration_time_response),
+                        )
+                    )
+        return answer
+
+    def _get_each(
+        self, entry: shapes.BatchGetRecordIdentifier
+    ) -> Sequence[ServedRecord | TandemError | None]:
+        """The records of one entry, read at one moment; one by one where one of them fails."""
+        identifiers = entry.record_identifiers_value_as_string
+        names = entry.feature_names or ()
+        try:
+            name = self._group(entry.feature_group_name)
+            return self._records.get_many(name, identifiers, names)
+        except TandemError as error:
+            if error.retryable:
+                raise
+            if len(identifiers) == 1 or isinstance(error, ResourceNotFound):
+                return [error] * len(identifiers)
+        return [self._get_or_error(name, identifier, names) for identifier in identifiers]
+
+    def _get_or_error(
+        self, name: str, identifier: str, names: Sequence[str]
+    ) -> ServedRecord | TandemError | None:
+        try:
+            return self._records.get(name, identifier, names)
+        except TandemError as error:
+            if error.retryable:
+                raise
+            return error
+
+    async def batch_write_record(
+        self, request: shapes.BatchWriteRecordRequest
+    ) -> shapes.BatchWriteRecordResponse:
+        default_ttl = _ttl(request.ttl_duration)
+        entries = [_entry(raw, index) for index, raw in enumerate(request.entries)]
+        errors: dict[int, TandemError] = {}
+        writes: dict[int, Write] = {}
+        for index, entry in enumerate(entries):
+            try:
+                writes[index] = self._check_entry(entry, default_ttl)
+            except TandemError as error:
+                if error.retryable:
+                    raise
+                errors[index] = error
+        if writes:
+            outcomes = await asyncio.wrap_future(self._records.commit(list(writes.values())))
+            refused = zip(writes, outcomes, strict=True)
+            errors.update((index, error) for index, error in refused if error is not None)
+        return shapes.BatchWriteRecordResponse(
+            errors=[
+                shapes.BatchWriteRecordError(
+                    entry=request.entries[index],
+                    error_code=error_code(error, Dialect.RUNTIME).code,
+                    error_message=str(error),
+                )
+                for index, error in sorted(errors.items())
+            ],
+            unprocessed_entries=[],
+        )
+
+    def _check_entry(
+        self, entry: shapes.BatchWriteRecordEntry, default_ttl: TtlDuration | None
+    ) -> Write:
+        return self._records.check_put(
+            self._group(entry.feature_group_name),
+            _values(entry.record),
+            _targets(entry.target_stores),
+            _ttl(entry.ttl_duration) or default_ttl,
+        )
+
+    def _group(self, name_or_arn: str) -> str:
+        return feature_group_name(name_or_arn, self._account)
+
+
+def _entry(raw: Raw, index: int) -> shapes.BatchWriteRecordEntry:
+    place = f"Entries[{index}]"
+    try:
+        str(raw, "utf-8")
+    except UnicodeDecodeError:
+        raise SerializationError(f"'{place}' is not UTF-8") from None
+    return _entry_decoder.from_json(raw, at=place)
+
+
+def _values(features: Sequence[shapes.FeatureValue]) -> list[FeatureValue]:
+    return [FeatureValue(feature.feature_name, _value(feature)) for feature in features]
+
+
+def _value(feature: shapes.FeatureValue) -> str | tuple[str, ...]:
+    text, elements = feature.value_as_string, feature.value_as_string_list
+    if text is not None and elements is None:
+        return text
+    if elements is not None and text is None:
+        return tuple(elements)
+    given = "neither" if text is None else "both"
+    raise ValidationError(
+        f"feature {feature.feature_name!r} has {given} of ValueAsString and ValueAsStringList:"
+        " give one of them"
+    )
+
+
+def _targets(stores: Sequence[shapes.TargetStore] | None) -> TargetStores | None:
+    if stores is None:
+        return None
+    if len(set(stores)) != len(stores):
+        raise ValidationError(f"TargetStores names {stores[0].value!r} twice")
+    targets = TargetStores(0)
+    for store in stores:
+        targets |= TARGET_STORES_BY_NAME[store]
+    return targets
+
+
+def _ttl(ttl: shapes.TtlDuration | None) -> TtlDuration | None:
+    return None if ttl is None else TtlDuration(ttl.unit, ttl.value)
+
+
+def _expires_at(record: ServedRecord, wanted: shapes.ExpirationTimeResponse | None) -> str | None:
+    if wanted is not shapes.ExpirationTimeResponse.ENABLED or record.expires_at_ms is None:
+        return None
+    return format_expiry(record.expires_at_ms)
+
+
+def _get_error(name: str, identifier: str, error: TandemError) -> shapes.BatchGetRecordError:
+    return shapes.BatchGetRecordError(
+        feature_group_name=name,
+        record_identifier_value_as_string=identifier,
+        error_code=error_code(error, Dialect.RUNTIME).code,
+        error_message=str(error),
+    )
+
+
+def featurestore_runtime_service(core: Core, tokens: PageTokens) -> Service:
+    handlers = FeatureStoreRuntime(core, tokens)
+    one_group = "/FeatureGroup/{FeatureGroupName}"
+    return Service(
+        name="sagemaker-featurestore-runtime",
+        dialect=Dialect.RUNTIME,
+        operations=[
+            Operation(
+                name="GetRecord",
+                method="GET",
+                path=one_group,
+                request=shapes.GetRecordRequest,
+                query={
+                    "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
+                    "FeatureNames": "FeatureName",
+                    "ExpirationTimeResponse": "ExpirationTimeResponse",
+                },
+                perform=handlers.get_record,
+                errors=(ResourceNotFound,),
+            ),
+            Operation(
+                name="PutRecord",
+                method="PUT",
+                path=one_group,
+                request=shapes.PutRecordRequest,
+                perform=handlers.put_record,
+            ),
+            Operation(
+                name="DeleteRecord",
+                method="DELETE",
+                path=one_group,
+                request=shapes.DeleteRecordRequest,
+                query={
+                    "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
+                    "EventTime": "EventTime",
+                    "TargetStores": "TargetStores",
+                    "DeletionMode": "DeletionMode",
+                },
+                perform=handlers.delete_record,
+            ),
+            Operation(
+                name="UpdateRecord",
+                path=f"{one_group}/Record",
+                request=shapes.UpdateRecordRequest,
+                perform=handlers.update_record,
+                errors=(ResourceNotFound, ConflictError),
+            ),
+            Operation(
+                name="ListRecords",
+                path=f"{one_group}/ListRecords",
+                request=shapes.ListRecordsRequest,
+                perform=handlers.list_records,
+                errors=(ResourceNotFound,),
+            ),
+            Operation(
+                name="BatchGetRecord",
+                path="/BatchGetRecord",
+                request=shapes.BatchGetRecordRequest,
+                perform=handlers.batch_get_record,
+            ),
+            Operation(
+                name="BatchWriteRecord",
+                path="/BatchWriteRecord",
+                request=shapes.BatchWriteRecordRequest,
+                perform=handlers.batch_write_record,
+                errors=(ResourceNotFound,),
+            ),
+        ],
+    )

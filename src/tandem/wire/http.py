@@ -1,0 +1,38 @@
+"""A request as it stands on the wire, and its answer, free of any web framework."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request, read whole.
+
+    raw_path    the path still percent-encoded, without the query: an ARN is one segment of it
+    query       what stands behind the "?", still encoded
+    headers     by lower-case name
+    """
+
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty where there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(slots=True)
+class Response:
+    """One HTTP answer. The server adds content-length, which it alone can get right."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+REQUEST_ID_HEADER = "x-amzn-RequestId"

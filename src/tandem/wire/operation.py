@@ -1,0 +1,93 @@
+"""What an operation is, and what a protocol must do with one.
+
+A service is a table of operations, in one file; a protocol turns bytes into an operation's request
+and its answer into bytes. The router knows neither: it runs the list in `tandem.wire.router`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from tandem.errors import TandemError
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.records import Records
+from tandem.wire.error_table import Dialect, ErrorCode
+from tandem.wire.http import Request, Response
+
+RequestShape = TypeVar("RequestShape", bound=msgspec.Struct)
+
+
+class Core(Protocol):
+    """The services that operations call."""
+
+    @property
+    def groups(self) -> FeatureGroups: ...
+
+    @property
+    def records(self) -> Records: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[RequestShape]):
+    """One operation: how it is named and found, what it takes, and who performs it.
+
+    perform         answers with a shape, or None for an empty body
+    method, path    where REST finds it; `{Member}` in the path binds a member of the request
+    query           members bound to the query string, with their names there
+    errors          the errors this operation has a code for, beside those that any may answer
+    """
+
+    name: str
+    request: type[RequestShape]
+    perform: Callable[[RequestShape], Awaitable[msgspec.Struct | None]]
+    method: str = "POST"
+    path: str = "/"
+    query: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[type[TandemError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The operations of one AWS service.
+
+    name        as botocore calls it
+    prefix      AWS JSON: what stands before the dot of X-Amz-Target
+    namespace   AWS query: the XML namespace of answers
+    """
+
+    name: str
+    dialect: Dialect
+    operations: Sequence[Operation[Any]]
+    prefix: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation that was found for a request, with the members that its path carries."""
+
+    service: Service
+    operation: Operation[Any]
+    labels: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class WireProtocol(Protocol):
+    """One way to write requests and answers down."""
+
+    dialect: Dialect
+    """Whose error codes apply before a service is found."""
+
+    def claims(self, request: Request) -> bool:
+        """Whether the request is written in this protocol."""
+
+    def identify(self, request: Request) -> Call:
+        """The operation asked for. Raises UnknownOperation."""
+
+    def decode(self, call: Call, request: Request) -> msgspec.Struct:
+        """The operation's request. Raises SerializationError and ValidationError."""
+
+    def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response: ...
+
+    def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response: ...

@@ -1,0 +1,182 @@
+"""REST with JSON: members stand in the path, the query string or the body.
+
+* The path is split before it is decoded, so that an ARN, percent-encoded, is one segment.
+* An operation has either members in the query string or a JSON body, never both.
+* Errors carry their code in x-amzn-ErrorType, and their text as `message` and `Message`, since
+  clients differ in which they read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from tandem.errors import ValidationError
+from tandem.wire.decoding import Decoder
+from tandem.wire.error_table import (
+    Dialect,
+    ErrorCode,
+    MethodNotAllowed,
+    SerializationError,
+    UnknownOperation,
+    UnsupportedMediaType,
+)
+from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
+from tandem.wire.operation import Call, Operation, Service
+
+_MEDIA_TYPES = frozenset({"", "application/json", "application/x-amz-json-1.1"})
+_CONTENT_TYPE = ("content-type", "application/json")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _QueryMember:
+    name: str
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """An operation as the path leads to it.
+
+    segments    literal segments of the path, None where a label stands
+    labels      member names by the segment's index
+    fields      attribute names by member name
+    """
+
+    service: Service
+    operation: Operation[Any]
+    segments: tuple[bytes | None, ...]
+    labels: Mapping[int, str]
+    fields: Mapping[str, str]
+    query: Mapping[str, _QueryMember]
+    decoder: Decoder[Any]
+
+    def fits(self, segments: Sequence[bytes]) -> bool:
+        return all(
+            given == literal if literal is not None else given
+            for given, literal in zip(segments, self.segments, strict=True)
+        )
+
+
+class RestJson:
+    dialect = Dialect.RUNTIME
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._routes: dict[tuple[int, bytes], list[_Route]] = {}
+        self._by_operation: dict[str, _Route] = {}
+        for service in services:
+            for operation in service.operations:
+                route = _route(service, operation)
+                head = route.segments[0]
+                assert head is not None  # a path begins with a literal
+                self._routes.setdefault((len(route.segments), head), []).append(route)
+                self._by_operation[operation.name] = route
+
+    def claims(self, request: Request) -> bool:  # noqa: ARG002 - takes all
+        """Whatever no other protocol has claimed is a path."""
+        return True
+
+    def identify(self, request: Request) -> Call:
+        segments = request.raw_path.split(b"/")[1:]
+        candidates = self._routes.get((len(segments), segments[0] if segments else b""), ())
+        fitting = [route for route in candidates if route.fits(segments)]
+        for route in fitting:
+            if route.operation.method == request.method:
+                labels = {name: segments[index] for index, name in route.labels.items()}
+                return Call(route.service, route.operation, labels)
+        path = request.raw_path[:256].decode("latin-1")
+        if fitting:
+            methods = ", ".join(route.operation.method for route in fitting)
+            raise MethodNotAllowed(f"{request.method} {path}: this path answers {methods}")
+        raise UnknownOperation(f"{request.method} {path} names no operation")
+
+    def decode(self, call: Call, request: Request) -> msgspec.Struct:
+        route = self._by_operation[call.operation.name]
+        labels = {name: _text(segment) for name, segment in call.labels.items()}
+        if route.query:
+            members = _query_members(request.query, route.query)
+            members.update(labels)
+            bound: msgspec.Struct = route.decoder.from_members(members)
+            return bound
+        if request.body and request.media_type not in _MEDIA_TYPES:
+            raise UnsupportedMediaType(
+                f"content type {request.media_type[:64]!r} is not answered: send application/json"
+            )
+        decoded: msgspec.Struct = route.decoder.from_json(request.body)
+        for name, value in labels.items():
+            setattr(decoded, route.fields[name], value)
+        return decoded
+
+    def encode(
+        self,
+        call: Call,  # noqa: ARG002 - other protocols name the operation in their answers
+        answer: msgspec.Struct | None,
+        request_id: str,
+    ) -> Response:
+        body = b"" if answer is None else _encode(answer)
+        return Response(200, [_CONTENT_TYPE, (REQUEST_ID_HEADER, request_id)], body)
+
+    def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
+        headers = [
+            _CONTENT_TYPE,
+            (REQUEST_ID_HEADER, request_id),
+            ("x-amzn-ErrorType", code.code),
+        ]
+        return Response(code.status, headers, _encode({"message": message, "Message": message}))
+
+
+def _route(service: Service, operation: Operation[Any]) -> _Route:
+    parts = operation.path.split("/")[1:]
+    info = msgspec.inspect.type_info(operation.request)
+    assert isinstance(info, msgspec.inspect.StructType)
+    members = {member.encode_name: member for member in info.fields}
+    return _Route(
+        service=service,
+        operation=operation,
+        segments=tuple(None if part.startswith("{") else part.encode() for part in parts),
+        labels={index: part[1:-1] for index, part in enumerate(parts) if part.startswith("{")},
+        fields={name: member.name for name, member in members.items()},
+        query={
+            name: _QueryMember(member, _holds_list(members[member].type))
+            for member, name in operation.query.items()
+        },
+        decoder=Decoder(operation.request),
+    )
+
+
+def _holds_list(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_holds_list(one) for one in kind.types)
+    return isinstance(kind, msgspec.inspect.ListType)
+
+
+def _query_members(query: bytes, bound: Mapping[str, _QueryMember]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        member = bound.get(_text(name))
+        if member is None:
+            continue
+        text = _text(value.replace(b"+", b" "))
+        if member.is_list:
+            members.setdefault(member.name, []).append(text)
+        elif member.name in members:
+            raise ValidationError(
+                f"{member.name} is given twice: {members[member.name][:64]!r} and {text[:64]!r}"
+            )
+        else:
+            members[member.name] = text
+    return members
+
+
+def _text(encoded: bytes) -> str:
+    decoded = unquote_to_bytes(encoded) if b"%" in encoded else encoded
+    try:
+        return decoded.decode()
+    except UnicodeDecodeError:
+        raise SerializationError(
+            f"{encoded[:64].decode('latin-1')!r} in the URL is not UTF-8"
+        ) from None

@@ -1,0 +1,101 @@
+"""The life of a request on the wire, as one flat list.
+
+    claims        which protocol the request is written in
+    identify      which service and operation it names
+    authenticate  who asks (a hook; today it lets everybody pass)
+    decode        bytes become the operation's request
+    perform       the services do the work
+    encode        the answer becomes bytes
+
+Every answer carries x-amzn-RequestId. A domain error becomes what `error_table` says. Anything else
+that is raised is a fault of ours: InternalFailure, and a traceback in the log under the request id.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from tandem.errors import TandemError
+from tandem.wire.aws_json import AwsJson
+from tandem.wire.aws_query import AwsQuery
+from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
+from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.http import Request, Response
+from tandem.wire.operation import Call, Core, Service, WireProtocol
+from tandem.wire.paging import PageTokens
+from tandem.wire.rest_json import RestJson
+from tandem.wire.sagemaker import sagemaker_service
+from tandem.wire.sts import sts_service
+
+_MESSAGE_LENGTH_MAX = 2_048
+_log = logging.getLogger(__name__)
+
+Authenticate = Callable[[Request, Service], None]
+"""Raises AccessForbidden where the request may not be answered."""
+
+
+def let_everybody_pass(request: Request, service: Service) -> None:
+    """Signatures are not checked yet: the server therefore binds loopback addresses only."""
+
+
+class Router:
+    """Answers requests from a core.
+
+    token_key       seals NextTokens; processes that share it can go on with each other's listings
+    extensions      protocols that are not AWS's; they claim their requests before REST does
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        token_key: bytes | None = None,
+        authenticate: Authenticate = let_everybody_pass,
+        extensions: Sequence[WireProtocol] = (),
+    ) -> None:
+        tokens = PageTokens(token_key)
+        self._authenticate = authenticate
+        self.protocols: tuple[WireProtocol, ...] = (
+            AwsJson([sagemaker_service(core, tokens)]),
+            AwsQuery([sts_service(core.groups.account)]),
+            *extensions,
+            RestJson([featurestore_runtime_service(core, tokens)]),  # claims what is left
+        )
+
+    async def answer(self, request: Request) -> Response:
+        protocol = self._protocol(request)
+        call = None
+        try:
+            call = protocol.identify(request)
+            self._authenticate(request, call.service)
+            decoded = protocol.decode(call, request)
+            answer = await call.operation.perform(decoded)
+            return protocol.encode(call, answer, request.request_id)
+        except TandemError as error:
+            return _domain_error(protocol, call, error, request.request_id)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets a well-formed answer
+            _log.exception("request %s failed", request.request_id)
+            message = (
+                f"Internal server error: the server's log says more, under request id"
+                f" {request.request_id}"
+            )
+            return protocol.encode_error(INTERNAL_FAILURE, message, request.request_id)
+
+    def refuse_body(self, request: Request, limit: int) -> Response:
+        """The answer to a request whose body was not read because it is over `limit` bytes."""
+        error = RequestTooLarge(f"the body is larger than {limit} bytes: send less at a time")
+        return _domain_error(self._protocol(request), None, error, request.request_id)
+
+    def _protocol(self, request: Request) -> WireProtocol:
+        return next(protocol for protocol in self.protocols if protocol.claims(request))
+
+
+def _domain_error(
+    protocol: WireProtocol, call: Call | None, error: TandemError, request_id: str
+) -> Response:
+    if call is None:
+        code = error_code(error, protocol.dialect)
+    else:
+        code = error_code(error, call.service.dialect, call.operation.errors)
+    if code.status >= 500:
+        _log.error("request %s: %s: %s", request_id, code.code, error)
+    return protocol.encode_error(code, str(error)[:_MESSAGE_LENGTH_MAX], request_id)

@@ -1,0 +1,46 @@
+"""sts: GetCallerIdentity, which the SDKs and Terraform ask before anything else.
+
+The caller is an assumed role, because the SageMaker SDK turns that ARN into a role's and refuses
+any other.
+"""
+
+from tandem.service.feature_groups import Account
+from tandem.wire.error_table import Dialect
+from tandem.wire.operation import Operation, Service
+from tandem.wire.shapes import sts as shapes
+
+_ROLE = "tandem"
+_SESSION = "session"
+_ROLE_ID = "AROATANDEM"
+
+
+class Sts:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    async def get_caller_identity(
+        self, request: shapes.GetCallerIdentityRequest
+    ) -> shapes.GetCallerIdentityResponse:
+        del request  # it carries nothing
+        account_id = self._account.account_id
+        return shapes.GetCallerIdentityResponse(
+            user_id=f"{_ROLE_ID}:{_SESSION}",
+            account=account_id,
+            arn=f"arn:aws:sts::{account_id}:assumed-role/{_ROLE}/{_SESSION}",
+        )
+
+
+def sts_service(account: Account) -> Service:
+    handlers = Sts(account)
+    return Service(
+        name="sts",
+        dialect=Dialect.QUERY,
+        namespace="https://sts.amazonaws.com/doc/2011-06-15/",
+        operations=[
+            Operation(
+                name="GetCallerIdentity",
+                request=shapes.GetCallerIdentityRequest,
+                perform=handlers.get_caller_identity,
+            )
+        ],
+    )
