@@ -4,6 +4,7 @@ A process opens each data folder once: `open_core` gives every caller the same c
 so that a notebook cell may connect again and again.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,22 +27,22 @@ class Core:
     """The services of one store. Closing it stops its threads; a crash instead loses nothing."""
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        _make_folder(settings.data)
         self.settings = settings
         self._registry = backends.registry(settings)
-        self._online = backends.online_store(settings)
+        self.online = backends.online_store(settings)
         self._engine = backends.query_engine(settings)
-        offline = backends.offline_store(settings, self._registry)
+        self.offline = backends.offline_store(settings, self._registry)
         account = Account(settings.account_id, settings.region)
-        self.groups = FeatureGroups(self._registry, offline.is_unused, clock, account)
-        self._commits = GroupCommit(self._online, clock)
-        self.records = Records(self.groups, self._online, self._commits, clock)
+        self.groups = FeatureGroups(self._registry, self.offline.is_unused, clock, account)
+        self._commits = GroupCommit(self.online, clock)
+        self.records = Records(self.groups, self.online, self._commits, clock)
         self.ingestion = Ingestion(self.groups, self.records)
-        self.queries = Queries(self._online, offline, self._registry, self._engine)
+        self.queries = Queries(self.online, self.offline, self._registry, self._engine)
         self.datasets = Datasets(self.groups, self.queries, self._engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
-        self.delivery = Delivery(self._online, offline, self._registry, self._registry, limits)
-        self.expiry = Expiry(self._online, self._registry, clock)
+        self.delivery = Delivery(self.online, self.offline, self._registry, self._registry, limits)
+        self.expiry = Expiry(self.online, self._registry, clock)
         self._workers = Workers(Lease(_lease_path(settings)), self._tasks())
 
     def _tasks(self) -> list[Task]:
@@ -61,8 +62,18 @@ class Core:
         self._commits.close()
         self._workers.close()
         self._engine.close()
-        self._online.close()
+        self.online.close()
         self._registry.close()
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes `folder` and its parents, so that their names survive a power cut too."""
+    for path in [*reversed(folder.parents), folder]:
+        if not path.exists():
+            path.mkdir(exist_ok=True)
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
 
 
 def _lease_path(settings: Settings) -> Path | None:

@@ -6,6 +6,7 @@ SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, t
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 
@@ -68,14 +69,13 @@ async def _serve(core: Core, listener: socket.socket, when_ready: Callable[[str]
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
         when_ready(_url(listener))
-    with _quiet_exit():
-        await serving
+    await serving
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -94,8 +94,16 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-@contextlib.contextmanager
-def _quiet_exit() -> Iterator[None]:
-    # uvicorn raises the signal again after a clean stop; the caller has nothing left to stop.
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
+class _Server(uvicorn.Server):
+    """uvicorn, but it does not raise the signal again after its stop: the core must close first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)

@@ -8,7 +8,7 @@ from tandem.service.feature_groups import Account
 _LENGTH_MAX = 150
 _NAME_OR_ARN = re.compile(
     r"(arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:feature-group/)?"
-    r"([a-zA-Z0-9](?:[-_]*[a-zA-Z0-9]){0,63})",
+    r"((?=.{1,64}\Z)[a-zA-Z0-9](?:[-_]*[a-zA-Z0-9])*)",
     re.ASCII,
 )
 

@@ -54,11 +54,15 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        self.protocols: tuple[WireProtocol, ...] = (
-            AwsJson([sagemaker_service(core, tokens)]),
-            AwsQuery([sts_service(core.groups.account)]),
+        json_services = [sagemaker_service(core, tokens)]
+        query_services = [sts_service(core.groups.account)]
+        rest_services = [featurestore_runtime_service(core, tokens)]
+        self.services: Sequence[Service] = json_services + query_services + rest_services
+        self._protocols: Sequence[WireProtocol] = (
+            AwsJson(json_services),
+            AwsQuery(query_services),
             *extensions,
-            RestJson([featurestore_runtime_service(core, tokens)]),  # claims what is left
+            RestJson(rest_services),  # claims what is left
         )
 
     async def answer(self, request: Request) -> Response:
@@ -86,7 +90,7 @@ class Router:
         return _domain_error(self._protocol(request), None, error, request.request_id)
 
     def _protocol(self, request: Request) -> WireProtocol:
-        return next(protocol for protocol in self.protocols if protocol.claims(request))
+        return next(protocol for protocol in self._protocols if protocol.claims(request))
 
 
 def _domain_error(

@@ -101,8 +101,7 @@ class LmdbOnlineStore(OnlineStore):
         self, transaction: _Transaction, write: Write, position: int, write_time_us: int
     ) -> Outcome:
         key = layout.record_key(write.key)
-        raw = transaction.get(key, db=self._records)
-        newest = None if raw is None else layout.unpack_record(key, raw)[1]
+        newest = self._newest(transaction, key)
         applied = apply(write, newest, write_time_us // 1_000)
         if isinstance(applied, Refusal):
             return applied
@@ -125,6 +124,10 @@ class LmdbOnlineStore(OnlineStore):
         )
         return Committed(_PARTITION, position, write_time_us)
 
+    def _newest(self, transaction: _Transaction, key: bytes) -> OnlineRecord | None:
+        raw = transaction.get(key, db=self._records)
+        return None if raw is None else layout.unpack_record(key, raw)[1]
+
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
     ) -> None:
@@ -133,13 +136,8 @@ class LmdbOnlineStore(OnlineStore):
             transaction.delete(stale, db=self._expiries)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
-        records: list[OnlineRecord | None] = []
         with self._begin() as transaction:
-            for key in keys:
-                packed_key = layout.record_key(key)
-                raw = transaction.get(packed_key, db=self._records)
-                records.append(None if raw is None else layout.unpack_record(packed_key, raw)[1])
-        return records
+            return [self._newest(transaction, layout.record_key(key)) for key in keys]
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)

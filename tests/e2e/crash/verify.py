@@ -1,0 +1,112 @@
+"""Checks a data folder against the writers' account. Run in a process of its own:
+
+    python verify.py DATA ACCOUNT
+
+prints a JSON list of what is wrong; it is empty where nothing is. A store that was never synced may
+abort the process that reads it, which the caller takes as wrong too.
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.dataset as ds
+
+from tandem.assembly.core import Core
+from tandem.assembly.settings import Settings
+from tandem.model.decision import NewestState
+from tandem.model.record import FeatureValue
+from tandem.model.write import LogEntry, RecordKey
+from tandem.online.features_json import decode_features
+from tandem.testing.replay import replay
+
+GROUP = "crash-test"
+SHOWN = 3
+
+
+def check(data: Path, account: dict[str, dict[str, str]]) -> list[str]:
+    # Long intervals: what is delivered here is delivered by this call alone.
+    settings = Settings(data=data, delivery_interval_seconds=1e6, expiry_interval_seconds=1e6)
+    core = Core(settings)
+    try:
+        before = token_counts_in_history(core)
+        core.delivery.deliver_all()
+        after = token_counts_in_history(core)
+        return [
+            *_is_complete("history with its undelivered tail", before, account),
+            *_is_complete("history", after, account),
+            *_is_complete("the files that anybody sees", token_counts_in_files(core), account),
+            *_is_complete("the archive", token_counts_in_archive(core), account),
+            *_is_served(core, account),
+            *_equals_replay(core),
+        ]
+    finally:
+        core.close()
+
+
+def token_counts_in_history(core: Core) -> Counter[str]:
+    rows = core.queries.sql(f'SELECT token FROM "{GROUP}" WHERE token IS NOT NULL')
+    return Counter(rows.column("token").to_pylist())
+
+
+def token_counts_in_files(core: Core) -> Counter[str]:
+    group = core.groups.find(GROUP)
+    assert group.offline is not None
+    folder = core.settings.data / "s3" / group.offline.resolved_uri.removeprefix("s3://")
+    if not folder.exists():
+        return Counter()
+    rows = ds.dataset(folder, format="parquet", partitioning="hive").to_table(columns=["token"])
+    return Counter(token for token in rows.column("token").to_pylist() if token is not None)
+
+
+def token_counts_in_archive(core: Core) -> Counter[str]:
+    tokens = (dict(entry.values).get("token") for entry in archive(core))
+    return Counter(str(token) for token in tokens if token is not None)
+
+
+def archive(core: Core) -> list[LogEntry]:
+    return list(core.offline.archived(core.groups.find(GROUP)))
+
+
+def _is_complete(place: str, counts: Counter[str], account: dict[str, dict[str, str]]) -> list[str]:
+    acknowledged, attempted = account["acknowledged"], set(account["attempted"])
+    lost = [token for token in acknowledged if token not in counts]
+    # An update keeps the features it does not name, so a token is in history again with each update
+    # that names another feature; the workload's updates always name the token.
+    doubled = [token for token, count in counts.items() if count > 1]
+    foreign = [token for token in counts if token not in attempted]
+    return [
+        f"{place}: {len(tokens)} tokens {what}, such as {tokens[:SHOWN]}"
+        for what, tokens in (("lost", lost), ("more than once", doubled), ("never sent", foreign))
+        if tokens
+    ]
+
+
+def _is_served(core: Core, account: dict[str, dict[str, str]]) -> list[str]:
+    own = [token for token, key in account["acknowledged"].items() if key == token]
+    served = core.records.get_many(GROUP, own)
+    missing = [
+        token
+        for token, record in zip(own, served, strict=True)
+        if record is None or dict(record.values()).get("token") != token
+    ]
+    return [f"{len(missing)} records are not served, such as {missing[:SHOWN]}"] if missing else []
+
+
+def _equals_replay(core: Core) -> list[str]:
+    group_id = core.groups.find(GROUP).group_id
+    expected = replay(archive(core))
+    held: dict[RecordKey, tuple[NewestState, tuple[FeatureValue, ...]]] = {
+        RecordKey(group_id, identifier): (record.state, decode_features(record.features_json))
+        for identifier, record in core.online.scan(group_id, None, 10_000_000)
+    }
+    different = [key for key in expected.keys() | held.keys() if expected.get(key) != held.get(key)]
+    return [
+        f"online, {key.identifier}: {held.get(key)}; replayed: {expected.get(key)}"
+        for key in different[:SHOWN]
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(check(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()))))

@@ -1,0 +1,155 @@
+"""Writers at full speed through boto3, who keep account of what was acknowledged.
+
+Every put carries a token of its own. Most go to a key of their own, some to a few hot keys, where
+older and newer event times, updates and deletes meet.
+"""
+
+import json
+import random
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+GROUP = "crash-test"
+HOT_KEYS = [f"hot-{number}" for number in range(4)]
+
+
+@dataclass
+class Account:
+    """What the writers were told.
+
+    acknowledged    key by token of each put that was answered with success
+    attempted       tokens of all puts that were sent
+    deletes         deletes that were answered with success
+    """
+
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    attempted: list[str] = field(default_factory=list)
+    deletes: int = 0
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+
+def create_group(server: Any) -> None:
+    server.client("sagemaker").create_feature_group(
+        FeatureGroupName=GROUP,
+        RecordIdentifierFeatureName="key",
+        EventTimeFeatureName="time",
+        FeatureDefinitions=[
+            {"FeatureName": "key", "FeatureType": "String"},
+            {"FeatureName": "time", "FeatureType": "Fractional"},
+            {"FeatureName": "token", "FeatureType": "String"},
+            {"FeatureName": "extra", "FeatureType": "String"},
+        ],
+        OnlineStoreConfig={"EnableOnlineStore": True, "StorageType": "Standard_V2"},
+        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://crash/test"}},
+        RoleArn="arn:aws:iam::123456789012:role/test",
+    )
+
+
+class Writers:
+    """Threads that write until the server dies. `account` is complete after `join`."""
+
+    def __init__(self, server: Any, name: str, account: Account, threads: int = 4) -> None:
+        self._account = account
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        client = server.client("sagemaker-featurestore-runtime", connect_timeout=5, read_timeout=15)
+        self._threads = [
+            threading.Thread(target=self._run, args=(client, f"{name}-{number}"))
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, client: Any, name: str) -> None:
+        chance = random.Random(name)
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            try:
+                self._write(client, chance, f"{name}-{number}")
+            except ClientError as error:
+                # An update or a delete of a hot key may lose; the server must not fail otherwise.
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                    raise
+            except HTTPClientError:
+                return  # the server is gone
+
+    def _write(self, client: Any, chance: random.Random, token: str) -> None:
+        kind = chance.random()
+        if kind < 0.6:
+            self._put(client, token, token, time.time())
+        elif kind < 0.85:
+            self._put(client, chance.choice(HOT_KEYS), token, float(chance.randrange(1, 50)))
+        elif kind < 0.9:
+            self._batch(client, token)
+        elif kind < 0.95:
+            self._update(client, chance, token)
+        else:
+            self._delete(client, chance)
+
+    def _put(self, client: Any, key: str, token: str, moment: float) -> None:
+        self._attempt(token)
+        client.put_record(FeatureGroupName=GROUP, Record=_record(key, token, moment))
+        self._acknowledge(token, key)
+
+    def _batch(self, client: Any, token: str) -> None:
+        tokens = [f"{token}-{number}" for number in range(5)]
+        for one in tokens:
+            self._attempt(one)
+        entries = [
+            {"FeatureGroupName": GROUP, "Record": _record(one, one, time.time())} for one in tokens
+        ]
+        answer = client.batch_write_record(Entries=entries)
+        assert not answer["Errors"]
+        for one in tokens:
+            self._acknowledge(one, one)
+
+    def _update(self, client: Any, chance: random.Random, token: str) -> None:
+        self._attempt(token)
+        key = chance.choice(HOT_KEYS)
+        client.update_record(
+            FeatureGroupName=GROUP,
+            RecordIdentifierValueAsString=key,
+            Features=[{"FeatureName": "token", "ValueAsString": token}],
+        )
+        self._acknowledge(token, key)
+
+    def _delete(self, client: Any, chance: random.Random) -> None:
+        client.delete_record(
+            FeatureGroupName=GROUP,
+            RecordIdentifierValueAsString=chance.choice(HOT_KEYS),
+            EventTime=str(float(chance.randrange(1, 50))),
+            DeletionMode=chance.choice(["SoftDelete", "HardDelete"]),
+        )
+        with self._lock:
+            self._account.deletes += 1
+
+    def _attempt(self, token: str) -> None:
+        with self._lock:
+            self._account.attempted.append(token)
+
+    def _acknowledge(self, token: str, key: str) -> None:
+        with self._lock:
+            self._account.acknowledged[token] = key
+
+
+def _record(key: str, token: str, moment: float) -> list[dict[str, str]]:
+    return [
+        {"FeatureName": "key", "ValueAsString": key},
+        {"FeatureName": "time", "ValueAsString": repr(moment)},
+        {"FeatureName": "token", "ValueAsString": token},
+    ]

@@ -1,0 +1,87 @@
+"""A real server in a process of its own, to be stopped or killed by a test."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import urllib3
+from botocore.config import Config
+
+START_SECONDS_MAX = 60
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class ServerProcess:
+    """`tandem serve` on a folder. `environment` adds variables, as settings for instance."""
+
+    def __init__(
+        self, data: Path, *, port: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.data = data
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {**os.environ, **(environment or {})}
+        self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "tandem", "serve"]
+        command += ["--data", str(self.data), "--port", str(self.port)]
+        self.log = self.data.parent / f"{self.data.name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            answer = urllib3.request("GET", f"{self.url}/health", retries=False, timeout=1)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return answer.status == 200
+
+    def kill(self) -> None:
+        """kill -9: no handler runs."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of this server, without retries unless `config` says otherwise."""
+        given = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 50, **config}
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(**given),
+        )
+
+    def __enter__(self) -> "ServerProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
