@@ -1,0 +1,62 @@
+# make demo    the main job on real data, in about a minute
+# make test    all tests that need no outside service
+# make check   format, lint, types, arrows between the layers, sizes
+# make soak    the long forms of the crash, fuzz and property tests
+# make bench   the benchmarks, as one table
+# make serve   a server on ./tandem-data
+# make lock    requirements.lock anew from pyproject.toml
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+NODE_PACKAGES := tests/e2e/node/node_modules
+WORKERS ?= 2
+
+.PHONY: demo test check soak bench serve lock format clean
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Node.js is optional: without npm the test that needs it is skipped and says so.
+$(NODE_PACKAGES): tests/e2e/node/package-lock.json
+	if command -v npm >/dev/null; then cd tests/e2e/node && npm ci --silent --no-audit --no-fund; fi
+
+demo: $(READY)
+	$(BIN)/python examples/cdnow/demo.py
+
+test: $(READY) $(NODE_PACKAGES)
+	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/style
+
+soak: $(READY) $(NODE_PACKAGES)
+	TANDEM_KILL_ROUNDS=50 TANDEM_FUZZ_EXAMPLES=10000 TANDEM_PROPERTY_EXAMPLES=2000 \
+		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/wire tests/property tests/soak
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+serve: $(READY)
+	$(BIN)/tandem serve
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+		--quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)

@@ -1,0 +1,224 @@
+"""A router over a store in memory, and ways to speak to it as botocore does.
+
+`Bench.send` writes a request with botocore's own serializer, without its checks, so that tests can
+send what a real client would refuse to send.
+"""
+
+import asyncio
+import itertools
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import botocore.session
+from botocore.model import OperationModel, ServiceModel
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+from botocore.utils import percent_encode_sequence
+
+from tandem.online.memory import MemoryOnlineStore
+from tandem.registry.memory import MemoryRegistry
+from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.group_commit import GroupCommit
+from tandem.service.records import Records
+from tandem.wire.http import Request, Response
+from tandem.wire.router import Router
+
+RUNTIME = "sagemaker-featurestore-runtime"
+SAGEMAKER = "sagemaker"
+STS = "sts"
+ACCOUNT = Account("123456789012", "eu-west-1")
+ROLE = "arn:aws:iam::123456789012:role/feature-store"
+START_US = 1_750_000_000_000_000
+_request_ids = itertools.count(1)
+_session = botocore.session.get_session()
+_models: dict[str, ServiceModel] = {}
+
+
+def service_model(service: str) -> ServiceModel:
+    if service not in _models:
+        _models[service] = _session.get_service_model(service)
+    return _models[service]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response as botocore's parser reads it."""
+
+    status: int
+    parsed: dict[str, Any]
+    response: Response
+
+    @property
+    def code(self) -> str | None:
+        return self.parsed.get("Error", {}).get("Code")
+
+    @property
+    def message(self) -> str:
+        return self.parsed.get("Error", {}).get("Message", "")
+
+
+class Bench:
+    """The whole stack below HTTP, with a clock that tests move by hand."""
+
+    def __init__(self) -> None:
+        self.now_us = START_US
+        self.store = MemoryOnlineStore()
+        self._commits = GroupCommit(self.store, self.clock)
+        self.registry = MemoryRegistry()
+        groups = FeatureGroups(self.registry, lambda uri: True, self.clock, ACCOUNT)
+        records = Records(groups, self.store, self._commits, self.clock)
+        self.core = SimpleNamespace(groups=groups, records=records)
+        self.router = Router(self.core, token_key=b"k" * 32)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def clock(self) -> int:
+        return self.now_us
+
+    def close(self) -> None:
+        async def stop() -> None:
+            await self._loop.shutdown_default_executor()
+
+        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._commits.close()
+
+    def answer(self, request: Request) -> Response:
+        return asyncio.run_coroutine_threadsafe(self.router.answer(request), self._loop).result(60)
+
+    def raw(
+        self,
+        method: str,
+        path: bytes,
+        *,
+        query: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        request_id = f"request-{next(_request_ids)}"
+        return self.answer(Request(method, path, query, dict(headers or {}), body, request_id))
+
+    def send(self, service: str, operation: str, **params: Any) -> Answer:
+        model = service_model(service).operation_model(operation)
+        return parse(model, self.answer(serialize(model, params)))
+
+    def log_end(self) -> int:
+        with self.store.log() as log:
+            return log.end(0)
+
+
+def serialize(model: OperationModel, params: dict[str, Any]) -> Request:
+    """The request that botocore would send for `params`, valid or not."""
+    protocol = model.service_model.resolved_protocol
+    serializer = create_serializer(protocol, include_validation=False)
+    made = serializer.serialize_to_request(params, model)
+    body = made["body"]
+    if isinstance(body, dict):
+        body = percent_encode_sequence(body)
+    path, _, fixed = made["url_path"].partition("?")
+    assert not fixed
+    return Request(
+        method=made["method"],
+        raw_path=quote(path, safe="/%-._~").encode(),
+        query=percent_encode_sequence(made["query_string"] or {}).encode(),
+        headers={name.lower(): value for name, value in made["headers"].items()},
+        body=body if isinstance(body, bytes) else body.encode(),
+        request_id=f"request-{next(_request_ids)}",
+    )
+
+
+def parse(model: OperationModel, response: Response) -> Answer:
+    """The answer as botocore's own parser reads it."""
+    parser = create_parser(model.service_model.resolved_protocol)
+    headers = {name.lower(): value for name, value in response.headers}
+    read = {"status_code": response.status, "headers": headers, "body": response.body}
+    parsed = parser.parse(read, model.output_shape)
+    if response.status >= 300 and response.body[:1] == b"{":
+        json.loads(response.body)
+    return Answer(response.status, parsed, response)
+
+
+class Endpoint:
+    """The router behind a plain HTTP server on a free port, for real clients."""
+
+    def __init__(self, bench: Bench) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                path, _, query = self.path.partition("?")
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request_id = f"request-{next(_request_ids)}"
+                response = bench.answer(
+                    Request(self.command, path.encode(), query.encode(), headers, body, request_id)
+                )
+                self.send_response(response.status)
+                for name, value in response.headers:
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(response.body)))
+                self.end_headers()
+                self.wfile.write(response.body)
+
+            do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
+
+            def log_message(self, *args: object) -> None:
+                """Says nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def value(name: str, text: str | list[str]) -> dict[str, Any]:
+    """One FeatureValue of a request."""
+    member = "ValueAsString" if isinstance(text, str) else "ValueAsStringList"
+    return {"FeatureName": name, member: text}
+
+
+def record(**features: str | list[str]) -> list[dict[str, Any]]:
+    return [value(name, text) for name, text in features.items()]
+
+
+def definition(name: str, feature_type: str = "String", **more: Any) -> dict[str, Any]:
+    return {"FeatureName": name, "FeatureType": feature_type, **more}
+
+
+def group_request(name: str, *, storage: str | None = None, **more: Any) -> dict[str, Any]:
+    """A CreateFeatureGroup request with one feature of each type; online only."""
+    online: dict[str, Any] = {"EnableOnlineStore": True}
+    if storage is not None:
+        online["StorageType"] = storage
+    return {
+        "FeatureGroupName": name,
+        "RecordIdentifierFeatureName": "id",
+        "EventTimeFeatureName": "time",
+        "FeatureDefinitions": [
+            definition("id"),
+            definition("time"),
+            definition("whole", "Integral"),
+            definition("real", "Fractional"),
+            definition("text"),
+        ],
+        "OnlineStoreConfig": online,
+        **more,
+    }
+
+
+OFFLINE = {"S3StorageConfig": {"S3Uri": "s3://bucket/features/"}}
