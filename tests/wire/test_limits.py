@@ -33,7 +33,7 @@ ENTRY = {
     "TargetStores": STORES,
     "TtlDuration": TTL,
 }
-MEMORY_RECORD = record(id="1", time=NOON, list=["1"])
+LISTS = [*record(list=["1"]), *record(id="1", time=NOON)]
 VECTOR = {"VectorConfig": {"Dimension": 2}}
 NEW_MEMORY = group_request("new", storage="InMemory")
 NEW_MEMORY["FeatureDefinitions"] += [
@@ -70,7 +70,7 @@ NEW = group_request(
 VALID: list[tuple[str, str, dict[str, Any]]] = [
     (RUNTIME, "PutRecord", {k: v for k, v in ENTRY.items() if k != "Record"} | {
         "Record": record(id="1", time=NOON)}),
-    (RUNTIME, "PutRecord", {"FeatureGroupName": "memory", "Record": MEMORY_RECORD}),
+    (RUNTIME, "PutRecord", {"FeatureGroupName": "memory", "Record": LISTS}),
     (RUNTIME, "GetRecord", {**KEY, "FeatureNames": ["id"], "ExpirationTimeResponse": "Enabled"}),
     (RUNTIME, "DeleteRecord", {
         **KEY, "EventTime": NOON, "TargetStores": STORES, "DeletionMode": "SoftDelete"}),
@@ -84,6 +84,10 @@ VALID: list[tuple[str, str, dict[str, Any]]] = [
                          "FeatureNames": ["id"]}],
         "ExpirationTimeResponse": "Enabled"}),
     (RUNTIME, "BatchWriteRecord", {"Entries": [ENTRY], "TtlDuration": TTL}),
+    (RUNTIME, "BatchWriteRecord", {
+        "Entries": [{"FeatureGroupName": "memory", "Record": LISTS}]}),
+    (RUNTIME, "UpdateRecord", {
+        "FeatureGroupName": "memory", "RecordIdentifierValueAsString": "1", "Features": LISTS}),
     (SAGEMAKER, "CreateFeatureGroup", NEW),
     (SAGEMAKER, "CreateFeatureGroup", NEW_MEMORY),
     (SAGEMAKER, "DescribeFeatureGroup", {"FeatureGroupName": "both"}),
@@ -209,21 +213,20 @@ def test_one_step_beyond_is_refused(
     put(groups)
     before = groups.log_end(), len(groups.registry.groups())
     answer = groups.send(service, operation, **params)
-    if path[0] in NAMES_OF_ENTRIES and path[-1] == "FeatureGroupName" and len(path) == 3:
-        if _value_at(params, path) is not ABSENT:
-            assert [error["ErrorCode"] for error in answer.parsed["Errors"]] == ["ValidationError"]
-            assert groups.log_end() == before[0]
-            return
+    if _is_name_of_an_entry(params, path):
+        assert [error["ErrorCode"] for error in answer.parsed["Errors"]] == ["ValidationError"]
+        assert groups.log_end() == before[0]
+        return
     assert answer.status == 400, answer.parsed
     assert answer.code == ("ValidationError" if service == RUNTIME else "ValidationException")
     assert (groups.log_end(), len(groups.registry.groups())) == before
     assert any(_names(answer.message, step) for step in path), answer.message
 
 
-def _value_at(params: Any, path: Path) -> Any:
-    for step in path:
-        params = params.get(step, ABSENT) if isinstance(params, dict) else params[step]
-    return params
+def _is_name_of_an_entry(params: dict[str, Any], path: Path) -> bool:
+    if path[0] not in NAMES_OF_ENTRIES or path[2:] != ("FeatureGroupName",):
+        return False
+    return "FeatureGroupName" in params[path[0]][0]
 
 
 def _names(message: str, step: str | int) -> bool:
@@ -243,7 +246,7 @@ def _names(message: str, step: str | int) -> bool:
 
 
 def put(bench: Bench) -> None:
-    for name in ("both", "v2"):
+    for name in ("both", "v2", "memory"):
         made = bench.send(
             RUNTIME, "PutRecord", FeatureGroupName=name, Record=record(id="1", time=NOON)
         )

@@ -28,10 +28,10 @@ class DecidesOutsideTheTransaction(LmdbOnlineStore):
         self._stale = {
             layout.record_key(key): record for key, record in zip(keys, self.get(keys), strict=True)
         }
-        return super().write(writes, now_us)
+        outcomes = super().write(writes, now_us)
+        self._stale = {}
+        return outcomes
 
     def _newest(self, transaction: object, key: bytes) -> OnlineRecord | None:
-        # `get` reads through this too, before there is anything stale.
-        if key in self._stale:
-            return self._stale[key]
-        return super()._newest(transaction, key)
+        # Reads outside of `write` come here too; they find nothing stale.
+        return self._stale[key] if key in self._stale else super()._newest(transaction, key)

@@ -1,7 +1,7 @@
 """Writers at full speed through boto3, who keep account of what was acknowledged.
 
-Every put carries a token of its own. Most go to a key of their own, some to a few hot keys, where
-older and newer event times, updates and deletes meet.
+Every put carries a token of its own. Most go to a key of their own, some to a key that all share,
+where older and newer event times, updates and deletes meet.
 """
 
 import json
@@ -12,10 +12,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 GROUP = "crash-test"
-HOT_KEYS = [f"hot-{number}" for number in range(4)]
+HOT_KEYS_PER_SECOND = 20
+
+
+def hot_key() -> str:
+    """The key that all writers write to right now. Each leaves its last state to be checked."""
+    return f"hot-{int(time.time() * HOT_KEYS_PER_SECOND)}"
 
 
 @dataclass
@@ -85,7 +90,7 @@ class Writers:
                 # An update or a delete of a hot key may lose; the server must not fail otherwise.
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                     raise
-            except HTTPClientError:
+            except BotoCoreError:
                 return  # the server is gone
 
     def _write(self, client: Any, chance: random.Random, token: str) -> None:
@@ -93,11 +98,11 @@ class Writers:
         if kind < 0.6:
             self._put(client, token, token, time.time())
         elif kind < 0.85:
-            self._put(client, chance.choice(HOT_KEYS), token, float(chance.randrange(1, 50)))
+            self._put(client, hot_key(), token, float(chance.randrange(1, 50)))
         elif kind < 0.9:
             self._batch(client, token)
         elif kind < 0.95:
-            self._update(client, chance, token)
+            self._update(client, token)
         else:
             self._delete(client, chance)
 
@@ -118,9 +123,9 @@ class Writers:
         for one in tokens:
             self._acknowledge(one, one)
 
-    def _update(self, client: Any, chance: random.Random, token: str) -> None:
+    def _update(self, client: Any, token: str) -> None:
         self._attempt(token)
-        key = chance.choice(HOT_KEYS)
+        key = hot_key()
         client.update_record(
             FeatureGroupName=GROUP,
             RecordIdentifierValueAsString=key,
@@ -131,7 +136,7 @@ class Writers:
     def _delete(self, client: Any, chance: random.Random) -> None:
         client.delete_record(
             FeatureGroupName=GROUP,
-            RecordIdentifierValueAsString=chance.choice(HOT_KEYS),
+            RecordIdentifierValueAsString=hot_key(),
             EventTime=str(float(chance.randrange(1, 50))),
             DeletionMode=chance.choice(["SoftDelete", "HardDelete"]),
         )
