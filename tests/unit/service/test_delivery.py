@@ -1,0 +1,128 @@
+"""Delivery: exactly once, whatever step fails, and never seen twice or not at all."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tandem.assembly.core import Core
+from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.model.feature_group import FeatureGroup
+from tandem.service.delivery import Delivery, DeliveryLimits
+from unit.service.scenes import definition, record
+
+
+def rows(core: Core, group: str = "customers") -> Counter[int]:
+    found = core.queries.sql(f'SELECT orders FROM "{group}"')
+    return Counter(found.column("orders").to_pylist())
+
+
+def put(core: Core, count: int, start: int = 0, group: str = "customers") -> None:
+    for number in range(start, start + count):
+        values = record(f"C{number % 3}", float(number * 1_000), orders=number)
+        core.records.put(group, values).result()
+
+
+def test_writes_are_seen_before_during_and_after(core: Core, customers: FeatureGroup) -> None:
+    put(core, 25)
+    expected = Counter(range(25))
+    assert rows(core) == expected
+    assert core.delivery.waiting() == 25
+    assert core.delivery.deliver_once() == 10  # delivery_entries_max
+    assert rows(core) == expected
+    assert core.delivery.deliver_all() == 15
+    assert core.delivery.waiting() == 0
+    assert rows(core) == expected
+    with core.online.log() as log:
+        assert list(log.entries(0, 0)) == []
+
+
+STEPS: list[tuple[str, str]] = [
+    ("_manifests", "set_delivery"),
+    ("_offline", "append"),
+    ("_store", "trim"),
+]
+
+
+@pytest.mark.parametrize("after_the_step", [False, True])
+@pytest.mark.parametrize(("part", "step"), STEPS)
+def test_a_failure_at_any_step_is_made_good(
+    core: Core,
+    customers: FeatureGroup,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    step: str,
+    after_the_step: bool,
+) -> None:
+    core.groups.create(definition("other"))
+    target = getattr(core.delivery, part)
+    real: Callable[..., object] = getattr(target, step)
+    failures = 0
+    # Each call fails once, so that every delivery is cut short at every call of this step.
+    failed: set[str] = set()
+
+    def flaky(*arguments: object, **named: object) -> object:
+        nonlocal failures
+        call = repr((arguments, named))
+        if call in failed:
+            return real(*arguments, **named)
+        failed.add(call)
+        failures += 1
+        if after_the_step:
+            real(*arguments, **named)
+        raise StoreUnavailable("planted")
+
+    monkeypatch.setattr(target, step, flaky)
+    for start in range(0, 30, 10):
+        put(core, 10, start)
+        put(core, 5, start, "other")
+        for _ in range(20):
+            try:
+                core.delivery.deliver_all()
+            except StoreUnavailable:
+                assert rows(core) == Counter(range(start + 10))
+    assert failures >= 3
+    assert core.delivery.waiting() == 0
+    assert rows(core) == Counter(range(30))
+    assert sum(rows(core, "other").values()) == 15
+    archived = [entry.position for entry in core.offline.archived(customers)]
+    assert len(archived) == len(set(archived)) == 30
+
+
+def test_a_range_is_bounded_by_bytes(core: Core, customers: FeatureGroup) -> None:
+    small = Delivery(
+        core.online,
+        core.offline,
+        core.delivery._groups,
+        core.delivery._manifests,
+        DeliveryLimits(entries_max=1_000, bytes_max=2_000),
+    )
+    for number in range(4):
+        core.records.put("customers", record(f"C{number}", note="x" * 1_500)).result()
+    assert small.deliver_once() == 2
+    assert small.deliver_all() == 2
+
+
+def test_a_log_without_its_registry_says_so(
+    core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(core, 1)
+    monkeypatch.setattr(core.delivery._groups, "get", lambda group_id: None)
+    with pytest.raises(DataCorrupted, match="restore the registry"):
+        core.delivery.deliver_all()
+    monkeypatch.undo()
+    assert core.delivery.deliver_all() == 1
+    assert rows(core) == Counter([0])
+
+
+def test_all_groups_of_a_query_are_read_at_one_moment(core: Core, customers: FeatureGroup) -> None:
+    other = core.groups.create(definition("other"))
+    put(core, 3)
+    put(core, 2, group="other")
+    core.delivery.deliver_all()
+    put(core, 2, 10)
+    first, second = core.queries.history([customers, other])
+    assert len(first.snapshot.entries) == 2
+    assert second.snapshot.entries == ()
+    assert first.snapshot.files
+    assert second.snapshot.files

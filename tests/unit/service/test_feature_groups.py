@@ -1,0 +1,97 @@
+"""Feature groups: created, found, listed, deleted, and created again."""
+
+from dataclasses import replace
+
+import pytest
+
+from tandem.assembly.core import Core
+from tandem.errors import ResourceInUse, ResourceNotFound, ValidationError
+from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus, TableFormat
+from tandem.service.feature_groups import GroupFilter, SortGroupsBy
+from unit.service.scenes import START_US, ManualClock, definition, record
+
+EPOCH = START_US // 1_000_000
+
+
+def test_a_group_has_its_place_in_aws_layout(core: Core, customers: FeatureGroup) -> None:
+    assert customers.group_id == f"customers-{EPOCH}"
+    assert customers.offline is not None
+    assert customers.offline.resolved_uri == (
+        f"s3://bucket/prefix/000000000000/sagemaker/us-east-1/offline-store/customers-{EPOCH}/data"
+    )
+    assert customers.offline.data_catalog is not None
+    assert customers.offline.data_catalog.table == f"customers_{EPOCH}"
+    assert core.groups.find("customers") == customers
+
+
+def test_a_name_is_taken_once(core: Core, customers: FeatureGroup) -> None:
+    with pytest.raises(ResourceInUse, match="customers"):
+        core.groups.create(definition())
+
+
+def test_an_unknown_group_is_named(core: Core) -> None:
+    with pytest.raises(ResourceNotFound, match="no-such-group"):
+        core.groups.find("no-such-group")
+
+
+def test_a_bad_definition_stores_nothing(core: Core) -> None:
+    new = definition()
+    assert new.offline is not None
+    iceberg = replace(new, offline=replace(new.offline, table_format=TableFormat.ICEBERG))
+    with pytest.raises(ValidationError, match="Iceberg"):
+        core.groups.create(iceberg)
+    assert core.groups.list(GroupFilter()) == []
+
+
+def test_a_group_created_again_starts_empty(core: Core, customers: FeatureGroup) -> None:
+    core.records.put("customers", record(orders=1)).result()
+    core.groups.delete("customers")
+    with pytest.raises(ResourceNotFound):
+        core.records.get("customers", "C1")
+    again = core.groups.create(definition())
+    # In the same second, so the epoch in the id and in the path is bumped.
+    assert again.group_id == f"customers-{EPOCH + 1}"
+    assert core.records.get("customers", "C1") is None
+    assert core.queries.sql("SELECT * FROM customers").num_rows == 0
+
+
+def test_the_history_of_a_deleted_group_stays(core: Core, customers: FeatureGroup) -> None:
+    core.records.put("customers", record(orders=1)).result()
+    core.groups.delete("customers")
+    table = f"customers_{EPOCH}"
+    assert core.queries.sql(f"SELECT orders FROM {table}").num_rows == 1
+    core.delivery.deliver_all()
+    assert core.queries.sql(f"SELECT orders FROM {table}").num_rows == 1
+
+
+def test_an_epoch_whose_folder_exists_is_not_used(core: Core) -> None:
+    folder = core.settings.data / "s3/bucket/prefix/000000000000/sagemaker/us-east-1/offline-store"
+    (folder / f"customers-{EPOCH}" / "data").mkdir(parents=True)
+    (folder / f"customers-{EPOCH}" / "data" / "left.parquet").write_bytes(b"x")
+    assert core.groups.create(definition()).group_id == f"customers-{EPOCH + 1}"
+
+
+def test_online_records_of_a_deleted_group_are_removed(core: Core, customers: FeatureGroup) -> None:
+    core.records.put("customers", record()).result()
+    core.groups.delete("customers")
+    assert len(core.online.scan(customers.group_id, None, 10)) == 1
+    assert core.expiry.expire_once() == 1
+    assert core.online.scan(customers.group_id, None, 10) == []
+
+
+def test_groups_are_filtered_and_sorted(core: Core, clock: ManualClock) -> None:
+    for name in ("b", "a", "abc"):
+        core.groups.create(definition(name, offline=name != "b"))
+        clock.forward(10)
+
+    def names(**wanted: object) -> list[str]:
+        found = core.groups.list(GroupFilter(**wanted))  # type: ignore[arg-type]
+        return [group.name for group in found]
+
+    assert names() == ["b", "a", "abc"]
+    assert names(sort_by=SortGroupsBy.NAME) == ["a", "abc", "b"]
+    assert names(sort_by=SortGroupsBy.NAME, descending=True) == ["b", "abc", "a"]
+    assert names(name_contains="a") == ["a", "abc"]
+    assert names(created_after_us=START_US + 5_000_000) == ["a", "abc"]
+    assert names(created_before_us=START_US + 5_000_000) == ["b"]
+    assert names(status=FeatureGroupStatus.CREATING) == []

@@ -1,0 +1,82 @@
+"""Group commit: batches form while a commit is under way, and one bad write fails alone."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.model.write import Write
+from tandem.online.base import Committed, Outcome
+from tandem.online.memory import MemoryOnlineStore
+from tandem.service.group_commit import GroupCommit
+from tandem.testing.writes import a_put
+
+
+class SlowStore(MemoryOnlineStore):
+    """Waits in its first write until it is let go; remembers the size of each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.let_go = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+        self.poison = ""
+
+    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+        self.sizes.append(len(writes))
+        self.entered.set()
+        self.let_go.wait()
+        if any(write.key.identifier == self.poison for write in writes):
+            raise DataCorrupted("planted")
+        return super().write(writes, now_us)
+
+
+def test_what_waits_becomes_one_commit() -> None:
+    store = SlowStore()
+    commits = GroupCommit(store, lambda: 1)
+    first = commits.submit([a_put("first")])
+    store.entered.wait()
+    rest = [commits.submit([a_put(f"k{number}")]) for number in range(20)]
+    assert not first.done()
+    store.let_go.set()
+    positions = []
+    for future in [first, *rest]:
+        (outcome,) = future.result(timeout=5)
+        assert isinstance(outcome, Committed)
+        positions.append(outcome.position)
+    assert positions == list(range(1, 22))
+    assert store.sizes == [1, 20]
+    commits.close()
+
+
+def test_one_bad_write_fails_alone() -> None:
+    store = SlowStore()
+    store.poison = "bad"
+    commits = GroupCommit(store, lambda: 1)
+    futures = {name: commits.submit([a_put(name)]) for name in ("first", "good", "bad", "fine")}
+    store.let_go.set()
+    for name in ("first", "good", "fine"):
+        assert isinstance(futures[name].result(timeout=5)[0], Committed)
+    with pytest.raises(DataCorrupted):
+        futures["bad"].result(timeout=5)
+    commits.close()
+
+
+def test_a_store_that_fails_fails_all_who_wait() -> None:
+    store = MemoryOnlineStore()
+    store.close()
+    commits = GroupCommit(store, lambda: 1)
+    with pytest.raises(StoreUnavailable):
+        commits.submit([a_put()]).result(timeout=5)
+    commits.close()
+
+
+def test_close_commits_what_is_waiting_and_then_refuses() -> None:
+    store = SlowStore()
+    commits = GroupCommit(store, lambda: 1)
+    futures = [commits.submit([a_put(str(number))]) for number in range(3)]
+    store.let_go.set()
+    commits.close()
+    assert all(isinstance(future.result()[0], Committed) for future in futures)
+    with pytest.raises(StoreUnavailable, match="closed"):
+        commits.submit([a_put()])
