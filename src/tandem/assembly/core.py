@@ -4,6 +4,7 @@ A process opens each data folder once: `open_core` gives every caller the same c
 so that a notebook cell may connect again and again.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -101,10 +102,21 @@ def open_core(settings: Settings) -> tuple[Core, Callable[[], None]]:
 
 def _give_back(folder: Path) -> None:
     with _opening:
+        if folder not in _open_cores:
+            return  # the program is ending
         core, users = _open_cores.pop(folder)
         if users > 1:
             _open_cores[folder] = (core, users - 1)
         else:
+            core.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A program that ends without closing its stores still ends their threads in order."""
+    with _opening:
+        while _open_cores:
+            _, (core, _users) = _open_cores.popitem()
             core.close()
 
 
