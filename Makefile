@@ -29,7 +29,7 @@ demo: $(READY)
 	$(BIN)/python examples/cdnow/demo.py
 
 test: $(READY) $(NODE_PACKAGES)
-	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/pytest -n $(WORKERS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -40,7 +40,7 @@ check: $(READY)
 
 soak: $(READY) $(NODE_PACKAGES)
 	TANDEM_KILL_ROUNDS=50 TANDEM_FUZZ_EXAMPLES=10000 TANDEM_PROPERTY_EXAMPLES=2000 \
-		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/wire tests/property tests/soak
+		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/wire tests/property
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
