@@ -36,8 +36,9 @@ class OfflineStore(ABC):
         begins behind position `after`; those that target the online store alone become no rows but
         are archived. The same range may come again after a crash, always with the same entries: it
         then has the same files and takes effect once. Durable and visible at return, or not visible
-        at all. Raises ConflictError where another process has delivered past this range meanwhile,
-        and StoreUnavailable where the disk is full.
+        at all. Raises ConflictError where another process has delivered a part of this range or
+        past it meanwhile, or where `group` is a definition that lacks a feature of an entry, and
+        StoreUnavailable where the disk is full.
         """
 
     @abstractmethod

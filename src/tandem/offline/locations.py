@@ -64,7 +64,7 @@ def folder_of_uri(root: Path, resolved_uri: str) -> GroupFolder:
     if scheme != _SCHEME or len(parts) < 2 or rest.startswith("/"):
         raise ValidationError(f"S3Uri {resolved_uri[:80]!r} is not valid: write s3://bucket/prefix")
     for part in parts:
-        if part in {".", ".."} or "\0" in part or len(part.encode()) > _PART_BYTES_MAX:
+        if not _can_be_a_folder(part):
             raise ValidationError(
                 f"S3Uri {resolved_uri[:80]!r} has {part[:80]!r} in it, which cannot be a folder on"
                 f" disk: a name has at most {_PART_BYTES_MAX} bytes and is not '.' or '..'"
@@ -101,6 +101,14 @@ def archived_range(file_name: str) -> LogRange | None:
         partition, first, last = (int(digits) for digits in found.groups())
         return LogRange(partition, first - 1, last)
     return None
+
+
+def _can_be_a_folder(part: str) -> bool:
+    try:
+        size = len(part.encode())
+    except UnicodeEncodeError:
+        return False
+    return size <= _PART_BYTES_MAX and part not in {".", ".."} and "\0" not in part
 
 
 def _suffix(group_id: str, log_range: LogRange, hour: str) -> str:

@@ -86,11 +86,9 @@ class ParquetOfflineStore(OfflineStore):
         manifest = self._manifests.manifest(group.group_id)
         by_place: dict[tuple[int, int], LogEntry] = {}
         for path, found in _archive_files(folder, manifest):
-            through = manifest.delivered_through(found.partition)
+            # By place, since a delivery that lost a race may have left a range that overlaps.
             for entry in read_archive(path, group.group_id, found.partition):
-                # A delivery that lost a race may have left a range that overlaps others.
-                if entry.position <= through:
-                    by_place[found.partition, entry.position] = entry
+                by_place[found.partition, entry.position] = entry
         return [by_place[place] for place in sorted(by_place)]
 
     def is_unused(self, resolved_uri: str) -> bool:
@@ -224,10 +222,10 @@ def _write_history(table: pa.Table, file: object) -> None:
 
 
 def _archive_files(folder: GroupFolder, manifest: Manifest) -> Iterator[tuple[Path, LogRange]]:
-    """Archive files that hold delivered entries, in the order of their names."""
+    """Archive files of ranges that are delivered, in the order of their names."""
     if not folder.archive.exists():
         return
     for path in sorted(folder.archive.iterdir()):
         found = archived_range(path.name)
-        if found is not None and found.after < manifest.delivered_through(found.partition):
+        if found is not None and found.last <= manifest.delivered_through(found.partition):
             yield path, found

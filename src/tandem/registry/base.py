@@ -72,7 +72,8 @@ class ManifestRegistry(ABC):
         """Adds `files` and moves the delivered positions on, both or neither.
 
         `expected` and `delivered` name the same partitions. Raises ConflictError where the manifest
-        does not stand at `expected`; nothing changes then.
+        does not stand at `expected`, where a file's sequence is not greater than every stored one,
+        or where its path is stored already; nothing changes then.
         """
 
     @abstractmethod

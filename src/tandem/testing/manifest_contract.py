@@ -91,6 +91,13 @@ class ManifestRegistryContract:
             manifests.advance(GROUP_ID, [data_file(2)], {0: expected}, {0: 9})
         assert self.reopen(manifests).manifest(GROUP_ID) == before
 
+    def test_a_manifest_that_has_not_begun_cannot_be_expected_further(
+        self, manifests: ManifestRegistry
+    ) -> None:
+        with pytest.raises(ConflictError, match="position 6 of log partition 0"):
+            manifests.advance(GROUP_ID, [data_file(1)], {0: 6}, {0: 9})
+        assert manifests.manifest(GROUP_ID) == Manifest(group_id=GROUP_ID)
+
     def test_one_stale_partition_stops_the_whole_advance(self, manifests: ManifestRegistry) -> None:
         manifests.advance(GROUP_ID, [data_file(1)], {0: 0, 1: 0}, {0: 7, 1: 7})
         before = manifests.manifest(GROUP_ID)
@@ -206,20 +213,18 @@ class ManifestRegistryContract:
         """Each advance adds one file and moves one position on, so the two must always agree."""
         is_done = threading.Event()
 
-        def advance_many() -> int:
-            for number in range(1, 101):
+        def advance_many() -> None:
+            for number in range(1, 501):
                 manifests.advance(GROUP_ID, [data_file(number)], {0: number - 1}, {0: number})
-            is_done.set()
-            return 0
+                if is_done.is_set():
+                    return
 
-        def read_many() -> int:
-            reads = 0
-            while not is_done.is_set():
-                manifest = manifests.manifest(GROUP_ID)
-                assert len(manifest.files) == manifest.delivered_through(0)
-                reads += 1
-            return reads
+        def read_many() -> None:
+            try:
+                for _ in range(200):
+                    manifest = manifests.manifest(GROUP_ID)
+                    assert len(manifest.files) == manifest.delivered_through(0)
+            finally:
+                is_done.set()
 
-        outcomes = race([advance_many, read_many])
-        assert outcomes[1] != 0
-        assert len(manifests.manifest(GROUP_ID).files) == 100
+        assert winners(race([advance_many, read_many])) == 2

@@ -106,22 +106,23 @@ class ManifestedStoreContract:
         names = {file.rpartition("/")[2] for file in files}
         assert len(names) == 4
 
-    def test_a_range_that_lost_against_another_cut_is_withdrawn(self) -> None:
+    @pytest.mark.parametrize("cut", [1, 3, 5], ids=["shorter", "a little shorter", "longer"])
+    def test_a_range_that_lost_against_another_cut_is_withdrawn(self, cut: int) -> None:
         """The winner moves the manifest after the loser has looked and before it advances."""
-        entries = [purchase(GROUP, number) for number in range(1, 5)]
+        entries = [purchase(GROUP, number) for number in range(1, 6)]
         registry = MemoryRegistry()
         winner = self.open(registry)
 
         class Overtaken(FaultyManifests):
             def advance(self, *arguments: Any) -> None:
-                winner.append(GROUP, 0, 0, entries[:3])
+                winner.append(GROUP, 0, 0, entries[:cut])
                 super().advance(*arguments)
 
-        with pytest.raises(ConflictError, match="up to position 3"):
-            self.open(Overtaken(registry)).append(GROUP, 0, 0, entries)
-        assert list(winner.archived(GROUP)) == entries[:3]
-        winner.append(GROUP, 0, 3, entries[3:])
-        assert len(rows_of(GROUP, winner.snapshot(GROUP))) == 4
+        with pytest.raises(ConflictError, match=f"up to position {cut}"):
+            self.open(Overtaken(registry)).append(GROUP, 0, 0, entries[:4])
+        assert list(winner.archived(GROUP)) == entries[:cut]
+        winner.append(GROUP, 0, cut, entries[cut:])
+        assert len(rows_of(GROUP, winner.snapshot(GROUP))) == 5
         assert list(winner.archived(GROUP)) == entries
 
     def test_a_range_that_lost_against_itself_is_done(self) -> None:

@@ -220,12 +220,12 @@ class OfflineStoreContract:
         self.check_history(store, entries)
 
     def test_log_partitions_are_delivered_on_their_own(self, store: OfflineStore) -> None:
-        first = [purchase(GROUP, number, partition=0) for number in (1, 2)]
-        second = [purchase(GROUP, number, partition=7, customer="c-2") for number in (1, 9)]
-        store.append(GROUP, 7, 0, second[:1])
-        store.append(GROUP, 0, 0, first)
-        store.append(GROUP, 7, 1, second[1:])
-        assert store.snapshot(GROUP).delivered == {0: 2, 7: 9}
+        first = [purchase(GROUP, number, partition=2) for number in (1, 2)]
+        second = [purchase(GROUP, number, partition=10, customer="c-2") for number in (1, 9)]
+        store.append(GROUP, 10, 0, second[:1])
+        store.append(GROUP, 2, 0, first)
+        store.append(GROUP, 10, 1, second[1:])
+        assert store.snapshot(GROUP).delivered == {2: 2, 10: 9}
         assert list(self.reopen(store).archived(GROUP)) == [*first, *second]
         assert len(rows_of(GROUP, store.snapshot(GROUP))) == 4
 

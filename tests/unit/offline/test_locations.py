@@ -48,6 +48,7 @@ def test_empty_parts_of_a_uri_are_no_folders(tmp_path, uri):
         "s3://bucket/./data",
         "s3://bucket/g-1/..",
         "s3://bucket/a\0b/data",
+        "s3://bucket/\ud800/data",
         f"s3://bucket/{'ä' * 128}/data",
     ],
 )

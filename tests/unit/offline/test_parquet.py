@@ -353,11 +353,11 @@ def test_a_deliverer_that_is_killed_again_and_again_delivers_once(tmp_path):
             [sys.executable, "-c", _DELIVERER, str(tmp_path)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            process.stdout.readline()
+            lines = [process.stdout.readline()]
             time.sleep(pause_seconds)
             process.kill()
-            lines = process.stdout.read().split()
-        reported = max([reported, *(int(line) for line in lines if line.isdigit())])
+            lines += process.stdout.read().split()
+        reported = max(reported, *(int(line) for line in lines))
     registry = SqlRegistry(tmp_path / "registry.db")
     store = ParquetOfflineStore(tmp_path / "offline", registry)
     delivered = registry.manifest(GROUP.group_id).delivered_through(0)

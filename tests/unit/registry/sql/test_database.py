@@ -3,6 +3,7 @@ import subprocess
 import sys
 from contextlib import closing
 from functools import partial
+from threading import Timer
 
 import pytest
 from sqlalchemy import text
@@ -54,6 +55,27 @@ def test_many_may_open_a_new_database_at_once(path):
     assert opened[1].find("purchases") == purchases_group()
     for registry in opened:
         registry.close()
+
+
+def test_opening_waits_where_another_process_makes_the_database(path):
+    """Turning the write-ahead log on fails at once while another writes, whatever the timeout."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE elsewhere (number INTEGER)")
+        release = Timer(0.1, other.execute, ["COMMIT"])
+        release.start()
+        registry = SqlRegistry(path)
+        release.join()
+    assert registry.find("purchases") is None
+    registry.close()
+
+
+def test_opening_does_not_wait_for_ever(path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE elsewhere (number INTEGER)")
+        with pytest.raises(StoreUnavailable, match=r"locked .* more than 0\.1 seconds"):
+            SqlRegistry(path, busy_timeout_seconds=0.1)
 
 
 def test_a_file_that_is_no_database_is_refused(path):
