@@ -1,0 +1,46 @@
+"""Settings: from code, from the environment, and refused by name where they do not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from tandem.assembly import backends
+from tandem.assembly.settings import Settings, settings_from_environment
+from tandem.errors import ValidationError
+
+
+def test_the_environment_is_read_and_code_wins() -> None:
+    environment = {
+        "TANDEM_DATA": "/somewhere",
+        "TANDEM_DELIVERY_ENTRIES_MAX": "7",
+        "TANDEM_REGION": "eu-west-1",
+        "OTHER": "x",
+    }
+    settings = settings_from_environment(environment, region="us-west-2")
+    assert settings == Settings(data=Path("/somewhere"), delivery_entries_max=7, region="us-west-2")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TANDEM_DELIVERY_ENTRIES_MAX": "many"}, "TANDEM_DELIVERY_ENTRIES_MAX='many'"),
+        ({"TANDEM_DELIVERY_INTERVAL_SECONDS": "0"}, "delivery_interval_seconds"),
+        ({"TANDEM_ACCOUNT_ID": "12"}, "account_id '12'"),
+    ],
+)
+def test_a_wrong_setting_is_named(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        settings_from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("rocks", r"use one of \['lmdb', 'memory'\]"),
+        ("no.such.module:Class", "cannot be loaded"),
+        ("tandem.online.memory:NoSuchClass", "cannot be loaded"),
+    ],
+)
+def test_an_unknown_backend_is_named(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        backends.online_store(Settings(data=tmp_path, online_store=name))
