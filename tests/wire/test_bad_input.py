@@ -134,7 +134,7 @@ CASES: dict[str, tuple[tuple[str, dict[str, Any]], str, list[str]]] = {
     "65 bits": (put_one(whole=str(2**63)), V, ["'whole'", str(2**63)]),
     "minus 65 bits": (put_one(whole=str(-(2**63) - 1)), V, ["'whole'", str(-(2**63) - 1)]),
     "a long number": (put_one(whole="9" * 5_000), V, ["'whole'", "9" * 64]),
-    "other digits": (put_one(whole="١"), V, ["'whole'", "'١'"]),
+    "other digits": (put_one(whole="\u0661"), V, ["'whole'", "'\u0661'"]),
     "NaN": (put_one(real="NaN"), V, ["'real'", "'NaN'"]),
     "infinity": (put_one(real="Infinity"), V, ["'real'", "'Infinity'"]),
     "minus inf": (put_one(real="-inf"), V, ["'real'", "'-inf'"]),
@@ -185,8 +185,10 @@ CASES: dict[str, tuple[tuple[str, dict[str, Any]], str, list[str]]] = {
         put("v2", STORED, TargetStores=["OfflineStore"]), V, ["OfflineStore", "'v2'"]),
     "an update of history alone": (
         update("v2", value("text", "x"), TargetStores=["OfflineStore"]), V, ["OfflineStore"]),
-    "a stale HardDelete": (delete("both", NOON, DeletionMode="HardDelete"), V, ["EventTime", "'1'"]),
-    "an unknown deletion": (delete("both", NOON, DeletionMode="Hard"), V, ["'Hard'", "DeletionMode"]),
+    "a stale HardDelete": (
+        delete("both", NOON, DeletionMode="HardDelete"), V, ["EventTime", "'1'"]),
+    "an unknown deletion": (
+        delete("both", NOON, DeletionMode="Hard"), V, ["'Hard'", "DeletionMode"]),
     "an update of Standard": (update("both", value("text", "x")), V, ["Standard_V2", "'both'"]),
     "an update of what is not": (
         ("UpdateRecord", {"FeatureGroupName": "v2", "RecordIdentifierValueAsString": "2",
@@ -279,7 +281,7 @@ GROUPS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a collection in Standard": (
         features(definition("a", CollectionType="List")), ["'a'", "InMemory"]),
     "two vectors": (
-        {**features(definition("a", "Fractional", **VECTOR), definition("b", "Fractional", **VECTOR)),
+        {**features(*(definition(name, "Fractional", **VECTOR) for name in "ab")),
          "OnlineStoreConfig": {"EnableOnlineStore": True, "StorageType": "InMemory"}},
         ["'a'", "'b'"]),
     "an empty collection": (
@@ -373,7 +375,7 @@ def test_the_cases_for_entries_are_many() -> None:
         ({"FeatureGroupName": "history", "RecordIdentifiersValueAsString": ["1"]}, [V]),
         ({"FeatureGroupName": "keyed", "RecordIdentifiersValueAsString": ["x"]}, [V]),
         ({"FeatureGroupName": "both", "RecordIdentifiersValueAsString": ["a" * 2_049]}, [V]),
-        ({"FeatureGroupName": "no name", "RecordIdentifiersValueAsString": ["1"]}, [V]),
+        ({"FeatureGroupName": "no name", "RecordIdentifiersValueAsString": ["1", "2"]}, [V, V]),
         (
             {
                 "FeatureGroupName": "both",
@@ -408,7 +410,6 @@ def test_an_identifier_fails_alone(stored: Bench, bad: dict[str, Any], codes: li
         {"NameContains": ""},
         {"FeatureGroupStatusEquals": "Gone"},
         {"OfflineStoreStatusEquals": "Gone"},
-        {"CreationTimeAfter": 1e15},
         {"NextToken": "forged"},
     ],
 )
@@ -417,4 +418,4 @@ def test_listings(stored: Bench, params: dict[str, Any]) -> None:
     assert (answer.status, answer.code) == (400, "ValidationException")
     ((member, wrong),) = params.items()
     assert member in answer.message
-    assert member == "CreationTimeAfter" or f"'{wrong}'" in answer.message
+    assert f"'{wrong}'" in answer.message

@@ -201,7 +201,7 @@ def test_pages_hold_each_group_once(listing: Bench, sort_by: str, order: str, si
     asked = {"SortBy": sort_by, "SortOrder": order}
     found: list[str] = []
     token: dict[str, str] = {}
-    while True:
+    for _ in range(5):
         answer = listing.send(SAGEMAKER, "ListFeatureGroups", **asked, MaxResults=size, **token)
         page = answer.parsed["FeatureGroupSummaries"]
         assert len(page) <= size

@@ -1,6 +1,8 @@
 """What is not a request of any operation, and how every answer is built."""
 
+import asyncio
 import json
+import threading
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -135,7 +137,7 @@ BROKEN = [
     b'{"Record":[{"FeatureName":"id","ValueAsString":true}]}',
     b'{"Record":[{"FeatureName":"id","ValueAsStringList":"1"}]}',
     b'{"Record":[{"FeatureName":"id","ValueAsStringList":[1]}]}',
-    b'{"Record":[],"TargetStores":"OnlineStore"}',
+    b'{"TargetStores":"OnlineStore"}',
     b'{"TargetStores":[5]}', b'{"TtlDuration":5}', b'{"TtlDuration":{"Unit":5}}',
     b'{"TtlDuration":{"Unit":"Days","Value":"1"}}', b'{"TtlDuration":{"Unit":"Days","Value":1.5}}',
     b'{"TtlDuration":{"Unit":"Days","Value":1e400}}',
@@ -174,6 +176,28 @@ def test_a_body_that_cannot_be_read(groups: Bench, body: bytes) -> None:
 def test_a_json_body_that_cannot_be_read(groups: Bench, body: bytes) -> None:
     response = groups.raw("POST", b"/", headers=TARGET, body=body)
     assert (response.status, code(response)) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"TargetStores":["x"],"Record":',
+        b'{"TargetStores":["x"],"Other":"\xff"}',
+        b'{"TargetStores":["x"],"TargetStores":5}',
+        b'{"Record":[{"FeatureName":""}],"Record":[]}',
+    ],
+)
+def test_a_body_that_is_broken_behind_a_refused_member(groups: Bench, body: bytes) -> None:
+    response = groups.raw("PUT", b"/FeatureGroup/both", body=body)
+    assert (response.status, code(response)) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize("seconds", [b"1e15", b"-1e15", b"9" * 300])
+def test_a_time_that_no_calendar_has(groups: Bench, seconds: bytes) -> None:
+    body = b'{"CreationTimeAfter":' + seconds + b"}"
+    response = groups.raw("POST", b"/", headers=TARGET, body=body)
+    assert (response.status, code(response)) == (400, "ValidationException")
+    assert "'CreationTimeAfter'" in json.loads(response.body)["message"]
 
 
 @pytest.mark.parametrize(
@@ -355,9 +379,6 @@ def test_whoever_is_not_let_pass_gets_nothing(groups: Bench) -> None:
 def test_a_caller_that_gives_up_does_not_undo_its_write(
     groups: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-    import threading
-
     may_commit = threading.Event()
     write = groups.store.write
 

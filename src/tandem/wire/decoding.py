@@ -21,6 +21,7 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
 _STEP = re.compile(r"(\w+)|\[(\d+)\]")
 _VALUE_LENGTH_MAX = 64
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Decoder(Generic[RequestShape]):
@@ -38,9 +39,9 @@ class Decoder(Generic[RequestShape]):
         try:
             return self._decode(body or b"{}")
         except msgspec.ValidationError as error:
-            raise refusal(error, self._shape, lambda: msgspec.json.decode(body), at) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise SerializationError(f"the body is not JSON that can be read: {error}") from None
+            raise refusal(error, self._shape, lambda: _untyped(body), at) from None
+        except _UNREADABLE as error:
+            raise _not_json(error) from None
 
     def from_members(self, members: dict[str, Any]) -> RequestShape:
         """The shape that members from a path and a query string make."""
@@ -81,6 +82,17 @@ def refusal(
     return SerializationError(f"the request cannot be read{where}: {reason}")
 
 
+def _untyped(body: bytes | msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except _UNREADABLE as error:
+        raise _not_json(error) from None  # it is broken behind the member that was refused first
+
+
+def _not_json(error: Exception) -> SerializationError:
+    return SerializationError(f"the body is not JSON that can be read: {error}")
+
+
 def _must_not_be_null(place: str) -> ValidationError:
     return ValidationError(
         f"1 validation error detected: Value null at '{place}' failed to satisfy constraint:"
@@ -101,8 +113,11 @@ def _join(head: str, tail: str) -> str:
 
 def _value_at(untyped: Callable[[], Any], path: str) -> str:
     value = untyped()
-    for name, index in _STEP.findall(path):
-        value = value[name] if name else value[int(index)]
+    try:
+        for name, index in _STEP.findall(path):
+            value = value[name] if name else value[int(index)]
+    except (LookupError, TypeError):
+        raise SerializationError(f"a member on the way to '{path}' is given twice") from None
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if len(text) > _VALUE_LENGTH_MAX:
         text = f"{text[:_VALUE_LENGTH_MAX]}..."

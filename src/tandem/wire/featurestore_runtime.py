@@ -5,6 +5,7 @@ GetRecord, PutRecord and BatchGetRecord are the hot path: stored bytes are copie
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Raw
 
@@ -22,6 +23,7 @@ from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import featurestore_runtime as shapes
 
+_ONE_GROUP = "/FeatureGroup/{FeatureGroupName}"
 _entry_decoder = Decoder(shapes.BatchWriteRecordEntry)
 
 
@@ -132,12 +134,15 @@ class FeatureStoreRuntime:
         names = entry.feature_names or ()
         try:
             name = self._group(entry.feature_group_name)
+        except TandemError as error:
+            return [error] * len(identifiers)
+        try:
             return self._records.get_many(name, identifiers, names)
+        except ResourceNotFound as error:
+            return [error] * len(identifiers)
         except TandemError as error:
             if error.retryable:
                 raise
-            if len(identifiers) == 1 or isinstance(error, ResourceNotFound):
-                return [error] * len(identifiers)
         return [self._get_or_error(name, identifier, names) for identifier in identifiers]
 
     def _get_or_error(
@@ -252,70 +257,78 @@ def _get_error(name: str, identifier: str, error: TandemError) -> shapes.BatchGe
 
 def featurestore_runtime_service(core: Core, tokens: PageTokens) -> Service:
     handlers = FeatureStoreRuntime(core, tokens)
-    one_group = "/FeatureGroup/{FeatureGroupName}"
     return Service(
         name="sagemaker-featurestore-runtime",
         dialect=Dialect.RUNTIME,
-        operations=[
-            Operation(
-                name="GetRecord",
-                method="GET",
-                path=one_group,
-                request=shapes.GetRecordRequest,
-                query={
-                    "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
-                    "FeatureNames": "FeatureName",
-                    "ExpirationTimeResponse": "ExpirationTimeResponse",
-                },
-                perform=handlers.get_record,
-                errors=(ResourceNotFound,),
-            ),
-            Operation(
-                name="PutRecord",
-                method="PUT",
-                path=one_group,
-                request=shapes.PutRecordRequest,
-                perform=handlers.put_record,
-            ),
-            Operation(
-                name="DeleteRecord",
-                method="DELETE",
-                path=one_group,
-                request=shapes.DeleteRecordRequest,
-                query={
-                    "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
-                    "EventTime": "EventTime",
-                    "TargetStores": "TargetStores",
-                    "DeletionMode": "DeletionMode",
-                },
-                perform=handlers.delete_record,
-            ),
-            Operation(
-                name="UpdateRecord",
-                path=f"{one_group}/Record",
-                request=shapes.UpdateRecordRequest,
-                perform=handlers.update_record,
-                errors=(ResourceNotFound, ConflictError),
-            ),
-            Operation(
-                name="ListRecords",
-                path=f"{one_group}/ListRecords",
-                request=shapes.ListRecordsRequest,
-                perform=handlers.list_records,
-                errors=(ResourceNotFound,),
-            ),
-            Operation(
-                name="BatchGetRecord",
-                path="/BatchGetRecord",
-                request=shapes.BatchGetRecordRequest,
-                perform=handlers.batch_get_record,
-            ),
-            Operation(
-                name="BatchWriteRecord",
-                path="/BatchWriteRecord",
-                request=shapes.BatchWriteRecordRequest,
-                perform=handlers.batch_write_record,
-                errors=(ResourceNotFound,),
-            ),
-        ],
+        operations=[*_one_record(handlers), *_many_records(handlers)],
     )
+
+
+def _one_record(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
+    return [
+        Operation(
+            name="GetRecord",
+            method="GET",
+            path=_ONE_GROUP,
+            request=shapes.GetRecordRequest,
+            query={
+                "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
+                "FeatureNames": "FeatureName",
+                "ExpirationTimeResponse": "ExpirationTimeResponse",
+            },
+            perform=handlers.get_record,
+            errors=(ResourceNotFound,),
+        ),
+        Operation(
+            name="PutRecord",
+            method="PUT",
+            path=_ONE_GROUP,
+            request=shapes.PutRecordRequest,
+            perform=handlers.put_record,
+        ),
+        Operation(
+            name="DeleteRecord",
+            method="DELETE",
+            path=_ONE_GROUP,
+            request=shapes.DeleteRecordRequest,
+            query={
+                "RecordIdentifierValueAsString": "RecordIdentifierValueAsString",
+                "EventTime": "EventTime",
+                "TargetStores": "TargetStores",
+                "DeletionMode": "DeletionMode",
+            },
+            perform=handlers.delete_record,
+        ),
+        Operation(
+            name="UpdateRecord",
+            path=f"{_ONE_GROUP}/Record",
+            request=shapes.UpdateRecordRequest,
+            perform=handlers.update_record,
+            errors=(ResourceNotFound, ConflictError),
+        ),
+    ]
+
+
+def _many_records(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
+    return [
+        Operation(
+            name="ListRecords",
+            path=f"{_ONE_GROUP}/ListRecords",
+            request=shapes.ListRecordsRequest,
+            perform=handlers.list_records,
+            errors=(ResourceNotFound,),
+        ),
+        Operation(
+            name="BatchGetRecord",
+            path="/BatchGetRecord",
+            request=shapes.BatchGetRecordRequest,
+            perform=handlers.batch_get_record,
+        ),
+        Operation(
+            name="BatchWriteRecord",
+            path="/BatchWriteRecord",
+            request=shapes.BatchWriteRecordRequest,
+            perform=handlers.batch_write_record,
+            errors=(ResourceNotFound,),
+        ),
+    ]

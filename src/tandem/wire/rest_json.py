@@ -41,24 +41,24 @@ class _QueryMember:
 class _Route:
     """An operation as the path leads to it.
 
-    segments    literal segments of the path, None where a label stands
-    labels      member names by the segment's index
+    literals    segments that must be these, by index
+    labels      members that take their value from a segment, by index
     fields      attribute names by member name
     """
 
     service: Service
     operation: Operation[Any]
-    segments: tuple[bytes | None, ...]
+    literals: Mapping[int, bytes]
     labels: Mapping[int, str]
     fields: Mapping[str, str]
     query: Mapping[str, _QueryMember]
     decoder: Decoder[Any]
 
     def fits(self, segments: Sequence[bytes]) -> bool:
-        return all(
-            given == literal if literal is not None else given
-            for given, literal in zip(segments, self.segments, strict=True)
-        )
+        for index, literal in self.literals.items():
+            if segments[index] != literal:
+                return False
+        return all(segments[index] for index in self.labels)
 
 
 class RestJson:
@@ -70,9 +70,8 @@ class RestJson:
         for service in services:
             for operation in service.operations:
                 route = _route(service, operation)
-                head = route.segments[0]
-                assert head is not None  # a path begins with a literal
-                self._routes.setdefault((len(route.segments), head), []).append(route)
+                size = len(route.literals) + len(route.labels)
+                self._routes.setdefault((size, route.literals[0]), []).append(route)
                 self._by_operation[operation.name] = route
 
     def claims(self, request: Request) -> bool:  # noqa: ARG002 - takes all
@@ -136,7 +135,9 @@ def _route(service: Service, operation: Operation[Any]) -> _Route:
     return _Route(
         service=service,
         operation=operation,
-        segments=tuple(None if part.startswith("{") else part.encode() for part in parts),
+        literals={
+            index: part.encode() for index, part in enumerate(parts) if not part.startswith("{")
+        },
         labels={index: part[1:-1] for index, part in enumerate(parts) if part.startswith("{")},
         fields={name: member.name for name, member in members.items()},
         query={

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 import pyarrow as pa
 
-from tandem.errors import ValidationError
+from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.service.datasets import Datasets, TrainingSetRequest
 from tandem.service.ingestion import Ingestion
@@ -145,7 +145,9 @@ def _operation(
     request: type[Any],
     perform: Callable[[Any], Awaitable[msgspec.Struct | None]],
 ) -> Operation[Any]:
-    return Operation(name=name, path=path, request=request, perform=perform)
+    return Operation(
+        name=name, path=path, request=request, perform=perform, errors=(ResourceNotFound,)
+    )
 
 
 def _decode_query(request: Request) -> QueryRequest:
