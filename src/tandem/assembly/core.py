@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tandem.assembly import backends
 from tandem.assembly.settings import Settings
+from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.service.clock import Clock, system_clock
 from tandem.service.datasets import Datasets
@@ -27,7 +28,10 @@ from tandem.service.records import Records
 class Core:
     """The services of one store. Closing it stops its threads; a crash instead loses nothing."""
 
-    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock = system_clock, *, in_background: bool = True
+    ) -> None:
+        """Without `in_background`, delivery and expiry run only when they are called."""
         _make_folder(settings.data)
         self.settings = settings
         self._registry = backends.registry(settings)
@@ -44,7 +48,9 @@ class Core:
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, self._registry, self._registry, limits)
         self.expiry = Expiry(self.online, self._registry, clock)
-        self._workers = Workers(Lease(_lease_path(settings)), self._tasks())
+        self.token_key = token_key(settings.data / "token.key")
+        tasks = self._tasks() if in_background else []
+        self._workers = Workers(Lease(_lease_path(settings)), tasks)
 
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery

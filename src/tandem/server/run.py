@@ -54,7 +54,7 @@ def serve(
 
 def application(core: Core) -> Application:
     """The ASGI application over a running core."""
-    return Application(Router(core, extensions=[TandemApi(core)]))
+    return Application(Router(core, token_key=core.token_key, extensions=[TandemApi(core)]))
 
 
 async def _serve(core: Core, listener: socket.socket, when_ready: Callable[[str], None]) -> None:

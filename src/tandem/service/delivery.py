@@ -36,7 +36,7 @@ class DeliveryLimits:
 
 
 class Delivery:
-    """Delivers a store's log. One process at a time may run it."""
+    """Delivers a store's log. Where two run at once, one of them gets ConflictError."""
 
     def __init__(
         self,

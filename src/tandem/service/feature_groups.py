@@ -120,11 +120,16 @@ class FeatureGroups:
         return placed
 
     def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
-        """The epoch in the id, and so in the path, is bumped until nobody has ever used it."""
+        """The epoch in id, path and table name is bumped until nobody has ever used them."""
+        tables = self._catalog_tables()
         while True:
             group_id = f"{group.name}-{epoch}"
             offline = group.offline and self._place(group.offline, group.name, epoch)
             is_free = offline is None or self._is_unused(offline.resolved_uri)
+            catalog = offline and offline.data_catalog
+            # Names that differ in what a table's name leaves out would meet: `a-b` and `a_b`.
+            if catalog and group.offline and not group.offline.data_catalog:
+                is_free = is_free and catalog.table not in tables
             if is_free and self._registry.get(group_id) is None:
                 placed = replace(group, group_id=group_id, offline=offline)
                 try:
@@ -134,6 +139,14 @@ class FeatureGroups:
                 else:
                     return placed
             epoch += 1
+
+    def _catalog_tables(self) -> set[str]:
+        return {
+            group.offline.data_catalog.table
+            for is_deleted in (False, True)
+            for group in self._registry.groups(deleted=is_deleted)
+            if group.offline is not None and group.offline.data_catalog is not None
+        }
 
     def _place(self, offline: OfflineStoreConfig, name: str, epoch: int) -> OfflineStoreConfig:
         account = self.account
@@ -184,7 +197,7 @@ class FeatureGroups:
         """The groups that pass the filter, sorted; equal ones by name."""
         found = [group for group in self._registry.groups() if _passes(group, wanted)]
         found.sort(key=lambda group: group.name)
-        found.sort(key=_SORT_KEYS[wanted.sort_by], reverse=wanted.descending)
+        found.sort(key=lambda group: sort_key(group, wanted.sort_by), reverse=wanted.descending)
         return found
 
 
@@ -193,12 +206,15 @@ def offline_store_status(group: FeatureGroup) -> OfflineStoreStatus | None:
     return None if group.offline is None else OfflineStoreStatus.ACTIVE
 
 
-_SORT_KEYS: Mapping[SortGroupsBy, Callable[[FeatureGroup], str | int]] = {
-    SortGroupsBy.NAME: lambda group: group.name,
-    SortGroupsBy.STATUS: lambda group: group.status,
-    SortGroupsBy.OFFLINE_STORE_STATUS: lambda group: offline_store_status(group) or "",
-    SortGroupsBy.CREATION_TIME: lambda group: group.created_at_us,
-}
+def sort_key(group: FeatureGroup, sort_by: SortGroupsBy) -> str | int:
+    """What a listing sorted by `sort_by` compares of a group."""
+    values: Mapping[SortGroupsBy, str | int] = {
+        SortGroupsBy.NAME: group.name,
+        SortGroupsBy.STATUS: group.status.value,
+        SortGroupsBy.OFFLINE_STORE_STATUS: offline_store_status(group) or "",
+        SortGroupsBy.CREATION_TIME: group.created_at_us,
+    }
+    return values[sort_by]
 
 
 def _passes(group: FeatureGroup, wanted: GroupFilter) -> bool:

@@ -29,6 +29,7 @@ from tandem.service.feature_groups import (
     NewFeatureGroup,
     SortGroupsBy,
     offline_store_status,
+    sort_key,
 )
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.paging import PageTokens
@@ -287,13 +288,7 @@ def _microseconds(seconds: float | None) -> int | None:
 
 def _cursor(group: FeatureGroup, sort_by: SortGroupsBy) -> list[Any]:
     """Where a group stands in a listing: its value of the sort key, then its name."""
-    values: dict[SortGroupsBy, str | int] = {
-        SortGroupsBy.NAME: group.name,
-        SortGroupsBy.STATUS: group.status.value,
-        SortGroupsBy.OFFLINE_STORE_STATUS: offline_store_status(group) or "",
-        SortGroupsBy.CREATION_TIME: group.created_at_us,
-    }
-    return [values[sort_by], group.name]
+    return [sort_key(group, sort_by), group.name]
 
 
 def _behind(

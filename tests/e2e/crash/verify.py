@@ -26,9 +26,7 @@ SHOWN = 3
 
 
 def check(data: Path, account: dict[str, dict[str, str]]) -> list[str]:
-    # Long intervals: what is delivered here is delivered by this call alone.
-    settings = Settings(data=data, delivery_interval_seconds=1e6, expiry_interval_seconds=1e6)
-    core = Core(settings)
+    core = Core(Settings(data=data), in_background=False)
     try:
         before = token_counts_in_history(core)
         core.delivery.deliver_all()

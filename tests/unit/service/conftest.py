@@ -10,8 +10,6 @@ from tandem.assembly.settings import Settings
 from tandem.model.feature_group import FeatureGroup
 from unit.service.scenes import ManualClock, definition
 
-NEVER_SECONDS = 1e6
-
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -21,13 +19,9 @@ def clock() -> ManualClock:
 @pytest.fixture
 def core(tmp_path: Path, clock: ManualClock) -> Iterator[Core]:
     settings = Settings(
-        data=tmp_path / "data",
-        online_map_size_bytes=1 << 26,
-        delivery_interval_seconds=NEVER_SECONDS,
-        expiry_interval_seconds=NEVER_SECONDS,
-        delivery_entries_max=10,
+        data=tmp_path / "data", online_map_size_bytes=1 << 26, delivery_entries_max=10
     )
-    running = Core(settings, clock)
+    running = Core(settings, clock, in_background=False)
     yield running
     running.close()
 

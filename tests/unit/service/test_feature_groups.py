@@ -95,3 +95,12 @@ def test_groups_are_filtered_and_sorted(core: Core, clock: ManualClock) -> None:
     assert names(created_after_us=START_US + 5_000_000) == ["a", "abc"]
     assert names(created_before_us=START_US + 5_000_000) == ["b"]
     assert names(status=FeatureGroupStatus.CREATING) == []
+
+
+def test_names_that_make_one_table_name_get_different_epochs(core: Core) -> None:
+    groups = [core.groups.create(definition(name)) for name in ("a-b", "a_b", "A-B")]
+    assert [group.group_id for group in groups] == [
+        f"a-b-{EPOCH}",
+        f"a_b-{EPOCH + 1}",
+        f"A-B-{EPOCH + 2}",
+    ]
