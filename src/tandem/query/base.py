@@ -69,10 +69,11 @@ class QueryEngine(ABC):
         For each join the row with the greatest (event time, write order) among those with the key
         and an event time not later than the label's moment is taken; nothing if that row is a
         delete. Every label comes back once, in the order given, with all its columns; a label
-        without key or moment gets nulls. Raises ValidationError where a column is missing or of a
-        type that cannot be compared.
+        without key or moment gets nulls. Raises ValidationError where a column is missing, is of a
+        type that cannot be compared, or has a value that no record could have; and QueryFailed
+        where a row that it meets has text for an event time that is no time.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Releases memory and threads."""
+        """Releases memory and threads. Calls after it raise StoreUnavailable."""

@@ -7,6 +7,8 @@
   into doubles, and any other double is not.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,6 +18,8 @@ import pyarrow.compute as pc
 from tandem.errors import ValidationError
 from tandem.model.event_time import SECONDS_MAX, SECONDS_MIN
 from tandem.model.feature_group import FeatureDefinition, FeatureType
+from tandem.query.base import FeatureJoin
+from tandem.rows.history_rows import arrow_type
 
 NANOSECONDS = 1_000_000_000
 NANOSECONDS_MIN = SECONDS_MIN * NANOSECONDS
@@ -28,8 +32,8 @@ _DAY_NANOSECONDS = 86_400 * NANOSECONDS
 _INTEGRAL_TEXT = r"\A[+-]?[0-9]{1,40}\z"
 _FRACTIONAL_TEXT = r"\A[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\z"
 _MOMENT_TEXT = (
-    r"\A([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})?|-?[0-9]{1,12}(\.[0-9]+)?)\z"
+    r"\A([0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"(Z|[+-][0-9]{2}:[0-5][0-9])?|-?[0-9]{1,12}(\.[0-9]+)?)\z"
 )
 
 
@@ -50,17 +54,35 @@ class Moments:
         return self.unit_nanoseconds is None and not pa.types.is_floating(self.values.type)
 
 
+def check_columns(labels: pa.Table, joins: Sequence[FeatureJoin]) -> None:
+    """Raises ValidationError where a join names no feature, or a column that is taken."""
+    taken = set(labels.column_names)
+    for join in joins:
+        for feature, column in join.columns.items():
+            if feature not in join.table.group.features_by_name:
+                raise ValidationError(
+                    f"feature group {join.table.group.name!r} has no feature {feature!r}"
+                )
+            if column in taken:
+                raise ValidationError(f"there would be two columns {column!r}: rename one")
+            taken.add(column)
+
+
 def label_column(labels: pa.Table, name: str) -> pa.ChunkedArray:
-    """The column of that name, without dictionary encoding. Raises ValidationError."""
+    """The column of that name, neither encoded nor a view. Raises ValidationError."""
     found = labels.column_names.count(name)
     if found != 1:
         raise ValidationError(
             f"the labels have {found or 'no'} columns {name!r}; they have {labels.column_names}"
         )
     column = labels.column(name)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        # Arrow's text functions do not know views.
+        return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+    except pa.ArrowNotImplementedError as error:
+        raise ValidationError(f"label column {name!r} cannot be read: {error}") from error
 
 
 def label_moments(labels: pa.Table, name: str) -> Moments:
@@ -84,7 +106,7 @@ def label_moments(labels: pa.Table, name: str) -> Moments:
     counts = _cast(column.cast(pa.int32()) if pa.types.is_date32(type_) else column, name)
     # Where the bounds do not fit 64 bits, neither does anything beyond them.
     least, most = -(-NANOSECONDS_MIN // unit), NANOSECONDS_MAX // unit
-    if -(2**63) <= least and most < 2**63:
+    if least >= -(2**63) and most < 2**63:
         _check_range(name, counts, pc.less(counts, least))
         _check_range(name, counts, pc.greater(counts, most))
     return Moments(counts, unit)
@@ -98,7 +120,7 @@ def label_keys(labels: pa.Table, name: str, identifier: FeatureDefinition) -> pa
     column = label_column(labels, name)
     type_ = column.type
     if pa.types.is_null(type_):
-        return column.cast(_KEY_TYPES[identifier.type])
+        return column.cast(arrow_type(identifier))
     if identifier.type is FeatureType.STRING:
         if _is_text(type_):
             return column
@@ -108,7 +130,7 @@ def label_keys(labels: pa.Table, name: str, identifier: FeatureDefinition) -> pa
         return _number_of_text(column, name, identifier)
     elif pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         if identifier.type is FeatureType.FRACTIONAL:
-            return _plus_zero(_without_nan(column.cast(pa.float64(), safe=False)))
+            return _without_nan(column.cast(pa.float64(), safe=False))
         if pa.types.is_floating(type_):
             column = _without_nan(column.cast(pa.float64()))
         return _cast(column, name)
@@ -118,11 +140,14 @@ def label_keys(labels: pa.Table, name: str, identifier: FeatureDefinition) -> pa
     )
 
 
-_KEY_TYPES = {
-    FeatureType.STRING: pa.string(),
-    FeatureType.INTEGRAL: pa.int64(),
-    FeatureType.FRACTIONAL: pa.float64(),
-}
+def age_nanoseconds_max(join: FeatureJoin) -> int | None:
+    """The greatest age that a row of the join may have; None: any. Raises ValidationError."""
+    seconds = join.max_age_seconds
+    if seconds is None or seconds == math.inf:
+        return None
+    if not seconds >= 0:
+        raise ValidationError(f"max_age_seconds {seconds} is not valid: give 0 or more")
+    return min(round(seconds * NANOSECONDS), NANOSECONDS_MAX - NANOSECONDS_MIN)
 
 
 def _number_of_text(
@@ -134,7 +159,7 @@ def _number_of_text(
     unsigned = pc.replace_substring_regex(column, pattern=r"\A\+", replacement="")
     if is_integral:
         return _cast(unsigned, name)
-    return _plus_zero(unsigned.cast(pa.float64()))
+    return unsigned.cast(pa.float64())
 
 
 def _unit_nanoseconds(type_: pa.DataType) -> int | None:
@@ -148,11 +173,7 @@ def _unit_nanoseconds(type_: pa.DataType) -> int | None:
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-    )
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def _cast(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -164,11 +185,6 @@ def _cast(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-
-
-def _plus_zero(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    # It turns -0.0 into 0.0, which is the same identifier.
-    return pc.add(column, 0.0)
 
 
 def _check_text(column: pa.ChunkedArray, name: str, pattern: str, wanted: str) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tandem.errors import QueryFailed
+from tandem.model.feature_group import FeatureType
 from tandem.query.base import FeatureJoin, TableName
 from tandem.query.duckdb import DuckDbEngine
 from tandem.query.duckdb import point_in_time as join_module
@@ -44,7 +45,10 @@ def test_the_instance_itself_reads_no_other_files(engine, tmp_path):
     """Behind the check of statements, DuckDB is locked down as well."""
     outside = tmp_path / "outside.csv"
     outside.write_text("a\n1\n")
+    variable = pa.table({"a": [1]})
     with engine._cursor() as cursor:
+        with pytest.raises(duckdb.Error, match="variable does not exist"):
+            cursor.execute("SELECT * FROM variable")
         for statement in (
             f"SELECT * FROM read_csv('{outside}')",
             f"SELECT * FROM '{outside}'",
@@ -59,6 +63,7 @@ def test_the_instance_itself_reads_no_other_files(engine, tmp_path):
             with pytest.raises(duckdb.Error, match=r"disabled by configuration|locked|Cannot"):
                 cursor.execute(statement)
     assert outside.read_text() == "a\n1\n"
+    assert variable.num_rows == 1
 
 
 def test_files_elsewhere_are_not_read_even_when_a_snapshot_names_them(engine, tmp_path):
@@ -90,6 +95,16 @@ def test_sums_of_whole_numbers_are_int64_where_they_fit(engine):
     table = engine.sql(f"SELECT sum(r) AS fits, sum({2**62}) AS large FROM range(5) AS t(r)", {})
     assert table.schema.types == [pa.int64(), pa.decimal128(38, 0)]
     assert table.to_pylist() == [{"fits": 10, "large": 5 * 2**62}]
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_minus_zero_is_zero_either_way(engine, folder, monkeypatch, few):
+    monkeypatch.setattr(join_module, "_FEW_KEYS", few)
+    history = PlantedHistory(folder, a_group(identifier=FeatureType.FRACTIONAL))
+    history.put("-0.0", NOON, amount="1").to_file()
+    labels = pa.table({"customer": [0.0, -0.0], "at": [NOON, NOON]})
+    joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+    assert joined.column("amount").to_pylist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("few", [0, 1_000])

@@ -1,0 +1,117 @@
+"""The query engine on DuckDB, inside the process.
+
+* One instance in memory for an engine, and a cursor for each call: calls of many threads run side
+  by side and share the memory limit. What a call makes, no other call sees.
+* It can read files below one folder and nowhere else, and its configuration is locked. Which SQL
+  runs at all is decided in `tandem.query.statement`.
+* What does not fit the memory limit is spilled to a folder that goes with the engine.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from tandem.errors import QueryFailed, StoreUnavailable
+from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
+from tandem.query.duckdb.history import HistorySource, quoted
+from tandem.query.duckdb.point_in_time import joined_features
+from tandem.query.duckdb.results import to_arrow
+from tandem.query.duckdb.scratch import ScratchFolder
+from tandem.query.labels import check_columns
+from tandem.query.statement import (
+    DEFAULT_DATABASE,
+    check_known,
+    one_line,
+    tables_read,
+    without_repeats,
+)
+
+
+class DuckDbEngine(QueryEngine):
+    """Queries files below `readable`; spills to `scratch` what is over `memory_bytes`."""
+
+    def __init__(self, readable: Path, scratch: Path, memory_bytes: int) -> None:
+        self._scratch = ScratchFolder(scratch)
+        self._instance = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{memory_bytes}B",
+                "temp_directory": str(self._scratch.path),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                # A statement must not read the variables of this process as tables. Without
+                # external access it could not today; that it cannot is no accident of it.
+                "python_enable_replacements": "false",
+            },
+        )
+        self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
+        folder = str(readable.resolve()).replace("'", "''")
+        self._instance.execute(f"SET allowed_directories = ['{folder}']")
+        self._instance.execute("SET enable_external_access = false")
+        self._instance.execute("SET lock_configuration = true")
+        self._numbers = itertools.count()
+        self._is_closed = False
+
+    def table_names(self, statement: str) -> Sequence[TableName]:
+        with self._cursor() as cursor:
+            return tables_read(cursor, statement)
+
+    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
+        with self._cursor() as cursor:
+            check_known(tables_read(cursor, statement), tables)
+            with self._database(cursor):
+                _make_views(cursor, tables)
+                return to_arrow(cursor.sql(statement))
+
+    def point_in_time(
+        self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
+    ) -> pa.Table:
+        check_columns(labels, joins)
+        with self._cursor() as cursor:
+            for table in joined_features(cursor, labels, moment, joins):
+                for name in table.column_names:
+                    labels = labels.append_column(name, table.column(name))
+        return labels
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._instance.close()
+            self._scratch.remove()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one call, on which the engine's errors become ours."""
+        if self._is_closed:
+            raise StoreUnavailable("the query engine is closed")
+        try:
+            with self._instance.cursor() as cursor:
+                yield cursor
+        except duckdb.Error as error:
+            raise QueryFailed(one_line(error)) from error
+
+    @contextmanager
+    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A database for one call's views: temporary views cannot be in a schema of ours."""
+        name = f"query_{next(self._numbers)}"
+        cursor.execute(f"ATTACH ':memory:' AS {name}")
+        try:
+            cursor.execute(f"USE {name}")
+            yield
+        finally:
+            cursor.execute("USE memory")
+            cursor.execute(f"DETACH {name}")
+
+
+def _make_views(
+    cursor: duckdb.DuckDBPyConnection, tables: Mapping[TableName, HistoryTable]
+) -> None:
+    for number, (name, table) in enumerate(without_repeats(tables).items()):
+        schema = quoted(name.database or DEFAULT_DATABASE)
+        source = HistorySource(cursor, table, tail=f"tail {number}")
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        cursor.execute(f"CREATE VIEW {schema}.{quoted(name.table)} AS {source.rows()}")
