@@ -1,19 +1,27 @@
-"""`python -m benchmarks [NAME...]`: serving, embedded, as-of. Leave the machine alone meanwhile."""
+"""`python -m benchmarks [serving] [embedded] [as-of] [--rows N]`; all three where none is named.
 
-import sys
+Leave the machine alone meanwhile.
+"""
+
+import click
 
 from benchmarks import as_of_join, embedded, serving
 
-BENCHMARKS = {"serving": serving.run, "embedded": embedded.run, "as-of": as_of_join.run}
+NAMES = ("serving", "embedded", "as-of")
 
 
-def main() -> None:
-    names = sys.argv[1:] or list(BENCHMARKS)
-    unknown = [name for name in names if name not in BENCHMARKS]
-    if unknown:
-        sys.exit(f"unknown benchmark {unknown[0]!r}: use {', '.join(BENCHMARKS)}")
-    for name in names:
-        BENCHMARKS[name]()
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option("--rows", default=10_000_000, show_default=True, help="Rows of the as-of join.")
+def main(names: tuple[str, ...], rows: int) -> None:
+    """Print Tandem's speed beside limits and peers, measured in one run."""
+    for name in names or NAMES:
+        if name == "serving":
+            serving.run()
+        elif name == "embedded":
+            embedded.run()
+        else:
+            as_of_join.run(rows)
 
 
 main()

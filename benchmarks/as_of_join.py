@@ -1,7 +1,7 @@
 """The point-in-time join beside a bare ASOF JOIN and pandas.merge_asof, in one run.
 
-    python benchmarks/as_of_join.py                   # 10 million rows, 1 million labels
-    python benchmarks/as_of_join.py --rows 200000
+    python -m benchmarks as-of                   # 10 million rows, 1 million labels
+    python -m benchmarks as-of --rows 200000
 
 The history is that of 200,000 customers (fewer for a small run) over 500 hours, a file an hour,
 with 8 features; 1 % of the rows tie with another, 1 % are late and 1 % are deletes. The labels are
@@ -23,7 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import duckdb
 import numpy as np
 import pandas as pd
@@ -56,11 +55,8 @@ class Sample:
     labels: pa.Table
 
 
-@click.command()
-@click.option("--rows", default=10_000_000, show_default=True, help="Rows of history.")
-@click.option("--labels", default=None, type=int, help="Labels; a tenth of the rows by default.")
-@click.option("--runs", default=3, show_default=True, help="Runs of each; the median counts.")
-def main(rows: int, labels: int | None, runs: int) -> None:
+def run(rows: int = 10_000_000, labels: int | None = None, runs: int = 3) -> None:
+    """Prints the table for a history of `rows` rows and a tenth as many labels."""
     table = Table(title=f"{rows:,} rows, {labels or rows // 10:,} labels, {len(FEATURES)} features")
     for heading in ("event time", "join", "median s", "times the bare join", "runs"):
         table.add_column(heading, justify="left" if heading in ("event time", "join") else "right")
@@ -212,7 +208,3 @@ def a_group(event_time: FeatureType) -> FeatureGroup:
         created_at_us=0,
         modified_at_us=0,
     )
-
-
-if __name__ == "__main__":
-    main()
