@@ -3,12 +3,14 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import urllib3
 
+import tandem
 from e2e.server_process import ServerProcess, free_port
 
 
@@ -120,3 +122,46 @@ def test_two_processes_share_a_folder(server: ServerProcess) -> None:
     command = [sys.executable, "-m", "tandem", "groups", "--store", str(server.data), "--json"]
     listed = subprocess.run(command, capture_output=True, check=False, text=True, timeout=30)
     assert listed.returncode == 0, listed.stderr
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "https://elsewhere.example"}, {"host": "elsewhere.example"}, {"origin": "null"}],
+)
+def test_web_pages_are_refused(server: ServerProcess, headers: dict[str, str]) -> None:
+    answer = urllib3.request("POST", f"{server.url}/BatchWriteRecord", body=b"{}", headers=headers)
+    assert answer.status == 403
+    assert answer.headers["x-amzn-ErrorType"] == "AccessForbidden"
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8790", "bucket.localhost"])
+def test_names_of_this_machine_are_answered(server: ServerProcess, host: str) -> None:
+    answer = urllib3.request("GET", f"{server.url}/no-such-path", headers={"host": host})
+    assert answer.status == 404
+
+
+def test_a_long_query_does_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        failures: list[str] = []
+
+        def ask() -> None:
+            with tandem.connect(server.url) as store:
+                try:
+                    store.sql("SELECT count(*) FROM range(1000000000000) AS a(x) WHERE x % 7 = 3")
+                except tandem.TandemError as error:
+                    failures.append(str(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(1)
+        assert asking.is_alive()
+        # Reads go on meanwhile.
+        assert server.client("sagemaker").list_feature_groups()["FeatureGroupSummaries"] == []
+        assert server.stop() == 0
+        asking.join(timeout=10)
+        assert failures
+
+
+def test_tandem_paths_are_whole(server: ServerProcess) -> None:
+    for path in ("/tandem/ingest/a/b", "/tandem/ingest", "/tandem/nothing", "/tandem/query/x"):
+        assert urllib3.request("POST", f"{server.url}{path}", body=b"").status == 404

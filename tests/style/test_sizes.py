@@ -61,3 +61,12 @@ def test_seams_fit_on_a_screen() -> None:
             if isinstance(node, ast.ClassDef):
                 methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
                 assert len(methods) <= 8, f"{path}: {node.name} has {len(methods)} methods"
+                for method in methods:
+                    assert _does_nothing(method), f"{path}: {node.name}.{method.name}"
+
+
+def _does_nothing(method: ast.FunctionDef) -> bool:
+    """A docstring or `...` and no more."""
+    return len(method.body) == 1 and (
+        isinstance(method.body[0], ast.Expr) and isinstance(method.body[0].value, ast.Constant)
+    )

@@ -8,6 +8,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from tandem.assembly import backends
@@ -34,43 +35,59 @@ class Core:
         """Without `in_background`, delivery and expiry run only when they are called."""
         _make_folder(settings.data)
         self.settings = settings
-        self._registry = backends.registry(settings)
+        self.token_key = token_key(settings.data / "token.key")
+        with ExitStack() as opened:
+            self._open(settings, clock, opened)
+            tasks = self._tasks() if in_background else []
+            self._workers = Workers(Lease(_lease_path(settings)), tasks)
+            # Closed in the opposite order; a failure on the way here closes what is open.
+            opened.callback(self._workers.close)
+            opened.callback(self._commits.close)
+            self._opened = opened.pop_all()
+
+    def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
+        registry = backends.registry(settings)
+        opened.callback(registry.close)
         self.online = backends.online_store(settings)
-        self._engine = backends.query_engine(settings)
-        self.offline = backends.offline_store(settings, self._registry)
+        opened.callback(self.online.close)
+        engine = backends.query_engine(settings)
+        opened.callback(engine.close)
+        self._engine = engine
+        self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        self.groups = FeatureGroups(self._registry, self.offline.is_unused, clock, account)
+        self.groups = FeatureGroups(registry, self.offline.is_unused, clock, account)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self.ingestion = Ingestion(self.groups, self.records)
-        self.queries = Queries(self.online, self.offline, self._registry, self._engine)
-        self.datasets = Datasets(self.groups, self.queries, self._engine)
+        self.queries = Queries(self.online, self.offline, registry, engine, clock)
+        self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
-        self.delivery = Delivery(self.online, self.offline, self._registry, self._registry, limits)
-        self.expiry = Expiry(self.online, self._registry, clock)
-        self.token_key = token_key(settings.data / "token.key")
-        tasks = self._tasks() if in_background else []
-        self._workers = Workers(Lease(_lease_path(settings)), tasks)
+        self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
+        self.expiry = Expiry(self.online, registry, clock)
 
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery
         return [
             Task(
                 "delivery",
-                delivery.deliver_all,
+                delivery.deliver_once,
                 settings.delivery_interval_seconds,
                 lambda: delivery.waiting() >= settings.delivery_entries_max,
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
         ]
 
+    def stop_queries(self) -> None:
+        """Interrupts the queries that run; they fail, and so do later ones."""
+        self._engine.close()
+
     def close(self) -> None:
         """Commits what is waiting and stops. What is not delivered yet stays in the log."""
-        self._commits.close()
-        self._workers.close()
-        self._engine.close()
-        self.online.close()
-        self._registry.close()
+        self._opened.close()
+
+    def abandon(self) -> None:
+        """For a child after a fork: lets go of what the parent goes on to use."""
+        self._workers.abandon()
 
 
 def _make_folder(folder: Path) -> None:
@@ -120,10 +137,20 @@ def _give_back(folder: Path) -> None:
 @atexit.register
 def _close_all() -> None:
     """A program that ends without closing its stores still ends their threads in order."""
-    with _opening:
+    with _opening, ExitStack() as closing:
         while _open_cores:
             _, (core, _users) = _open_cores.popitem()
-            core.close()
+            closing.callback(core.close)
+
+
+def _abandon_all() -> None:
+    """A child after a fork has none of the threads: it must connect again."""
+    for core, _users in _open_cores.values():
+        core.abandon()
+    _open_cores.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 def _once(action: Callable[[], None]) -> Callable[[], None]:

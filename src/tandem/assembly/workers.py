@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tandem.errors import TandemError
 
 _log = logging.getLogger("tandem.workers")
+_Answer = TypeVar("_Answer")
 _POLL_SECONDS = 0.25
 _LEASE_POLL_SECONDS = 1.0
 
@@ -38,6 +40,7 @@ class Lease:
         return True
 
     def release(self) -> None:
+        """Gives the lease back. In a child after a fork: lets go of the parent's."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -46,10 +49,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work to be done again and again: every `interval_seconds`, or at once when `is_urgent`."""
+    """Work to be done again and again: every `interval_seconds`, or at once when `is_urgent`.
+
+    run     does some of it and returns how much; it is called again until it returns 0
+    """
 
     name: str
-    run: Callable[[], object]
+    run: Callable[[], int]
     interval_seconds: float
     is_urgent: Callable[[], bool] = lambda: False
 
@@ -77,6 +83,10 @@ class Workers:
             thread.join()
         self._lease.release()
 
+    def abandon(self) -> None:
+        """For a child after a fork, which has the parent's descriptors but none of its threads."""
+        self._lease.release()
+
     def _run(self, task: Task) -> None:
         while not self._acquire():
             if self._stop.wait(_LEASE_POLL_SECONDS):
@@ -85,26 +95,29 @@ class Workers:
         while not self._stop.wait(min(_POLL_SECONDS, task.interval_seconds)):
             if time.monotonic() < due and not _is_urgent(task):
                 continue
-            _run_once(task)
+            while _run_once(task) and not self._stop.is_set():
+                pass
             due = time.monotonic() + task.interval_seconds
 
     def _acquire(self) -> bool:
         with self._lease_lock:
-            return self._lease.acquire()
+            return _guarded("the lease", self._lease.acquire, False)
 
 
 def _is_urgent(task: Task) -> bool:
-    try:
-        return task.is_urgent()
-    except TandemError:
-        return False
+    return _guarded(task.name, task.is_urgent, False)
 
 
-def _run_once(task: Task) -> None:
-    """A failure is logged and the task tried again later: the log loses nothing by waiting."""
+def _run_once(task: Task) -> int:
+    return _guarded(task.name, task.run, 0)
+
+
+def _guarded(name: str, call: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+    """A failure is logged and the call made again later: the log loses nothing by waiting."""
     try:
-        task.run()
+        return call()
     except TandemError as error:
-        _log.error("%s failed, will be tried again: %s", task.name, error)
+        _log.error("%s failed, will be tried again: %s", name, error)
     except Exception:  # noqa: BLE001 - a bug in one pass must not end all later ones
-        _log.exception("%s failed, will be tried again", task.name)
+        _log.exception("%s failed, will be tried again", name)
+    return otherwise

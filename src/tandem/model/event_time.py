@@ -93,10 +93,11 @@ def from_double(value: float) -> EventTime:
 
 
 def from_datetime(value: datetime) -> EventTime:
-    """The moment of a datetime; one without a zone is UTC."""
+    """The moment of a datetime; one without a zone is UTC. pandas' own have nanoseconds too."""
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     elapsed = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return EventTime(elapsed.days * 86_400 + elapsed.seconds, elapsed.microseconds * 1_000)
+    nanoseconds = elapsed.microseconds * 1_000 + getattr(value, "nanosecond", 0)
+    return EventTime(elapsed.days * 86_400 + elapsed.seconds, nanoseconds)
 
 
 def _from_iso(found: re.Match[str], text: str) -> EventTime:

@@ -4,7 +4,7 @@ One store holds two things that must never part: the newest record of each key, 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -66,14 +66,16 @@ class OnlineStore(ABC):
     partitions: int = 1
 
     @abstractmethod
-    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
         """Decides and applies `writes` in order, and appends an entry for each accepted one.
 
         All or nothing against failures: one transaction, durable at return. A write sees those
         before it in the same call. A refused write (see `Refusal`) leaves no trace and stops no
-        other. The write time is one for the call: `now_us`, or just after the last one where the
-        clock has stepped back. Raises StoreUnavailable where the disk is full or the store closed;
-        nothing was written then.
+        other. The write time is one for the call: what `clock` says (microseconds since 1970) once
+        no other call can commit before this one, or just after the last one where the clock has
+        stepped back. So a call without writes is a barrier: all later calls have later write times.
+        Raises StoreUnavailable where the disk is full or the store closed; nothing was written
+        then.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ Nothing survives the process. One lock makes each call atomic; a log snapshot is
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tandem.errors import StoreUnavailable
@@ -53,9 +53,9 @@ class MemoryOnlineStore(OnlineStore):
         self._last_write_time_us = 0
         self._is_closed = False
 
-    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
         with self._open():
-            write_time_us = max(now_us, self._last_write_time_us + 1)
+            write_time_us = max(clock(), self._last_write_time_us + 1)
             self._last_write_time_us = write_time_us
             return [self._write_one(write, write_time_us) for write in writes]
 

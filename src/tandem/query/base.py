@@ -76,4 +76,7 @@ class QueryEngine(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Releases memory and threads. Calls after it raise StoreUnavailable."""
+        """Interrupts what runs, which then raises; releases memory and threads.
+
+        Calls after it raise StoreUnavailable.
+        """

@@ -14,8 +14,11 @@ import pyarrow as pa
 
 from tandem.errors import ValidationError
 from tandem.model import event_time as event_times
+from tandem.model.event_time import EventTime
 from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
+
+_UNIT_NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 def infer_features(schema: pa.Schema, event_time: str) -> tuple[FeatureDefinition, ...]:
@@ -40,6 +43,8 @@ def iterate_values(
         raise ValidationError(
             f"the feature group has no features {unknown}: leave these columns out"
         )
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ValidationError(f"a column is there twice: {table.column_names}")
     columns = [_cells(by_name[name], table.column(name)) for name in table.column_names]
     for row in zip(*columns, strict=True):
         yield [value for value in row if value is not None]
@@ -93,11 +98,8 @@ def _scalar_type(name: str, type_: pa.DataType) -> FeatureType:
 
 
 def _cells(feature: FeatureDefinition, column: pa.ChunkedArray) -> list[FeatureValue | None]:
-    # Nanoseconds would need pandas to become Python values; event times of frames are microseconds.
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     cells: list[FeatureValue | None] = []
-    for row, cell in enumerate(column.to_pylist()):
+    for row, cell in enumerate(_python_cells(column)):
         try:
             text = None if _is_missing(cell) else _text(feature, cell)
         except ValidationError as error:
@@ -106,23 +108,48 @@ def _cells(feature: FeatureDefinition, column: pa.ChunkedArray) -> list[FeatureV
     return cells
 
 
+def _python_cells(column: pa.ChunkedArray) -> list[Any]:
+    if not pa.types.is_timestamp(column.type):
+        cells: list[Any] = column.to_pylist()
+        return cells
+    # Python's datetime ends at microseconds; event times have nanoseconds.
+    unit = _UNIT_NANOSECONDS[column.type.unit]
+    return [
+        None if count is None else _moment(count * unit)
+        for count in column.cast(pa.int64()).to_pylist()
+    ]
+
+
+def _moment(nanoseconds: int) -> EventTime:
+    return EventTime(*divmod(nanoseconds, 1_000_000_000))
+
+
 def _is_missing(cell: Any) -> bool:
-    # NaN, and pandas' NaT and NA, are the values that do not equal themselves.
+    # NaN, and pandas' NaT and NA, are the scalars that do not equal themselves.
     if cell is None:
         return True
     try:
-        return not isinstance(cell, list | tuple | str) and bool(cell != cell)
+        return not hasattr(cell, "__len__") and bool(cell != cell)
     except TypeError:
         return True
 
 
 def _text(feature: FeatureDefinition, cell: Any) -> str | tuple[str, ...]:
     convert = _TEXT_OF[feature.type]
+    is_text = isinstance(cell, str | bytes)
+    is_many = hasattr(cell, "__len__") and not is_text and not isinstance(cell, EventTime)
     try:
-        return convert(cell) if feature.collection is None else tuple(map(convert, cell))
+        if feature.collection is None:
+            if is_many:
+                raise TypeError
+            return convert(cell)
+        if not is_many or any(_is_missing(element) for element in cell):
+            raise TypeError
+        return tuple(convert(element) for element in cell)
     except (TypeError, ValueError, OverflowError) as error:
+        kind = f"{feature.collection} of {feature.type}" if feature.collection else feature.type
         raise ValidationError(
-            f"the value {str(cell)[:64]!r} of feature {feature.name!r} does not fit {feature.type}"
+            f"the value {str(cell)[:64]!r} of feature {feature.name!r} does not fit {kind}"
         ) from error
 
 
@@ -138,14 +165,17 @@ def _fractional_text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, datetime):
-        moment = event_times.from_datetime(cell)
-        return repr(moment.seconds + moment.nanoseconds / 1e9)
+        cell = event_times.from_datetime(cell)
+    if isinstance(cell, EventTime):
+        return repr(cell.seconds + cell.nanoseconds / 1e9)
     return repr(float(cell))
 
 
 def _string_text(cell: Any) -> str:
     if isinstance(cell, datetime):
-        return event_times.from_datetime(cell).isoformat()
+        cell = event_times.from_datetime(cell)
+    if isinstance(cell, EventTime):
+        return cell.isoformat()
     if isinstance(cell, date):
         return f"{cell.isoformat()}T00:00:00Z"
     if isinstance(cell, bytes):

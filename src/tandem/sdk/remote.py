@@ -24,7 +24,6 @@ from tandem.service.feature_groups import NewFeatureGroup
 from tandem.service.records import DeletionMode
 
 _BATCH_GET_MAX = 100
-_INGEST_ROWS = 50_000
 _RETRY = urllib3.Retry(
     connect=3,
     read=0,
@@ -36,6 +35,8 @@ _RETRY = urllib3.Retry(
     backoff_jitter=0.2,
     raise_on_status=False,
 )
+_ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
+_TIMEOUT = urllib3.Timeout(connect=10, read=600)
 _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ValidationError": errors.ValidationError,
     "ValidationException": errors.ValidationError,
@@ -53,7 +54,7 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
 class RemoteBackend(Backend):
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(retries=_RETRY, maxsize=16)
+        self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
 
     def create(self, new: NewFeatureGroup) -> FeatureGroup:
         self._control("CreateFeatureGroup", create_request(new))
@@ -141,10 +142,10 @@ class RemoteBackend(Backend):
     def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
         query = urlencode([("TargetStores", name) for name in (targets.names() if targets else [])])
         path = f"/tandem/ingest/{quote(group_name, safe='')}?{query}"
-        rows = 0
-        for start in range(0, table.num_rows, _INGEST_ROWS):
-            body = _arrow_bytes(table.slice(start, _INGEST_ROWS))
-            rows += json.loads(self._call("POST", path, body, _ARROW))["Rows"]
+        # One request, since all rows are checked before the first is written; and never repeated,
+        # since a 503 may come after the first batches were.
+        answer = self._call("POST", path, _arrow_bytes(table), _ARROW, retries=_ONLY_CONNECT)
+        rows: int = json.loads(answer)["Rows"]
         return rows
 
     def sql(self, statement: str) -> pa.Table:
@@ -182,10 +183,13 @@ class RemoteBackend(Backend):
         path: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        retries: urllib3.Retry = _RETRY,
     ) -> bytes:
         sent = headers or ({"Content-Type": "application/json"} if body is not None else {})
         try:
-            response = self._pool.request(method, self._url + path, body=body, headers=dict(sent))
+            response = self._pool.request(
+                method, self._url + path, body=body, headers=dict(sent), retries=retries
+            )
         except urllib3.exceptions.HTTPError as error:
             raise errors.StoreUnavailable(
                 f"there is no answer from {self._url}: is the server running? ({error})"

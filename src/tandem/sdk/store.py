@@ -135,7 +135,7 @@ class FeatureStore:
         features    "group:feature" each, or "group:*"
         event_time  the label column that holds the moment
         keys        label column by group name, where it is not called as the record identifier
-        as_of       use only what had been written to the store by then
+        as_of       use only what had been written to the store by then; without a zone it is UTC
         max_age     features older than this at the label's moment are null
 
         Raises ValidationError and ResourceNotFound.

@@ -1,17 +1,20 @@
 """The life of an HTTP request, as one flat list.
 
     ASGI scope ─► health?  ─► answered here
+               ─► browser? ─► refused: pages of other sites must not reach a store without a lock
                ─► body     read whole, refused above the limit
                ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
 
 Nothing here knows an operation; nothing in `wire` knows ASGI.
 """
 
+import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+from tandem.errors import AccessForbidden
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
 
@@ -27,15 +30,37 @@ _BULK_PREFIX = b"/tandem/"
 _HEALTH_PATH = b"/health"
 
 
+def browser_reason(headers: Mapping[str, str]) -> str | None:
+    """Why a request may come from a page of another site in a browser on this machine; else None.
+
+    Such a page reaches loopback addresses, and by a host name of its own may even read the answers.
+    """
+    if "origin" in headers:
+        return "requests with an Origin header come from web pages, which are not answered"
+    host = headers.get("host", "").rpartition("@")[2]
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name in ("", "localhost") or name.endswith(".localhost"):
+        return None
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return f"the host {name[:64]!r} is not answered: use localhost or an IP address"
+    return None
+
+
 class _ClientGone(Exception):
     """The client left before its request was whole: nothing is done and nobody is answered."""
 
 
 class Application:
-    """An ASGI application around a router."""
+    """An ASGI application around a router.
 
-    def __init__(self, router: Router) -> None:
+    is_insecure     answers requests under any host name, as behind a proxy
+    """
+
+    def __init__(self, router: Router, *, is_insecure: bool = False) -> None:
         self._router = router
+        self._is_insecure = is_insecure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -62,6 +87,8 @@ class Application:
             body=body or b"",
             request_id=str(uuid4()),
         )
+        if not self._is_insecure and (reason := browser_reason(headers)):
+            return self._router.refuse(request, AccessForbidden(reason))
         if body is None:
             return self._router.refuse_body(request, limit)
         return await self._router.answer(request)

@@ -8,7 +8,9 @@ import contextlib
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 import uvicorn
 import uvloop
@@ -21,7 +23,8 @@ from tandem.server.binding import check_binding
 from tandem.wire.router import Router
 from tandem.wire.tandem_api import TandemApi
 
-_SHUTDOWN_SECONDS = 10
+_SHUTDOWN_SECONDS = 15
+_QUERY_GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
 _BACKLOG = 1_024
@@ -45,21 +48,24 @@ def serve(
         core, give_back = open_core(settings)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(core, listener, when_ready))
+                runner.run(_serve(core, listener, is_insecure, when_ready))
         finally:
             give_back()
     finally:
         listener.close()
 
 
-def application(core: Core) -> Application:
+def application(core: Core, *, is_insecure: bool = False) -> Application:
     """The ASGI application over a running core."""
-    return Application(Router(core, token_key=core.token_key, extensions=[TandemApi(core)]))
+    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core)])
+    return Application(router, is_insecure=is_insecure)
 
 
-async def _serve(core: Core, listener: socket.socket, when_ready: Callable[[str], None]) -> None:
+async def _serve(
+    core: Core, listener: socket.socket, is_insecure: bool, when_ready: Callable[[str], None]
+) -> None:
     config = uvicorn.Config(
-        application(core),
+        application(core, is_insecure=is_insecure),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -69,7 +75,7 @@ async def _serve(core: Core, listener: socket.socket, when_ready: Callable[[str]
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, core)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -95,7 +101,21 @@ def _url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but it does not raise the signal again after its stop: the core must close first."""
+    """uvicorn with two habits changed, since the core must close after it.
+
+    It does not raise the signal again once it has stopped, and queries that still run a while after
+    the signal are interrupted, so that their clients get an answer.
+    """
+
+    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+        super().__init__(config)
+        self._core = core
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        interrupt = threading.Timer(_QUERY_GRACE_SECONDS, self._core.stop_queries)
+        interrupt.daemon = True
+        interrupt.start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

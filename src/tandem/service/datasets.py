@@ -55,6 +55,8 @@ class Datasets:
         groups = {group.name: group for group, _ in wanted}
         for (group, feature), name in zip(wanted, names, strict=True):
             by_group.setdefault(group.name, {})[feature] = name
+        if request.as_of_us is not None:
+            self._queries.settle(request.as_of_us)
         tables = self._queries.history(list(groups.values()))
         joins = [
             FeatureJoin(

@@ -87,6 +87,8 @@ class FeatureGroups:
         self._clock = clock
         self.account = account
         self._cache: dict[str, tuple[int, FeatureGroup]] = {}
+        self._changes = 0
+        self._changing = threading.Lock()
         self._creating = threading.Lock()
 
     def create(self, new: NewFeatureGroup) -> FeatureGroup:
@@ -116,7 +118,7 @@ class FeatureGroups:
             if self._registry.find(new.name) is not None:
                 raise _name_is_taken(new.name)
             placed = self._add_with_unused_id(group, now_us // 1_000_000)
-        self._cache[placed.name] = (now_us, placed)
+        self._changed(placed.name)
         return placed
 
     def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
@@ -169,18 +171,30 @@ class FeatureGroups:
         cached = self._cache.get(name)
         if cached is not None and 0 <= now_us - cached[0] < _CACHE_US:
             return cached[1]
+        changes = self._changes
+        group = self._read(name)
+        with self._changing:
+            # What was read before a change of this process must not hide the change.
+            if changes == self._changes:
+                self._cache[name] = (now_us, group)
+        return group
+
+    def _read(self, name: str) -> FeatureGroup:
         group = self._registry.find(name)
         if group is None:
-            self._cache.pop(name, None)
             raise ResourceNotFound(
                 f"Resource Not Found: there is no feature group with the name {name!r}"
             )
-        self._cache[name] = (now_us, group)
         return group
+
+    def _changed(self, name: str) -> None:
+        with self._changing:
+            self._changes += 1
+            self._cache.pop(name, None)
 
     def delete(self, name: str) -> None:
         """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound."""
-        group = self.find(name)
+        group = self._read(name)
         now_us = self._clock()
         self._registry.replace(
             replace(
@@ -191,7 +205,7 @@ class FeatureGroups:
                 revision=group.revision + 1,
             )
         )
-        self._cache.pop(name, None)
+        self._changed(name)
 
     def list(self, wanted: GroupFilter) -> Sequence[FeatureGroup]:
         """The groups that pass the filter, sorted; equal ones by name."""

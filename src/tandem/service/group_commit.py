@@ -6,6 +6,8 @@
 * One bad record in a batch (bytes that fail their checksum, say) fails alone.
 """
 
+import logging
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -13,11 +15,14 @@ from typing import NamedTuple
 
 from tandem.errors import StoreUnavailable
 from tandem.model.write import Write
-from tandem.online.base import OnlineStore, Outcome
+from tandem.online.base import Committed, OnlineStore, Outcome
 from tandem.service.clock import Clock
 
+_log = logging.getLogger("tandem.commits")
 _BATCH_WRITES_MAX = 1_000
-"""Bounds how long one transaction holds the write lock: about 50 ms."""
+"""Bounds how long one transaction holds the write lock: about 50 ms for records of common size."""
+_CLOCK_BEHIND_US_MAX = 60_000_000
+_WARNING_US = 60_000_000
 
 
 class _Submission(NamedTuple):
@@ -34,6 +39,8 @@ class GroupCommit:
         self._waiting: list[_Submission] = []
         self._changed = threading.Condition()
         self._is_closed = False
+        self._process = os.getpid()
+        self._warned_at_us = 0
         self._thread = threading.Thread(target=self._run, name="tandem-commit", daemon=True)
         self._thread.start()
 
@@ -45,6 +52,8 @@ class GroupCommit:
         future: Future[list[Outcome]] = Future()
         # A caller that gives up must not undo a write that others are batched with.
         future.set_running_or_notify_cancel()
+        if self._process != os.getpid():
+            raise StoreUnavailable("this process was forked: connect again in it")
         with self._changed:
             if self._is_closed:
                 raise StoreUnavailable("the store is closed: connect again")
@@ -78,7 +87,7 @@ class GroupCommit:
     def _commit(self, batch: Sequence[_Submission]) -> None:
         writes = [write for submission in batch for write in submission.writes]
         try:
-            outcomes = self._store.write(writes, self._clock())
+            outcomes = self._store.write(writes, self._clock)
         except StoreUnavailable as error:
             for submission in batch:
                 submission.future.set_exception(error)
@@ -89,8 +98,24 @@ class GroupCommit:
             for submission in batch:
                 self._commit([submission])
         else:
+            self._check_clock(outcomes)
             start = 0
             for submission in batch:
                 end = start + len(submission.writes)
                 submission.future.set_result(outcomes[start:end])
                 start = end
+
+    def _check_clock(self, outcomes: Sequence[Outcome]) -> None:
+        """Write times never step back. A clock that does is reported, since expiry follows it."""
+        now_us = self._clock()
+        ahead_us = max(
+            (one.write_time_us - now_us for one in outcomes if isinstance(one, Committed)),
+            default=0,
+        )
+        if ahead_us > _CLOCK_BEHIND_US_MAX and abs(now_us - self._warned_at_us) > _WARNING_US:
+            self._warned_at_us = now_us
+            _log.error(
+                "the system clock is %d seconds behind the store's last write: write times go on"
+                " from there, and records expire by them; set the clock right",
+                ahead_us // 1_000_000,
+            )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from tandem.errors import QueryFailed
+from tandem.errors import QueryFailed, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.targets import TargetStores
@@ -18,6 +18,7 @@ from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
 from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.registry.base import GroupRegistry
+from tandem.service.clock import Clock
 from tandem.service.feature_groups import DATABASE
 
 
@@ -28,11 +29,13 @@ class Queries:
         offline: OfflineStore,
         groups: GroupRegistry,
         engine: QueryEngine,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._offline = offline
         self._groups = groups
         self._engine = engine
+        self._clock = clock
 
     def sql(self, statement: str) -> pa.Table:
         """The rows of one SELECT statement.
@@ -47,11 +50,34 @@ class Queries:
 
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
         """The history of each group, all at one moment."""
-        with self._store.log() as log:
-            return [HistoryTable(group, self._snapshot(group, log)) for group in groups]
+        while True:
+            with self._store.log() as log:
+                delivered = [self._offline.snapshot(group) for group in groups]
+                # A manifest read later may hold writes from after the log was opened, which the
+                # others cannot: then all are read again. Deliveries are seconds apart.
+                if all(self._is_within(snapshot, log) for snapshot in delivered):
+                    return [
+                        HistoryTable(group, self._with_tail(group, snapshot, log))
+                        for group, snapshot in zip(groups, delivered, strict=True)
+                    ]
 
-    def _snapshot(self, group: FeatureGroup, log: LogSnapshot) -> HistorySnapshot:
-        delivered = self._offline.snapshot(group)
+    def settle(self, as_of_us: int) -> None:
+        """Makes sure that no later write is stamped `as_of_us` or earlier.
+
+        Raises ValidationError where that moment is still to come.
+        """
+        if as_of_us > self._clock():
+            raise ValidationError(
+                "as_of lies in the future: what is written until then is not known"
+            )
+        self._store.write([], self._clock)
+
+    def _is_within(self, snapshot: HistorySnapshot, log: LogSnapshot) -> bool:
+        return all(log.end(partition) >= end for partition, end in snapshot.delivered.items())
+
+    def _with_tail(
+        self, group: FeatureGroup, delivered: HistorySnapshot, log: LogSnapshot
+    ) -> HistorySnapshot:
         tail: list[LogEntry] = []
         for partition in range(self._store.partitions):
             after = delivered.delivered.get(partition, 0)
@@ -79,6 +105,6 @@ class Queries:
         for is_deleted in (False, True):
             for group in self._groups.groups(deleted=is_deleted):
                 catalog = group.offline.data_catalog if group.offline else None
-                if catalog is not None and catalog.table == table.lower():
+                if catalog is not None and catalog.table.lower() == table.lower():
                     return group
         return None

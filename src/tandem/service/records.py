@@ -211,7 +211,12 @@ class Records:
         *,
         include_soft_deleted: bool = False,
     ) -> RecordList:
-        """A page of the identifiers of the records that can be served; tombstones if asked for."""
+        """A page of the identifiers of the records that can be served; tombstones if asked for.
+
+        Raises ResourceNotFound, and ValidationError where `limit` is not at least 1.
+        """
+        if limit < 1:
+            raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find(group_name)
         _check_is_online(group)
         now_ms = self._clock() // 1_000

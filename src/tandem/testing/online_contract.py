@@ -29,7 +29,7 @@ class OnlineStoreContract:
         raise NotImplementedError("give a fixture `store`")
 
     def write(self, store: OnlineStore, *writes: Write, now_us: int = NOW_US) -> list[Outcome]:
-        return store.write(writes, now_us)
+        return store.write(writes, lambda: now_us)
 
     def newest(self, store: OnlineStore, identifier: str = "k") -> OnlineRecord | None:
         return store.get([RecordKey(GROUP, identifier)])[0]

@@ -96,9 +96,9 @@ class OnlineStoreMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def write(self, data: st.DataObject) -> None:
         batch = data.draw(st.lists(writes(self.now_us // 1_000), min_size=1, max_size=5))
-        outcomes = self.store.write(batch, self.now_us)
+        outcomes = self.store.write(batch, lambda: self.now_us)
         self.last_write_time_us = max(self.now_us, self.last_write_time_us + 1)
-        assert outcomes == self.model.write(batch, self.last_write_time_us)
+        assert outcomes == self.model.write(batch, lambda: self.last_write_time_us)
         with self.store.log() as log:
             after = self.log[-1].position if self.log else 0
             self.log += log.entries(0, after)

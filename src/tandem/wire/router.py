@@ -86,7 +86,11 @@ class Router:
 
     def refuse_body(self, request: Request, limit: int) -> Response:
         """The answer to a request whose body was not read because it is over `limit` bytes."""
-        error = RequestTooLarge(f"the body is larger than {limit} bytes: send less at a time")
+        too_large = f"the body is larger than {limit} bytes: send less at a time"
+        return self.refuse(request, RequestTooLarge(too_large))
+
+    def refuse(self, request: Request, error: TandemError) -> Response:
+        """The answer to a request that is not looked at because of `error`."""
         return _domain_error(self._protocol(request), None, error, request.request_id)
 
     def _protocol(self, request: Request) -> WireProtocol:

@@ -11,7 +11,8 @@ Errors are those of REST with JSON. The work is done in threads, beside the even
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -20,13 +21,17 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.service.datasets import Datasets, TrainingSetRequest
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
+from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
 from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Service
 from tandem.wire.rest_json import RestJson
 
+_Answer = TypeVar("_Answer")
+_THREADS = 4
 _PREFIX = b"/tandem/"
 _REQUEST_KEY = b"tandem.request"
 _ARROW = "application/vnd.apache.arrow.stream"
@@ -34,6 +39,9 @@ _ARROW = "application/vnd.apache.arrow.stream"
 
 class TableCore(Protocol):
     """The services that deal in tables."""
+
+    @property
+    def groups(self) -> FeatureGroups: ...
 
     @property
     def queries(self) -> Queries: ...
@@ -88,7 +96,7 @@ class TandemApi:
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
             "Query": _decode_query,
             "TrainingSet": _decode_training_set,
-            "Ingest": _decode_ingest,
+            "Ingest": self._decode_ingest,
         }
         self._service = Service(
             name="tandem",
@@ -100,6 +108,8 @@ class TandemApi:
             ],
         )
         self._rest = RestJson([])
+        # Of their own, so that long queries leave other operations their threads.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-tables")
 
     def claims(self, request: Request) -> bool:
         return request.raw_path.startswith(_PREFIX)
@@ -108,7 +118,8 @@ class TandemApi:
         head, _, tail = request.raw_path.removeprefix(_PREFIX).partition(b"/")
         for operation in self._service.operations:
             literal, _, label = operation.path.encode().removeprefix(_PREFIX).partition(b"/")
-            if head == literal and bool(tail) == bool(label) and request.method == operation.method:
+            is_path = head == literal and bool(tail) == bool(label) and b"/" not in tail
+            if is_path and request.method == operation.method:
                 return Call(self._service, operation)
         path = request.raw_path[:256].decode("latin-1")
         raise UnknownOperation(f"{request.method} {path} names no operation of Tandem's own")
@@ -125,18 +136,34 @@ class TandemApi:
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
         return self._rest.encode_error(code, message, request_id)
 
+    def _decode_ingest(self, request: Request) -> IngestRequest:
+        names = parse_qs(request.query.decode("latin-1")).get("TargetStores", [])
+        targets = TargetStores(0)
+        for name in names:
+            if name not in TARGET_STORES_BY_NAME:
+                raise ValidationError(
+                    f"TargetStores {name[:64]!r} is not valid: use {list(TARGET_STORES_BY_NAME)}"
+                )
+            targets |= TARGET_STORES_BY_NAME[name]
+        segment = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
+        group = feature_group_name(segment, self._core.groups.account)
+        return IngestRequest(group, _arrow_table(request.body), targets if names else None)
+
     async def _query(self, request: QueryRequest) -> Table:
-        return Table(await asyncio.to_thread(self._core.queries.sql, request.statement))
+        return Table(await self._in_thread(self._core.queries.sql, request.statement))
 
     async def _training_set(self, request: TrainingSet) -> Table:
         datasets = self._core.datasets
-        return Table(await asyncio.to_thread(datasets.training_set, request.labels, request.wanted))
+        return Table(await self._in_thread(datasets.training_set, request.labels, request.wanted))
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
-        rows = await asyncio.to_thread(
+        rows = await self._in_thread(
             self._core.ingestion.ingest, request.group, request.table, request.targets
         )
         return IngestResponse(rows)
+
+    async def _in_thread(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
 def _operation(
@@ -171,19 +198,6 @@ def _decode_training_set(request: Request) -> TrainingSet:
             max_age_seconds=wanted.max_age_seconds,
         ),
     )
-
-
-def _decode_ingest(request: Request) -> IngestRequest:
-    names = parse_qs(request.query.decode("latin-1")).get("TargetStores", [])
-    targets = TargetStores(0)
-    for name in names:
-        if name not in TARGET_STORES_BY_NAME:
-            raise ValidationError(
-                f"TargetStores {name[:64]!r} is not valid: use {list(TARGET_STORES_BY_NAME)}"
-            )
-        targets |= TARGET_STORES_BY_NAME[name]
-    group = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
-    return IngestRequest(group, _arrow_table(request.body), targets if names else None)
 
 
 def _decode_json(body: bytes, shape: type[Any]) -> Any:

@@ -1,6 +1,6 @@
 """Two online stores with a bug each, planted to prove that the crash tests would find it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,12 +23,12 @@ class DecidesOutsideTheTransaction(LmdbOnlineStore):
 
     _stale: Mapping[bytes, OnlineRecord | None] = MappingProxyType({})
 
-    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
         keys = list({write.key for write in writes})
         self._stale = {
             layout.record_key(key): record for key, record in zip(keys, self.get(keys), strict=True)
         }
-        outcomes = super().write(writes, now_us)
+        outcomes = super().write(writes, clock)
         self._stale = {}
         return outcomes
 

@@ -44,7 +44,7 @@ def test_tasks_run_again_after_failures(caplog: pytest.LogCaptureFixture) -> Non
     runs = 0
     enough = threading.Event()
 
-    def task() -> None:
+    def task() -> int:
         nonlocal runs
         runs += 1
         if runs == 1:
@@ -52,6 +52,7 @@ def test_tasks_run_again_after_failures(caplog: pytest.LogCaptureFixture) -> Non
         if runs == 2:
             raise RuntimeError("planted: a bug")
         enough.set()
+        return 0
 
     with caplog.at_level(logging.ERROR):
         workers = Workers(Lease(None), [Task("test", task, interval_seconds=0.01)])
@@ -63,6 +64,8 @@ def test_tasks_run_again_after_failures(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_urgent_work_does_not_wait(tmp_path: Path) -> None:
     done = threading.Event()
-    workers = Workers(Lease(tmp_path / "lock"), [Task("test", done.set, 1e6, lambda: True)])
+    workers = Workers(
+        Lease(tmp_path / "lock"), [Task("test", lambda: done.set() or 0, 1e6, lambda: True)]
+    )
     assert done.wait(10)
     workers.close()

@@ -104,3 +104,22 @@ def test_names_that_make_one_table_name_get_different_epochs(core: Core) -> None
         f"a_b-{EPOCH + 1}",
         f"A-B-{EPOCH + 2}",
     ]
+
+
+def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(
+    core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = core.groups._registry
+    real = registry.find
+
+    def slow(name: str) -> FeatureGroup | None:
+        found = real(name)
+        monkeypatch.setattr(registry, "find", real)
+        core.groups.delete("customers")  # comes between the look-up and the cache
+        return found
+
+    core.groups._cache.clear()
+    monkeypatch.setattr(registry, "find", slow)
+    assert core.groups.find("customers") == customers
+    with pytest.raises(ResourceNotFound):
+        core.groups.find("customers")

@@ -1,7 +1,7 @@
 """Group commit: batches form while a commit is under way, and one bad write fails alone."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -22,13 +22,13 @@ class SlowStore(MemoryOnlineStore):
         self.sizes: list[int] = []
         self.poison = ""
 
-    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
         self.sizes.append(len(writes))
         self.entered.set()
         self.let_go.wait()
         if any(write.key.identifier == self.poison for write in writes):
             raise DataCorrupted("planted")
-        return super().write(writes, now_us)
+        return super().write(writes, clock)
 
 
 def test_what_waits_becomes_one_commit() -> None:

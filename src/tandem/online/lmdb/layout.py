@@ -164,5 +164,5 @@ def _verify(key: bytes, raw: bytes, kind: str) -> None:
     if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
         raise DataCorrupted(
             f"the checksum of a {kind} in the online store does not match (key {key.hex()[:64]}):"
-            " the disk changed it; restore the online store from a backup or rebuild it"
+            " the disk changed it; restore the online store from a backup"
         )

@@ -8,17 +8,16 @@
 * Readers never wait for the writer: each read has a snapshot. Any number of processes may read.
 """
 
-import errno
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 import lmdb
 
-from tandem.errors import StoreUnavailable
+from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.decision import Effect, Refusal
 from tandem.model.write import LogEntry, RecordKey, Write
 from tandem.online.apply import apply, log_entry
@@ -47,6 +46,7 @@ class LmdbOnlineStore(OnlineStore):
         self._path = path
         self._environment = self._open(path, map_size_bytes)
         self._is_closed = False
+        self._process = os.getpid()
         # Not inside a transaction of ours: `open_db` makes its own, and LMDB has one writer.
         self._records = self._environment.open_db(b"records")
         self._log = self._environment.open_db(b"log")
@@ -84,10 +84,10 @@ class LmdbOnlineStore(OnlineStore):
                     f" Tandem reads format {layout.FORMAT_VERSION}: use the version that wrote it"
                 )
 
-    def write(self, writes: Sequence[Write], now_us: int) -> list[Outcome]:
+    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
         with self._begin(write=True) as transaction:
             position, last_write_time_us = self._read_end(transaction)
-            write_time_us = max(now_us, last_write_time_us + 1)
+            write_time_us = max(clock(), last_write_time_us + 1)
             outcomes: list[Outcome] = []
             for write in writes:
                 outcome = self._write_one(transaction, write, position + 1, write_time_us)
@@ -194,7 +194,7 @@ class LmdbOnlineStore(OnlineStore):
         return forgotten
 
     def close(self) -> None:
-        if not self._is_closed:
+        if not self._is_closed and self._process == os.getpid():
             self._is_closed = True
             self._environment.close()
 
@@ -207,6 +207,11 @@ class LmdbOnlineStore(OnlineStore):
         """A transaction, committed at the end of the block, with LMDB's errors made ours."""
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
+        if self._process != os.getpid():
+            raise StoreUnavailable(
+                "this process was forked from one that has the online store open, and LMDB cannot"
+                " be shared that way: connect again in this process"
+            )
         try:
             with self._environment.begin(write=write) as transaction:
                 yield transaction
@@ -214,11 +219,12 @@ class LmdbOnlineStore(OnlineStore):
             raise StoreUnavailable(
                 "the online store is full: raise online_map_size_bytes and start again"
             ) from error
+        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
+            raise DataCorrupted(
+                f"the online store in {self._path} is damaged ({error}): restore it from a backup"
+            ) from error
         except lmdb.Error as error:
-            reason = (
-                "the disk is full" if errno.errorcode[errno.ENOSPC] in str(error) else str(error)
-            )
-            raise StoreUnavailable(f"the online store in {self._path} failed: {reason}") from error
+            raise StoreUnavailable(f"the online store in {self._path} failed: {error}") from error
 
 
 class _LmdbLogSnapshot(LogSnapshot):

@@ -8,6 +8,7 @@
 """
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ from tandem.query.statement import (
     tables_read,
     without_repeats,
 )
+
+_INTERRUPT_SECONDS_MAX = 10.0
 
 
 class DuckDbEngine(QueryEngine):
@@ -54,6 +57,7 @@ class DuckDbEngine(QueryEngine):
         self._instance.execute("SET enable_external_access = false")
         self._instance.execute("SET lock_configuration = true")
         self._numbers = itertools.count()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
         self._is_closed = False
 
     def table_names(self, statement: str) -> Sequence[TableName]:
@@ -80,8 +84,16 @@ class DuckDbEngine(QueryEngine):
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            self._interrupt_all()
             self._instance.close()
             self._scratch.remove()
+
+    def _interrupt_all(self) -> None:
+        deadline = time.monotonic() + _INTERRUPT_SECONDS_MAX
+        while self._running and time.monotonic() < deadline:
+            for cursor in tuple(self._running):
+                cursor.interrupt()
+            time.sleep(0.01)  # a call that is between two statements is interrupted at the next
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -90,7 +102,11 @@ class DuckDbEngine(QueryEngine):
             raise StoreUnavailable("the query engine is closed")
         try:
             with self._instance.cursor() as cursor:
-                yield cursor
+                self._running.add(cursor)
+                try:
+                    yield cursor
+                finally:
+                    self._running.discard(cursor)
         except duckdb.Error as error:
             raise QueryFailed(one_line(error)) from error
 

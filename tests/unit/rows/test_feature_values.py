@@ -1,0 +1,131 @@
+"""Python values and Arrow columns as feature values."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tandem.errors import ValidationError
+from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
+from tandem.model.record import FeatureValue
+from tandem.rows.feature_values import (
+    infer_features,
+    iterate_values,
+    python_value,
+    values_of_mapping,
+)
+
+STRING = FeatureDefinition("f", FeatureType.STRING)
+INTEGRAL = FeatureDefinition("f", FeatureType.INTEGRAL)
+FRACTIONAL = FeatureDefinition("f", FeatureType.FRACTIONAL)
+LIST = FeatureDefinition("f", FeatureType.STRING, CollectionType.LIST)
+VECTOR = FeatureDefinition("f", FeatureType.FRACTIONAL, CollectionType.VECTOR, 2)
+MOMENT = datetime(2024, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "text"),
+    [
+        (STRING, "x", "x"),
+        (STRING, 7, "7"),
+        (STRING, MOMENT, "2024-01-01T12:00:00Z"),
+        (STRING, date(2024, 1, 1), "2024-01-01T00:00:00Z"),
+        (STRING, pd.Timestamp("2024-01-01T00:00:00.000000001Z"), "2024-01-01T00:00:00.000000001Z"),
+        (INTEGRAL, np.int64(7), "7"),
+        (INTEGRAL, 7.0, "7"),
+        (INTEGRAL, True, "1"),
+        (INTEGRAL, "+7", "+7"),
+        (FRACTIONAL, 1, "1.0"),
+        (FRACTIONAL, Decimal("1.5"), "1.5"),
+        (FRACTIONAL, MOMENT, "1704110400.0"),
+        (LIST, ["a", "b"], ("a", "b")),
+        (VECTOR, np.array([1.0, 2.5]), ("1.0", "2.5")),
+    ],
+)
+def test_values_become_text(
+    feature: FeatureDefinition, value: object, text: str | tuple[str, ...]
+) -> None:
+    assert values_of_mapping({"f": value}, {"f": feature}) == [FeatureValue("f", text)]
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), np.float64("nan"), pd.NaT, pd.NA])
+def test_missing_values_are_left_out(value: object) -> None:
+    assert values_of_mapping({"f": value}, {"f": STRING}) == []
+
+
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [
+        (INTEGRAL, 1.5),
+        (INTEGRAL, float("inf")),
+        (INTEGRAL, [1]),
+        (STRING, ["a"]),
+        (STRING, {"a": 1}),
+        (FRACTIONAL, object()),
+        (LIST, "abc"),
+        (LIST, ["a", None]),
+        (VECTOR, 1.5),
+    ],
+)
+def test_values_that_do_not_fit_are_named(feature: FeatureDefinition, value: object) -> None:
+    with pytest.raises(ValidationError, match="'f'"):
+        values_of_mapping({"f": value}, {"f": feature})
+
+
+def test_a_column_keeps_its_nanoseconds() -> None:
+    column = pa.array([1, None, -1], pa.timestamp("ns"))
+    rows = list(iterate_values(pa.table({"f": column}), [STRING]))
+    assert rows == [
+        [FeatureValue("f", "1970-01-01T00:00:00.000000001Z")],
+        [],
+        [FeatureValue("f", "1969-12-31T23:59:59.999999999Z")],
+    ]
+
+
+def test_bad_columns_are_named() -> None:
+    with pytest.raises(ValidationError, match=r"no features \['g'\]"):
+        list(iterate_values(pa.table({"g": [1]}), [STRING]))
+    twice = pa.table([pa.array([1]), pa.array([2])], names=["f", "f"])
+    with pytest.raises(ValidationError, match="twice"):
+        list(iterate_values(twice, [INTEGRAL]))
+    with pytest.raises(ValidationError, match=r"row 1.*'f'"):
+        list(iterate_values(pa.table({"f": [1.0, 1.5]}), [INTEGRAL]))
+
+
+def test_types_are_inferred() -> None:
+    schema = pa.schema(
+        {
+            "time": pa.int64(),
+            "whole": pa.int32(),
+            "flag": pa.bool_(),
+            "real": pa.float32(),
+            "money": pa.decimal128(9, 2),
+            "text": pa.large_string(),
+            "category": pa.dictionary(pa.int8(), pa.string()),
+            "moment": pa.timestamp("ns"),
+            "list": pa.list_(pa.int64()),
+        }
+    )
+    found = {one.name: (one.type, one.collection) for one in infer_features(schema, "time")}
+    assert found == {
+        "time": (FeatureType.FRACTIONAL, None),
+        "whole": (FeatureType.INTEGRAL, None),
+        "flag": (FeatureType.INTEGRAL, None),
+        "real": (FeatureType.FRACTIONAL, None),
+        "money": (FeatureType.FRACTIONAL, None),
+        "text": (FeatureType.STRING, None),
+        "category": (FeatureType.STRING, None),
+        "moment": (FeatureType.STRING, None),
+        "list": (FeatureType.INTEGRAL, CollectionType.LIST),
+    }
+    with pytest.raises(ValidationError, match="'nested'"):
+        infer_features(pa.schema({"nested": pa.struct({"a": pa.int64()})}), "time")
+
+
+def test_stored_values_become_python() -> None:
+    assert python_value(INTEGRAL, "+07") == 7
+    assert python_value(FRACTIONAL, "89.50") == 89.5
+    assert python_value(VECTOR, ("1", "2.5")) == [1.0, 2.5]
