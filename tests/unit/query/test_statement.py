@@ -25,7 +25,6 @@ def connection():
         ("SELECT sum(x) FROM t ORDER BY Current_Setting('threads')", "current_setting"),
         ("SHOW TABLES", "DESCRIBE"),
         ("SELECT " + "(" * 3_000 + "1" + ")" * 3_000, "depth"),
-        ("SELECT 1" + " + 1" * 900, "nested too deep"),
         ("SELECT * FROM (" * 5_000 + "SELECT 1" + ")" * 5_000, "nested too deep"),
     ],
     ids=lambda value: value[:40],
