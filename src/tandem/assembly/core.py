@@ -63,6 +63,7 @@ class Core:
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
+        self.delivery.check()
         self.expiry = Expiry(self.online, registry, clock)
 
     def _tasks(self) -> list[Task]:

@@ -1,8 +1,9 @@
 """The settings of a store. Each can be given in code, or as TANDEM_<NAME> in the environment."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -45,10 +46,15 @@ class Settings:
     def __post_init__(self) -> None:
         if not (len(self.account_id) == 12 and self.account_id.isdigit()):
             raise ValidationError(f"account_id {self.account_id!r} is not valid: it has 12 digits")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and value <= 0:
-                raise ValidationError(f"{field.name} {value} is not valid: it must be above 0")
+        for name, type_ in get_type_hints(Settings).items():
+            value = getattr(self, name)
+            # A whole number is a number of seconds, too.
+            if not isinstance(value, (int, float) if type_ is float else type_):
+                raise ValidationError(
+                    f"{name} {value!r} is not valid: it is of type {type_.__name__}"
+                )
+            if type_ in (int, float) and not 0 < value < math.inf:
+                raise ValidationError(f"{name} {value} is not valid: it must be above 0 and finite")
 
 
 def settings_from_environment(

@@ -71,7 +71,13 @@ def main() -> None:
     help="Folder that holds everything; made where it is missing.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @click.option("--insecure", is_flag=True, help="Bind other addresses than loopback.")
 def serve(data: Path, host: str, port: int, insecure: bool) -> None:
     """Serve a store over HTTP until stopped."""

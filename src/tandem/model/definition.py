@@ -24,6 +24,8 @@ from tandem.model.feature_group import (
 
 NAME = re.compile(r"(?=.{1,64}\Z)[a-zA-Z0-9]([-_]*[a-zA-Z0-9])*", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z\-]*:iam::\d{1,12}:role/?[a-zA-Z_0-9+=,.@\-_/]+", re.ASCII)
+_PATTERN_CHARACTERS = frozenset("*?[]{}\\")
+"""SQL engines that are given such a path take it for a pattern."""
 S3_URI = re.compile(r"s3://([^/\s]+)(/\S*)?")
 
 
@@ -161,8 +163,12 @@ def _check_offline(offline: OfflineStoreConfig) -> None:
             f"S3Uri {offline.s3_uri[:80]!r} is not valid: write s3://bucket/prefix,"
             f" at most {limits.S3_URI_LENGTH_MAX} characters"
         )
-    if any(part in {".", ".."} for part in offline.s3_uri.split("/")) or "\0" in offline.s3_uri:
+    if any(part in {".", ".."} for part in offline.s3_uri.split("/")):
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain '.' or '..' as a folder")
+    if strange := sorted(_PATTERN_CHARACTERS & set(offline.s3_uri)):
+        raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain the characters {strange}")
+    if not offline.s3_uri.isprintable():
+        raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain control characters")
     if offline.table_format is TableFormat.ICEBERG:
         raise ValidationError("TableFormat 'Iceberg' is not supported yet: use 'Glue'")
     _check_kms_key(offline.kms_key_id)

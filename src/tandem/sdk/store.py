@@ -11,9 +11,10 @@ store.training_set(labels, features=["customers:orders"]).to_pandas()
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -41,6 +42,7 @@ from tandem.service.datasets import TrainingSetRequest
 from tandem.service.feature_groups import NewFeatureGroup
 from tandem.service.records import DeletionMode
 
+_Choice = TypeVar("_Choice", bound=StrEnum)
 _S3_URI = "s3://tandem"
 _ROLE_ARN = "arn:aws:iam::000000000000:role/tandem"
 
@@ -91,14 +93,16 @@ class FeatureStore:
 
         Raises ResourceInUse where the name is taken, and ValidationError.
         """
-        storage = StorageType(storage_type) if storage_type else None
+        storage = _choice(StorageType, storage_type, "storage_type") if storage_type else None
         new = NewFeatureGroup(
             name=name,
             record_identifier_name=record_identifier,
             event_time_name=event_time,
             features=_definitions(features, event_time),
             online=OnlineStoreConfig(True, storage, _ttl(ttl)) if online else None,
-            offline=OfflineStoreConfig(s3_uri, table_format=TableFormat(table_format))
+            offline=OfflineStoreConfig(
+                s3_uri, table_format=_choice(TableFormat, table_format, "table_format")
+            )
             if offline
             else None,
             role_arn=role_arn,
@@ -226,7 +230,7 @@ class FeatureGroupHandle:
             self.name,
             self._identifier_text(identifier),
             str(value.value),
-            DeletionMode(mode),
+            _choice(DeletionMode, mode, "mode"),
             _targets(target_stores),
         )
 
@@ -258,7 +262,8 @@ def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...
         return infer_features(features, event_time)
     if isinstance(features, Mapping) and all(isinstance(kind, str) for kind in features.values()):
         return tuple(
-            FeatureDefinition(name, _feature_type(name, kind)) for name, kind in features.items()
+            FeatureDefinition(name, _choice(FeatureType, kind, f"the type of feature {name!r}"))
+            for name, kind in features.items()
         )
     if isinstance(features, list | tuple) and all(
         isinstance(feature, FeatureDefinition) for feature in features
@@ -267,13 +272,12 @@ def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...
     return infer_features(to_arrow(features).schema, event_time)
 
 
-def _feature_type(name: str, kind: str) -> FeatureType:
+def _choice(kind: type[_Choice], value: str, name: str) -> _Choice:
     try:
-        return FeatureType(kind)
+        return kind(value)
     except ValueError:
-        raise ValidationError(
-            f"feature {name!r} has type {kind!r}: use 'String', 'Integral' or 'Fractional'"
-        ) from None
+        known = [choice.value for choice in kind]
+        raise ValidationError(f"{name} {value!r} is not known: use one of {known}") from None
 
 
 def _ttl(ttl: timedelta | None) -> TtlDuration | None:

@@ -97,7 +97,7 @@ class Application:
 async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | None:
     """The whole body, or None where it is larger than `limit`; the rest is read and dropped.
 
-    A body that is announced as too large is not read: the server then closes the connection.
+    A body that is announced as too large is not waited for.
     """
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:

@@ -53,6 +53,9 @@ class Datasets:
         names = _output_names(wanted, labels.column_names)
         by_group: dict[str, dict[str, str]] = {}
         groups = {group.name: group for group, _ in wanted}
+        for name in request.keys or {}:
+            if name not in groups:
+                raise ValidationError(f"keys names {name!r}, of which no feature is asked for")
         for (group, feature), name in zip(wanted, names, strict=True):
             by_group.setdefault(group.name, {})[feature] = name
         if request.as_of_us is not None:

@@ -52,6 +52,22 @@ class Delivery:
         self._manifests = manifests
         self._limits = limits
 
+    def check(self) -> None:
+        """Raises DataCorrupted where log and registry do not belong together.
+
+        A log that ends before what was delivered is older than the registry: new entries would take
+        positions that count as delivered, and never come into history.
+        """
+        with self._store.log() as log:
+            for partition in range(self._store.partitions):
+                delivered = self._manifests.delivery(partition).delivered
+                if log.end(partition) < delivered:
+                    raise DataCorrupted(
+                        f"the online store's log ends at position {log.end(partition)}, but"
+                        f" {delivered} positions are delivered: it is older than the registry."
+                        " Restore both from one backup"
+                    )
+
     def deliver_all(self) -> int:
         """Delivers until the log is empty; returns the number of entries."""
         total = 0

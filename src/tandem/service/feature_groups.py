@@ -130,8 +130,9 @@ class FeatureGroups:
             is_free = offline is None or self._is_unused(offline.resolved_uri)
             catalog = offline and offline.data_catalog
             # Names that differ in what a table's name leaves out would meet: `a-b` and `a_b`.
-            if catalog and group.offline and not group.offline.data_catalog:
-                is_free = is_free and catalog.table not in tables
+            if catalog and (catalog.database, catalog.table.lower()) in tables:
+                # A table that the caller names may be another group's too; SQL then asks for more.
+                is_free = is_free and bool(group.offline and group.offline.data_catalog)
             if is_free and self._registry.get(group_id) is None:
                 placed = replace(group, group_id=group_id, offline=offline)
                 try:
@@ -142,9 +143,9 @@ class FeatureGroups:
                     return placed
             epoch += 1
 
-    def _catalog_tables(self) -> set[str]:
+    def _catalog_tables(self) -> set[tuple[str, str]]:
         return {
-            group.offline.data_catalog.table
+            (group.offline.data_catalog.database, group.offline.data_catalog.table.lower())
             for is_deleted in (False, True)
             for group in self._registry.groups(deleted=is_deleted)
             if group.offline is not None and group.offline.data_catalog is not None

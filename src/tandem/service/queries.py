@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from tandem.errors import QueryFailed, ValidationError
+from tandem.errors import QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.targets import TargetStores
@@ -20,6 +20,8 @@ from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.registry.base import GroupRegistry
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import DATABASE
+
+_ATTEMPTS_MAX = 100
 
 
 class Queries:
@@ -50,7 +52,7 @@ class Queries:
 
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
         """The history of each group, all at one moment."""
-        while True:
+        for _ in range(_ATTEMPTS_MAX):
             with self._store.log() as log:
                 delivered = [self._offline.snapshot(group) for group in groups]
                 # A manifest read later may hold writes from after the log was opened, which the
@@ -60,6 +62,8 @@ class Queries:
                         HistoryTable(group, self._with_tail(group, snapshot, log))
                         for group, snapshot in zip(groups, delivered, strict=True)
                     ]
+
+        raise StoreUnavailable("delivery came between too often while history was read: try again")
 
     def settle(self, as_of_us: int) -> None:
         """Makes sure that no later write is stamped `as_of_us` or earlier.
@@ -86,25 +90,35 @@ class Queries:
         return delivered.with_tail(tuple(tail))
 
     def _group_of(self, name: TableName) -> FeatureGroup:
-        if name.database in (None, DATABASE):
-            group = self._groups.find(name.table) or self._group_of_catalog_table(name.table)
-            if group is not None and group.offline is not None:
-                return group
-            if group is not None:
-                raise QueryFailed(
-                    f"feature group {group.name!r} has no offline store, so there is no history"
-                )
-        shown = f"{name.database}.{name.table}" if name.database else name.table
-        raise QueryFailed(
-            f"there is no table {shown!r}: name a feature group, in double quotes where its name"
-            ' has hyphens, as in "customer-features"'
-        )
+        group = self._groups.find(name.table) if name.database in (None, DATABASE) else None
+        group = group or self._group_of_catalog_table(name)
+        if group is None:
+            shown = f"{name.database}.{name.table}" if name.database else name.table
+            raise QueryFailed(
+                f"there is no table {shown!r}: name a feature group, in double quotes where its"
+                ' name has hyphens, as in "customer-features"'
+            )
+        if group.offline is None:
+            raise QueryFailed(
+                f"feature group {group.name!r} has no offline store, so there is no history"
+            )
+        return group
 
-    def _group_of_catalog_table(self, table: str) -> FeatureGroup | None:
-        # Deleted groups count: their history stays, under the name that only they ever have.
+    def _group_of_catalog_table(self, name: TableName) -> FeatureGroup | None:
         for is_deleted in (False, True):
-            for group in self._groups.groups(deleted=is_deleted):
-                catalog = group.offline.data_catalog if group.offline else None
-                if catalog is not None and catalog.table.lower() == table.lower():
-                    return group
+            # Deleted groups count: their history stays. The newest is the one that was meant.
+            found = [
+                group
+                for group in self._groups.groups(deleted=is_deleted)
+                if (catalog := group.offline and group.offline.data_catalog)
+                and catalog.table.lower() == name.table.lower()
+                and name.database in (None, catalog.database)
+            ]
+            if len(found) > 1 and not is_deleted:
+                names = [group.name for group in found]
+                raise QueryFailed(
+                    f"table {name.table!r} is that of several feature groups: name one of {names}"
+                )
+            if found:
+                return max(found, key=lambda group: group.created_at_us)
         return None

@@ -25,6 +25,7 @@ def test_the_environment_is_read_and_code_wins() -> None:
     [
         ({"TANDEM_DELIVERY_ENTRIES_MAX": "many"}, "TANDEM_DELIVERY_ENTRIES_MAX='many'"),
         ({"TANDEM_DELIVERY_INTERVAL_SECONDS": "0"}, "delivery_interval_seconds"),
+        ({"TANDEM_DELIVERY_INTERVAL_SECONDS": "nan"}, "delivery_interval_seconds"),
         ({"TANDEM_ACCOUNT_ID": "12"}, "account_id '12'"),
     ],
 )
@@ -44,3 +45,9 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], said: str) -> Non
 def test_an_unknown_backend_is_named(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         backends.online_store(Settings(data=tmp_path, online_store=name))
+
+
+def test_a_setting_of_the_wrong_type_is_named() -> None:
+    with pytest.raises(ValidationError, match="delivery_interval_seconds '5'"):
+        settings_from_environment({}, delivery_interval_seconds="5")
+    assert settings_from_environment({}, delivery_interval_seconds=5).delivery_interval_seconds == 5

@@ -1,15 +1,18 @@
 """Delivery: exactly once, whatever step fails, and never seen twice or not at all."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tandem.assembly.core import Core
+from tandem.assembly.settings import Settings
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
 from tandem.service.delivery import Delivery, DeliveryLimits
-from unit.service.scenes import definition, record
+from unit.service.scenes import ManualClock, definition, record
 
 
 def rows(core: Core, group: str = "customers") -> Counter[int]:
@@ -126,3 +129,18 @@ def test_all_groups_of_a_query_are_read_at_one_moment(core: Core, customers: Fea
     assert second.snapshot.entries == ()
     assert first.snapshot.files
     assert second.snapshot.files
+
+
+def test_an_online_store_older_than_the_registry_is_refused(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    settings = Settings(data=tmp_path / "data", online_map_size_bytes=1 << 26)
+    core = Core(settings, clock, in_background=False)
+    core.groups.create(definition())
+    put(core, 3)
+    core.delivery.deliver_all()
+    core.close()
+    shutil.rmtree(tmp_path / "data" / "online")
+    for _ in range(2):  # the first refusal leaves nothing open
+        with pytest.raises(DataCorrupted, match="Restore both from one backup"):
+            Core(settings, clock, in_background=False)

@@ -1,13 +1,14 @@
 """Queries and training sets at one moment, whatever happens meanwhile."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 
 from tandem.assembly.core import Core
-from tandem.errors import ResourceNotFound, ValidationError
-from tandem.model.feature_group import FeatureGroup
+from tandem.errors import QueryFailed, ResourceNotFound, ValidationError
+from tandem.model.feature_group import DataCatalog, FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.service.datasets import TrainingSetRequest
 from unit.service.scenes import START_US, ManualClock, definition, record
@@ -85,3 +86,21 @@ def test_features_are_resolved(core: Core, customers: FeatureGroup) -> None:
             columns(*features)
     with pytest.raises(ValidationError, match="'id'"):
         columns("customers:orders", labels=LABELS.drop_columns(["id"]))
+
+
+def test_catalog_tables_are_found_by_their_own_names(core: Core) -> None:
+    new = definition()
+    assert new.offline is not None
+    catalog = DataCatalog("AwsDataCatalog", "MyDb", "MyTable")
+    core.groups.create(replace(new, offline=replace(new.offline, data_catalog=catalog)))
+    for name in ("customers", "mytable", '"MyDb"."MyTable"', "sagemaker_featurestore.customers"):
+        assert core.queries.sql(f"SELECT * FROM {name}").num_rows == 0
+    with pytest.raises(QueryFailed, match=r"elsewhere\.mytable"):
+        core.queries.sql("SELECT * FROM elsewhere.mytable")
+    core.groups.create(
+        replace(new, name="other", offline=replace(new.offline, data_catalog=catalog))
+    )
+    with pytest.raises(QueryFailed, match=r"\['customers', 'other'\]"):
+        core.queries.sql("SELECT * FROM mytable")
+    core.groups.delete("other")
+    assert core.queries.sql("SELECT * FROM mytable").num_rows == 0

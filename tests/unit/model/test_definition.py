@@ -1,0 +1,55 @@
+"""Definitions: what the wire's tests do not reach."""
+
+import pytest
+
+from tandem.errors import ValidationError
+from tandem.model.definition import check_definition
+from tandem.model.feature_group import (
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+    OfflineStoreConfig,
+)
+
+
+def group(s3_uri: str) -> FeatureGroup:
+    return FeatureGroup(
+        name="g",
+        group_id="g-1",
+        record_identifier_name="id",
+        event_time_name="id",  # one String feature may be both
+        features=(FeatureDefinition("id", FeatureType.STRING),),
+        created_at_us=1,
+        modified_at_us=1,
+        offline=OfflineStoreConfig(s3_uri),
+        role_arn="arn:aws:iam::123456789:role/nine-digits",
+    )
+
+
+@pytest.mark.parametrize("s3_uri", ["s3://bucket", "s3://b/prefix/", "s3://b/a=b,c", "s3://é/p"])
+def test_places_that_are_taken(s3_uri: str) -> None:
+    check_definition(group(s3_uri))
+
+
+@pytest.mark.parametrize(
+    "s3_uri",
+    [
+        "",
+        "bucket/prefix",
+        "s3://",
+        "s3:///prefix",
+        "s3://b/../../etc",
+        "s3://../b",
+        "s3://b/./x",
+        "s3://b/a*b",
+        "s3://b/[x]",
+        "s3://b/\\..\\x",
+        "s3://b/a b",
+        "s3://b/\0",
+        "s3://b/\x1b",
+        "s3://b/" + "x" * 1_024,
+    ],
+)
+def test_places_that_are_refused_are_named(s3_uri: str) -> None:
+    with pytest.raises(ValidationError, match="S3Uri"):
+        check_definition(group(s3_uri))
