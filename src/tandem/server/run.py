@@ -8,7 +8,6 @@ import contextlib
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -113,9 +112,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        interrupt = threading.Timer(_QUERY_GRACE_SECONDS, self._core.stop_queries)
-        interrupt.daemon = True
-        interrupt.start()
+        loop = asyncio.get_running_loop()
+        # In a thread, since it waits for the queries to end.
+        loop.call_later(_QUERY_GRACE_SECONDS, loop.run_in_executor, None, self._core.stop_queries)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
