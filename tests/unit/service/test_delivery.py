@@ -1,15 +1,17 @@
 """Delivery: exactly once, whatever step fails, and never seen twice or not at all."""
 
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
-from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
 from tandem.service.delivery import Delivery, DeliveryLimits
 from unit.service.scenes import ManualClock, definition, record
@@ -144,3 +146,29 @@ def test_an_online_store_older_than_the_registry_is_refused(
     for _ in range(2):  # the first refusal leaves nothing open
         with pytest.raises(DataCorrupted, match="Restore both from one backup"):
             Core(settings, clock, in_background=False)
+
+
+def test_deliveries_that_race_deliver_once(core: Core, customers: FeatureGroup) -> None:
+    def deliver() -> None:
+        delivery = Delivery(
+            core.online,
+            core.offline,
+            core.delivery._groups,
+            core.delivery._manifests,
+            DeliveryLimits(entries_max=7),
+        )
+        while not is_done.is_set() or delivery.waiting():
+            with suppress(ConflictError):
+                delivery.deliver_once()
+
+    is_done = threading.Event()
+    threads = [threading.Thread(target=deliver) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    put(core, 120)
+    is_done.set()
+    for thread in threads:
+        thread.join()
+    assert rows(core) == Counter(range(120))
+    archived = [entry.position for entry in core.offline.archived(customers)]
+    assert archived == list(range(1, 121))
