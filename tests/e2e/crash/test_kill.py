@@ -24,7 +24,11 @@ MUTANT_ROUNDS_MAX = 8
 HERE = Path(__file__).parent
 
 # Delivery all the time, and in small ranges, so that kills fall into every step of it.
-SETTINGS = {"TANDEM_DELIVERY_INTERVAL_SECONDS": "0.05", "TANDEM_DELIVERY_ENTRIES_MAX": "200"}
+SETTINGS = {
+    "TANDEM_DELIVERY_INTERVAL_SECONDS": "0.05",
+    "TANDEM_DELIVERY_ENTRIES_MAX": "200",
+    "TANDEM_EXPIRY_INTERVAL_SECONDS": "0.3",
+}
 
 Cut = Callable[[int, Path], tuple[Mapping[str, str], Callable[[], Path]]]
 """Gives, for a round and its data folder, variables for the server and what a kill leaves of it."""

@@ -8,6 +8,7 @@ abort the process that reads it, which the caller takes as wrong too.
 
 import json
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.model.decision import NewestState
 from tandem.model.record import FeatureValue
+from tandem.model.time_to_live import is_expired
 from tandem.model.write import LogEntry, RecordKey
 from tandem.online.features_json import decode_features
 from tandem.testing.replay import replay
@@ -99,6 +101,14 @@ def _equals_replay(core: Core) -> list[str]:
         RecordKey(group_id, identifier): (record.state, decode_features(record.features_json))
         for identifier, record in core.online.scan(group_id, None, 10_000_000)
     }
+    # An expired record counts as absent, swept or not.
+    now_ms = time.time_ns() // 1_000_000
+    for records in (expected, held):
+        expired = [
+            key for key, (state, _) in records.items() if is_expired(state.expires_at_ms, now_ms)
+        ]
+        for key in expired:
+            del records[key]
     different = [key for key in expected.keys() | held.keys() if expected.get(key) != held.get(key)]
     return [
         f"online, {key.identifier}: {held.get(key)}; replayed: {expected.get(key)}"

@@ -1,7 +1,7 @@
 """Writers at full speed through boto3, who keep account of what was acknowledged.
 
 Every put carries a token of its own. Most go to a key of their own, some to a key that all share,
-where older and newer event times, updates and deletes meet.
+where older and newer event times, times to live, updates and deletes meet.
 """
 
 import json
@@ -99,6 +99,9 @@ class Writers:
             self._put(client, token, token, time.time())
         elif kind < 0.85:
             self._put(client, hot_key(), token, float(chance.randrange(1, 50)))
+        elif kind < 0.87:
+            one_second = {"TtlDuration": {"Unit": "Seconds", "Value": 1}}
+            self._put(client, hot_key(), token, time.time(), **one_second)
         elif kind < 0.9:
             self._batch(client, token)
         elif kind < 0.95:
@@ -106,9 +109,9 @@ class Writers:
         else:
             self._delete(client, chance)
 
-    def _put(self, client: Any, key: str, token: str, moment: float) -> None:
+    def _put(self, client: Any, key: str, token: str, moment: float, **ttl: Any) -> None:
         self._attempt(token)
-        client.put_record(FeatureGroupName=GROUP, Record=_record(key, token, moment))
+        client.put_record(FeatureGroupName=GROUP, Record=_record(key, token, moment), **ttl)
         self._acknowledge(token, key)
 
     def _batch(self, client: Any, token: str) -> None:
