@@ -78,3 +78,8 @@ def test_a_store_that_is_not_there_is_named() -> None:
         assert done.returncode == 1
         assert said in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_json_is_json(server: ServerProcess) -> None:
+    text = run(server, "query", "SELECT 'inf'::DOUBLE AS x, DATE '2024-01-01' AS d", "--json")
+    assert json.loads(text, parse_constant=pytest.fail) == [{"x": None, "d": "2024-01-01"}]

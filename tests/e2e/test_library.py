@@ -206,3 +206,16 @@ def test_no_server_is_one_clear_error() -> None:
     store = tandem.connect("http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="is the server running"):
         store.feature_groups()
+
+
+def test_arguments_of_the_wrong_kind_are_named(tmp_path: Path) -> None:
+    with tandem.connect(tmp_path / "data") as store:
+        group = create(store, "kinds")
+        labels = frame()
+        for name, value in (("as_of", "2024-01-01"), ("max_age", 5)):
+            with pytest.raises(ValidationError, match=name):
+                store.training_set(labels, ["kinds:orders"], **{name: value})
+        with pytest.raises(ValidationError, match="mode 'Hard'"):
+            group.delete("C1", "2024-01-01T00:00:00Z", mode="Hard")
+        with pytest.raises(ValidationError, match="ttl 60"):
+            group.put({"customer_id": "C1", "event_time": "2024-01-01T00:00:00Z"}, ttl=60)

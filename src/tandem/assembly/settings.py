@@ -64,8 +64,12 @@ def settings_from_environment(
 
     Raises ValidationError that names the variable where a value does not fit.
     """
+    known = get_type_hints(Settings)
+    for name in given:
+        if name not in known:
+            raise ValidationError(f"there is no setting {name!r}; there are {sorted(known)}")
     values: dict[str, Any] = {}
-    for name, type_ in get_type_hints(Settings).items():
+    for name, type_ in known.items():
         variable = f"TANDEM_{name.upper()}"
         if variable in environment and name not in given:
             try:

@@ -5,8 +5,8 @@ Exit codes: 0 done; 1 the store refused or failed, in one line on standard error
 
 import json
 import logging
-import sys
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -174,9 +174,18 @@ def _feature_and_value(text: str) -> tuple[str, str]:
 
 
 def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, default=_json_text, ensure_ascii=False)
-    sys.stdout.write("\n")
+    # JSON has no NaN and no infinity; a reader of JSON takes null for both.
+    text = json.dumps(_finite(value), indent=2, default=_json_text, ensure_ascii=False)
+    click.echo(text)
 
 
-def _json_text(value: Any) -> str | Mapping[str, Any]:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json_text(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -43,6 +43,7 @@ from tandem.service.feature_groups import NewFeatureGroup
 from tandem.service.records import DeletionMode
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Kind = TypeVar("_Kind")
 _S3_URI = "s3://tandem"
 _ROLE_ARN = "arn:aws:iam::000000000000:role/tandem"
 
@@ -148,8 +149,10 @@ class FeatureStore:
             features=tuple(features),
             event_time=event_time,
             keys=dict(keys) if keys else None,
-            as_of_us=None if as_of is None else _microseconds(as_of),
-            max_age_seconds=None if max_age is None else max_age.total_seconds(),
+            as_of_us=None if as_of is None else _microseconds(_a(datetime, as_of, "as_of")),
+            max_age_seconds=(
+                None if max_age is None else _a(timedelta, max_age, "max_age").total_seconds()
+            ),
         )
         return Result(self._backend.training_set(to_arrow(labels), request))
 
@@ -272,6 +275,12 @@ def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...
     return infer_features(to_arrow(features).schema, event_time)
 
 
+def _a(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
+    if not isinstance(value, kind):
+        raise ValidationError(f"{name} {value!r} is not valid: give a {kind.__name__}")
+    return value
+
+
 def _choice(kind: type[_Choice], value: str, name: str) -> _Choice:
     try:
         return kind(value)
@@ -281,7 +290,9 @@ def _choice(kind: type[_Choice], value: str, name: str) -> _Choice:
 
 
 def _ttl(ttl: timedelta | None) -> TtlDuration | None:
-    return None if ttl is None else TtlDuration(TtlUnit.SECONDS, int(ttl.total_seconds()))
+    if ttl is None:
+        return None
+    return TtlDuration(TtlUnit.SECONDS, int(_a(timedelta, ttl, "ttl").total_seconds()))
 
 
 def _targets(names: Sequence[str] | None) -> TargetStores | None:

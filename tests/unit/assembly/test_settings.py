@@ -51,3 +51,8 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
     with pytest.raises(ValidationError, match="delivery_interval_seconds '5'"):
         settings_from_environment({}, delivery_interval_seconds="5")
     assert settings_from_environment({}, delivery_interval_seconds=5).delivery_interval_seconds == 5
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(ValidationError, match="'colour'"):
+        settings_from_environment({}, colour="blue")
