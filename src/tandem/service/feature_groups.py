@@ -125,16 +125,12 @@ class FeatureGroups:
         """The epoch in id, path and table name is bumped until nobody has ever used them."""
         tables = self._catalog_tables()
         while True:
-            group_id = f"{group.name}-{epoch}"
             offline = group.offline and self._place(group.offline, group.name, epoch)
-            is_free = offline is None or self._is_unused(offline.resolved_uri)
-            catalog = offline and offline.data_catalog
-            # Names that differ in what a table's name leaves out would meet: `a-b` and `a_b`.
-            if catalog and (catalog.database, catalog.table.lower()) in tables:
-                # A table that the caller names may be another group's too; SQL then asks for more.
-                is_free = is_free and bool(group.offline and group.offline.data_catalog)
-            if is_free and self._registry.get(group_id) is None:
-                placed = replace(group, group_id=group_id, offline=offline)
+            placed = replace(group, group_id=f"{group.name}-{epoch}", offline=offline)
+            # A table that the caller names may be another group's too; one made here may not, and
+            # names that differ only in what a table's name leaves out would meet: `a-b`, `a_b`.
+            is_named = group.offline is not None and group.offline.data_catalog is not None
+            if self._is_free(placed, set() if is_named else tables):
                 try:
                     self._registry.add(placed)
                 except ConflictError:
@@ -142,6 +138,16 @@ class FeatureGroups:
                 else:
                     return placed
             epoch += 1
+
+    def _is_free(self, group: FeatureGroup, tables: set[tuple[str, str]]) -> bool:
+        offline = group.offline
+        if offline is not None:
+            catalog = offline.data_catalog
+            if catalog is not None and (catalog.database, catalog.table.lower()) in tables:
+                return False
+            if not self._is_unused(offline.resolved_uri):
+                return False
+        return self._registry.get(group.group_id) is None
 
     def _catalog_tables(self) -> set[tuple[str, str]]:
         return {
