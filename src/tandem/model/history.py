@@ -47,8 +47,6 @@ class HistorySnapshot:
     files: tuple[str, ...] = ()
     entries: tuple[LogEntry, ...] = ()
     delivered: Mapping[int, int] = field(default_factory=dict)
-    event_seconds_min: int | None = None
-    event_seconds_max: int | None = None
 
     def with_tail(self, tail: tuple[LogEntry, ...]) -> "HistorySnapshot":
         return replace(self, entries=self.entries + tail)

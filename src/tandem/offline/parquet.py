@@ -72,12 +72,9 @@ class ParquetOfflineStore(OfflineStore):
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
         folder = self._folder(group)
         manifest = self._manifests.manifest(group.group_id)
-        files = manifest.files
         return HistorySnapshot(
-            files=tuple(f"{folder.path}/{file.path}" for file in files),
+            files=tuple(f"{folder.path}/{file.path}" for file in manifest.files),
             delivered=manifest.delivered,
-            event_seconds_min=min((file.event_seconds_min for file in files), default=None),
-            event_seconds_max=max((file.event_seconds_max for file in files), default=None),
         )
 
     def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:

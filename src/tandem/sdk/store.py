@@ -149,9 +149,9 @@ class FeatureStore:
             features=tuple(features),
             event_time=event_time,
             keys=dict(keys) if keys else None,
-            as_of_us=None if as_of is None else _microseconds(_a(datetime, as_of, "as_of")),
+            as_of_us=None if as_of is None else _microseconds(_checked(datetime, as_of, "as_of")),
             max_age_seconds=(
-                None if max_age is None else _a(timedelta, max_age, "max_age").total_seconds()
+                None if max_age is None else _checked(timedelta, max_age, "max_age").total_seconds()
             ),
         )
         return Result(self._backend.training_set(to_arrow(labels), request))
@@ -275,7 +275,7 @@ def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...
     return infer_features(to_arrow(features).schema, event_time)
 
 
-def _a(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
+def _checked(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
     if not isinstance(value, kind):
         raise ValidationError(f"{name} {value!r} is not valid: give a {kind.__name__}")
     return value
@@ -292,7 +292,7 @@ def _choice(kind: type[_Choice], value: str, name: str) -> _Choice:
 def _ttl(ttl: timedelta | None) -> TtlDuration | None:
     if ttl is None:
         return None
-    return TtlDuration(TtlUnit.SECONDS, int(_a(timedelta, ttl, "ttl").total_seconds()))
+    return TtlDuration(TtlUnit.SECONDS, int(_checked(timedelta, ttl, "ttl").total_seconds()))
 
 
 def _targets(names: Sequence[str] | None) -> TargetStores | None:

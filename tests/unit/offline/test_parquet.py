@@ -85,13 +85,6 @@ def test_the_manifest_describes_each_file(tmp_path, store, registry):
     )
 
 
-def test_a_snapshot_knows_the_span_of_its_event_times(store):
-    store.append(GROUP, 0, 0, ENTRIES[:3])
-    snapshot = store.snapshot(GROUP)
-    assert snapshot.event_seconds_min == NOON.seconds - 86_400
-    assert snapshot.event_seconds_max == NOON.seconds + 1_800
-
-
 class TestReaders:
     """The folder is somebody else's data lake: their tools read it as they find it."""
 
