@@ -6,6 +6,7 @@ import pytest
 
 from tandem.registry.memory import MemoryRegistry
 from tandem.registry.sql import SqlRegistry
+from tandem.testing.document_contract import DocumentRegistryContract
 from tandem.testing.manifest_contract import ManifestRegistryContract
 from tandem.testing.registry_contract import GroupRegistryContract
 
@@ -19,6 +20,12 @@ class TestMemoryGroups(GroupRegistryContract):
 class TestMemoryManifests(ManifestRegistryContract):
     @pytest.fixture
     def manifests(self):
+        return MemoryRegistry()
+
+
+class TestMemoryDocuments(DocumentRegistryContract):
+    @pytest.fixture
+    def documents(self):
         return MemoryRegistry()
 
 

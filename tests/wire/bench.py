@@ -23,6 +23,8 @@ from botocore.utils import percent_encode_sequence
 
 from tandem.online.memory import MemoryOnlineStore
 from tandem.registry.memory import MemoryRegistry
+from tandem.service.definitions import Definitions
+from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.records import Records
@@ -71,9 +73,13 @@ class Bench:
         self.store = MemoryOnlineStore()
         self._commits = GroupCommit(self.store, self.clock)
         self.registry = MemoryRegistry()
-        groups = FeatureGroups(self.registry, lambda uri: True, self.clock, ACCOUNT)
+        definitions = Definitions(self.registry, self.clock)
+        groups = FeatureGroups(self.registry, definitions, lambda uri: True, self.clock, ACCOUNT)
+        updates = FeatureGroupUpdates(groups, self.clock)
         records = Records(groups, self.store, self._commits, self.clock)
-        self.core = SimpleNamespace(groups=groups, records=records)
+        self.core = SimpleNamespace(
+            groups=groups, updates=updates, definitions=definitions, records=records
+        )
         self.router = Router(self.core, token_key=b"k" * 32)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

@@ -15,10 +15,13 @@ from tandem.assembly import backends
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
+from tandem.service.aliases import Aliases
 from tandem.service.clock import Clock, system_clock
 from tandem.service.datasets import Datasets
+from tandem.service.definitions import Definitions
 from tandem.service.delivery import Delivery, DeliveryLimits
 from tandem.service.expiry import Expiry
+from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion import Ingestion
@@ -55,16 +58,19 @@ class Core:
         self._engine = engine
         self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        self.groups = FeatureGroups(registry, self.offline.is_unused, clock, account)
+        definitions = Definitions(registry, clock)
+        self.groups = FeatureGroups(registry, definitions, self.offline.is_unused, clock, account)
+        self.updates = FeatureGroupUpdates(self.groups, clock)
+        self.aliases = Aliases(registry, definitions)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self.ingestion = Ingestion(self.groups, self.records)
-        self.queries = Queries(self.online, self.offline, registry, engine, clock)
+        self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
         self.delivery.check()
-        self.expiry = Expiry(self.online, registry, clock)
+        self.expiry = Expiry(self.online, definitions, clock)
 
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery

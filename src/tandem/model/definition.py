@@ -5,7 +5,7 @@ duplicates (SQL engines cannot tell them apart), and an S3 URI must not climb wi
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tandem.errors import ValidationError
 from tandem.model import limits
@@ -21,6 +21,7 @@ from tandem.model.feature_group import (
     ThroughputConfig,
     ThroughputMode,
 )
+from tandem.model.labels import check_tags
 
 NAME = re.compile(r"(?=.{1,64}\Z)[a-zA-Z0-9]([-_]*[a-zA-Z0-9])*", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z\-]*:iam::\d{1,12}:role/?[a-zA-Z_0-9+=,.@\-_/]+", re.ASCII)
@@ -77,24 +78,6 @@ def check_throughput(throughput: ThroughputConfig) -> None:
             raise ValidationError(f"{member} {units} needs ThroughputMode Provisioned")
 
 
-def check_tags(tags: Iterable[tuple[str, str]]) -> None:
-    pairs = list(tags)
-    if len(pairs) > limits.TAGS_PER_GROUP_MAX:
-        raise ValidationError(
-            f"{len(pairs)} tags; a feature group may have {limits.TAGS_PER_GROUP_MAX}"
-        )
-    for key, value in pairs:
-        if not 1 <= len(key) <= limits.TAG_KEY_LENGTH_MAX:
-            raise ValidationError(
-                f"tag key {key[:64]!r} is not valid: 1 to {limits.TAG_KEY_LENGTH_MAX} characters"
-            )
-        if len(value) > limits.TAG_VALUE_LENGTH_MAX:
-            raise ValidationError(
-                f"the value of tag {key!r} has {len(value)} characters;"
-                f" {limits.TAG_VALUE_LENGTH_MAX} are allowed"
-            )
-
-
 def _check_features(features: Sequence[FeatureDefinition]) -> None:
     if not 1 <= len(features) <= limits.FEATURES_PER_GROUP_MAX:
         raise ValidationError(
@@ -148,6 +131,11 @@ def _check_stores(group: FeatureGroup) -> None:
 
 
 def _check_online(online: OnlineStoreConfig, group: FeatureGroup) -> None:
+    if (
+        online.storage_type is StorageType.IN_MEMORY
+        and group.throughput.mode is ThroughputMode.PROVISIONED
+    ):
+        raise ValidationError("StorageType InMemory needs ThroughputMode OnDemand")
     if online.storage_type is StorageType.IN_MEMORY and group.offline is not None:
         raise ValidationError(
             "StorageType InMemory has no offline store: leave out OfflineStoreConfig,"

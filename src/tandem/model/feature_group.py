@@ -6,7 +6,7 @@ so a group created again under the same name shares nothing with the one before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -59,12 +59,28 @@ class OfflineStoreStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeatureDefinition:
-    """One feature: its name, its type, and for a collection what kind and (Vector) how long."""
+    """One feature: its name, its type, and for a collection what kind and (Vector) how long.
+
+    added_at_us    when it was added to the group; None: with the group
+    retired_at_us  since when it is retired: hidden from readers, refused in writes, kept in
+                   history; None: it is not
+    """
 
     name: str
     type: FeatureType
     collection: CollectionType | None = None
     vector_dimension: int | None = None
+    added_at_us: int | None = None
+    retired_at_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureMetadata:
+    """What people say of a feature: a description, and parameters as key and value."""
+
+    description: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    modified_at_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +123,14 @@ class ThroughputConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureGroup:
-    """One version of a feature group's definition. `revision` grows by one with every change."""
+    """One version of a feature group's definition.
+
+    features        all that the group ever had, retired ones included, in the order of their
+                    addition: the columns of its history
+    metadata        by feature name, for the features that have any
+    modified_at_us  when its stores or features were last changed; tags and metadata do not count
+    revision        grows by one with every change of any kind
+    """
 
     name: str
     group_id: str
@@ -122,6 +145,7 @@ class FeatureGroup:
     role_arn: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, FeatureMetadata] = field(default_factory=dict)
     status: FeatureGroupStatus = FeatureGroupStatus.CREATED
     failure_reason: str | None = None
     deleted_at_us: int | None = None
@@ -130,6 +154,22 @@ class FeatureGroup:
     @cached_property
     def features_by_name(self) -> Mapping[str, FeatureDefinition]:
         return {feature.name: feature for feature in self.features}
+
+    @cached_property
+    def current_features(self) -> tuple[FeatureDefinition, ...]:
+        """The features that are not retired: what readers see and writers give."""
+        return tuple(feature for feature in self.features if feature.retired_at_us is None)
+
+    @cached_property
+    def for_readers(self) -> "FeatureGroup":
+        """The group as readers see it: without its retired features."""
+        if len(self.current_features) == len(self.features):
+            return self
+        return replace(self, features=self.current_features)
+
+    @property
+    def was_updated(self) -> bool:
+        return self.modified_at_us > self.created_at_us
 
     @cached_property
     def feature_order(self) -> Mapping[str, int]:

@@ -70,6 +70,10 @@ def check_values(group: FeatureGroup, values: Iterable[FeatureValue]) -> dict[st
             raise ValidationError(
                 f"feature {value.name[:64]!r} is not defined in feature group {group.name!r}"
             )
+        if definition.retired_at_us is not None:
+            raise ValidationError(
+                f"feature {value.name!r} of feature group {group.name!r} is retired: leave it out"
+            )
         if value.name in by_name:
             raise ValidationError(f"feature {value.name!r} is given twice in one record")
         _check_value(definition, value.value)

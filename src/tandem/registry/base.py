@@ -1,4 +1,4 @@
-"""The seams of the registry: definitions of feature groups, and delivery's bookkeeping."""
+"""The seams of the registry: definitions of feature groups, delivery's bookkeeping, documents."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,35 @@ class DeliveryState(NamedTuple):
     intent: int | None = None
 
 
+class Changes(NamedTuple):
+    """What changed among the definitions behind a version.
+
+    version   the version they stand at now; it grows with every change
+    groups    those that were added or changed since, the deleted ones included
+    aliases   all aliases there are now: the feature group's name by alias
+    """
+
+    version: int
+    groups: Sequence[FeatureGroup]
+    aliases: Mapping[str, str]
+
+
+class Document(NamedTuple):
+    """A text kept under a kind and a name. `revision` is 1 at first and grows with every change."""
+
+    content: str
+    revision: int
+
+
 class GroupRegistry(ABC):
-    """Definitions of feature groups, the deleted ones included. Durable at return."""
+    """Definitions of feature groups, the deleted ones included, and aliases. Durable at return."""
 
     @abstractmethod
     def add(self, group: FeatureGroup) -> None:
         """Stores a new group.
 
-        Raises ResourceInUse where a group that is not deleted has its name, and ConflictError where
-        its group_id was ever used.
+        Raises ResourceInUse where a group that is not deleted, or an alias, has its name, and
+        ConflictError where its group_id was ever used.
         """
 
     @abstractmethod
@@ -42,12 +62,25 @@ class GroupRegistry(ABC):
     def replace(self, group: FeatureGroup) -> None:
         """Stores a changed group whose revision is one more than the stored one.
 
-        Raises ConflictError where it is not, and ResourceNotFound where there is no such id.
+        Raises ConflictError where it is not, ResourceNotFound where there is no such id, and
+        ResourceInUse where it is deleted now and an alias names it.
         """
 
     @abstractmethod
     def groups(self, *, deleted: bool = False) -> Sequence[FeatureGroup]:
         """All groups that are not deleted (or all that are), by name."""
+
+    @abstractmethod
+    def changes(self, after: int) -> Changes:
+        """What changed behind version `after`, at one moment; behind 0, everything."""
+
+    @abstractmethod
+    def set_alias(self, alias: str, group_name: str | None) -> None:
+        """Lets `alias` name a feature group from now on, or nothing (None).
+
+        Raises ResourceNotFound where there is no such group (or, for None, no such alias), and
+        ResourceInUse where a group is called like the alias.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -85,5 +118,26 @@ class ManifestRegistry(ABC):
         """Moves delivery on. Raises ConflictError where it does not stand at `expected`."""
 
 
-class Registry(GroupRegistry, ManifestRegistry):
-    """Both seams: what a backend of the registry is, so that they share one database."""
+class DocumentRegistry(ABC):
+    """Small texts by kind and name, for what has no structure of its own here. Durable at return.
+
+    A change names the revision it is based on, 0 where there is nothing yet. Each raises
+    ConflictError, and changes nothing, where another revision is stored.
+    """
+
+    @abstractmethod
+    def document(self, kind: str, name: str) -> Document | None: ...
+
+    @abstractmethod
+    def documents(self, kind: str) -> Mapping[str, Document]:
+        """All of a kind by name, in the order of their names."""
+
+    @abstractmethod
+    def put_document(self, kind: str, name: str, content: str, expected: int) -> None: ...
+
+    @abstractmethod
+    def remove_document(self, kind: str, name: str, expected: int) -> None: ...
+
+
+class Registry(GroupRegistry, ManifestRegistry, DocumentRegistry):
+    """All seams: what a backend of the registry is, so that they share one database."""

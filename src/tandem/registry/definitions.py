@@ -40,3 +40,35 @@ def revision_conflict(group: FeatureGroup, stored_revision: int) -> ConflictErro
         f" so it cannot be replaced by revision {group.revision}:"
         " somebody else changed it; read it again"
     )
+
+
+def name_is_alias(name: str) -> ResourceInUse:
+    return ResourceInUse(
+        f"{name!r} is an alias: choose another name for the feature group, or remove the alias"
+    )
+
+
+def alias_is_group(alias: str) -> ResourceInUse:
+    return ResourceInUse(f"a feature group is called {alias!r}: choose another name for the alias")
+
+
+def alias_target_not_found(group_name: str) -> ResourceNotFound:
+    return ResourceNotFound(f"there is no feature group {group_name!r} that the alias could name")
+
+
+def alias_not_found(alias: str) -> ResourceNotFound:
+    return ResourceNotFound(f"there is no alias {alias!r}")
+
+
+def group_has_aliases(group: FeatureGroup, aliases: Iterable[str]) -> ResourceInUse:
+    return ResourceInUse(
+        f"feature group {group.name!r} is named by the aliases {sorted(aliases)}:"
+        " switch or remove them first"
+    )
+
+
+def document_conflict(kind: str, name: str, expected: int) -> ConflictError:
+    return ConflictError(
+        f"the {kind} {name!r} does not stand at revision {expected}:"
+        " somebody else changed it; read it again"
+    )

@@ -18,22 +18,32 @@ from tandem.registry.advance import (
     manifest_conflict,
     path_conflict,
 )
-from tandem.registry.base import DeliveryState, Registry
+from tandem.registry.base import Changes, DeliveryState, Document, Registry
 from tandem.registry.definitions import (
+    alias_is_group,
+    alias_not_found,
+    alias_target_not_found,
     by_name,
+    document_conflict,
+    group_has_aliases,
     group_id_taken,
     group_not_found,
+    name_is_alias,
     name_taken,
     revision_conflict,
 )
 
 
 class MemoryRegistry(Registry):
-    """Feature groups and manifests in dictionaries."""
+    """Feature groups, manifests and documents in dictionaries."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._groups: dict[str, FeatureGroup] = {}
+        self._version = 0
+        self._changed_at: dict[str, int] = {}
+        self._aliases: dict[str, str] = {}
+        self._documents: dict[str, dict[str, Document]] = {}
         self._manifests: dict[str, Manifest] = {}
         self._deliveries: dict[int, DeliveryState] = {}
         self._is_closed = False
@@ -44,7 +54,9 @@ class MemoryRegistry(Registry):
                 raise name_taken(group)
             if group.group_id in self._groups:
                 raise group_id_taken(group)
-            self._groups[group.group_id] = group
+            if group.name in self._aliases:
+                raise name_is_alias(group.name)
+            self._keep(group)
 
     def find(self, name: str) -> FeatureGroup | None:
         with self._open():
@@ -63,7 +75,9 @@ class MemoryRegistry(Registry):
                 raise revision_conflict(group, stored.revision)
             if self._is_name_taken(group, but_for=group.group_id):
                 raise name_taken(group)
-            self._groups[group.group_id] = group
+            if group.deleted_at_us is not None and group.name in self._aliases.values():
+                raise group_has_aliases(group, self._aliases_of(group.name))
+            self._keep(group)
 
     def groups(self, *, deleted: bool = False) -> Sequence[FeatureGroup]:
         with self._open():
@@ -72,6 +86,29 @@ class MemoryRegistry(Registry):
                 for group in self._groups.values()
                 if (group.deleted_at_us is not None) == deleted
             )
+
+    def changes(self, after: int) -> Changes:
+        with self._open():
+            changed = [
+                group
+                for group_id, group in self._groups.items()
+                if self._changed_at[group_id] > after
+            ]
+            return Changes(self._version, by_name(changed), dict(self._aliases))
+
+    def set_alias(self, alias: str, group_name: str | None) -> None:
+        with self._open():
+            if group_name is None:
+                if alias not in self._aliases:
+                    raise alias_not_found(alias)
+                del self._aliases[alias]
+            else:
+                if self._live(alias) is not None:
+                    raise alias_is_group(alias)
+                if self._live(group_name) is None:
+                    raise alias_target_not_found(group_name)
+                self._aliases[alias] = group_name
+            self._version += 1
 
     def manifest(self, group_id: str) -> Manifest:
         with self._open():
@@ -110,9 +147,41 @@ class MemoryRegistry(Registry):
                 raise delivery_conflict(partition)
             self._deliveries[partition] = new
 
+    def document(self, kind: str, name: str) -> Document | None:
+        with self._open():
+            return self._documents.get(kind, {}).get(name)
+
+    def documents(self, kind: str) -> Mapping[str, Document]:
+        with self._open():
+            return dict(sorted(self._documents.get(kind, {}).items()))
+
+    def put_document(self, kind: str, name: str, content: str, expected: int) -> None:
+        with self._open():
+            self._check_revision(kind, name, expected)
+            self._documents.setdefault(kind, {})[name] = Document(content, expected + 1)
+
+    def remove_document(self, kind: str, name: str, expected: int) -> None:
+        with self._open():
+            self._check_revision(kind, name, expected)
+            if expected:
+                del self._documents[kind][name]
+
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
+
+    def _keep(self, group: FeatureGroup) -> None:
+        self._version += 1
+        self._groups[group.group_id] = group
+        self._changed_at[group.group_id] = self._version
+
+    def _aliases_of(self, group_name: str) -> list[str]:
+        return [alias for alias, name in self._aliases.items() if name == group_name]
+
+    def _check_revision(self, kind: str, name: str, expected: int) -> None:
+        stored = self._documents.get(kind, {}).get(name)
+        if (stored.revision if stored is not None else 0) != expected:
+            raise document_conflict(kind, name, expected)
 
     def _live(self, name: str) -> FeatureGroup | None:
         for group in self._groups.values():

@@ -24,7 +24,7 @@ class EmbeddedBackend(Backend):
         return self._core.groups.create(new)
 
     def describe(self, name: str) -> FeatureGroup:
-        return self._core.groups.find(name)
+        return self._core.groups.describe(name)
 
     def delete(self, name: str) -> None:
         self._core.groups.delete(name)

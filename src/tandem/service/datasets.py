@@ -81,7 +81,7 @@ class Datasets:
             group_name, colon, feature = text.partition(":")
             if not colon or not feature:
                 raise ValidationError(f'{text!r} is not a feature: write "group:feature"')
-            group = self._groups.find(group_name)
+            group = self._groups.find_for_reading(group_name).for_readers
             if group.offline is None:
                 raise ValidationError(f"feature group {group_name!r} has no offline store")
             if feature == "*":

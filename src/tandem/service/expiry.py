@@ -7,24 +7,24 @@ The same pass forgets the records of deleted feature groups. Neither writes anyt
 from collections.abc import Callable
 
 from tandem.online.base import OnlineStore
-from tandem.registry.base import GroupRegistry
 from tandem.service.clock import Clock
+from tandem.service.definitions import Definitions
 
 _SLICE = 1_000
 """Records removed in one transaction: the write lock stays short."""
 
 
 class Expiry:
-    def __init__(self, store: OnlineStore, groups: GroupRegistry, clock: Clock) -> None:
+    def __init__(self, store: OnlineStore, definitions: Definitions, clock: Clock) -> None:
         self._store = store
-        self._groups = groups
+        self._definitions = definitions
         self._clock = clock
 
     def expire_once(self) -> int:
         """Removes all that is gone by now; returns how many records."""
         now_ms = self._clock() // 1_000
         removed = _in_slices(lambda: self._store.sweep(now_ms, _SLICE))
-        for group in self._groups.groups(deleted=True):
+        for group in self._definitions.deleted():
             removed += self._forget(group.group_id)
         return removed
 

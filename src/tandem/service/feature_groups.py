@@ -1,8 +1,4 @@
-"""Feature groups: create, find, describe, list, delete.
-
-Finding a group is part of every record operation, so definitions are kept in memory for a moment;
-a change made by this process is seen at once, one made by another after at most that moment.
-"""
+"""Feature groups: create, find, describe, list, change, delete."""
 
 import re
 import threading
@@ -10,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound
+from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound, ValidationError
 from tandem.model.definition import check_definition
 from tandem.model.feature_group import (
     DataCatalog,
     FeatureDefinition,
     FeatureGroup,
     FeatureGroupStatus,
+    FeatureMetadata,
     OfflineStoreConfig,
     OfflineStoreStatus,
     OnlineStoreConfig,
@@ -24,8 +21,9 @@ from tandem.model.feature_group import (
 )
 from tandem.registry.base import GroupRegistry
 from tandem.service.clock import Clock
+from tandem.service.definitions import Definitions
 
-_CACHE_US = 1_000_000
+_CHANGE_ATTEMPTS = 20
 CATALOG = "AwsDataCatalog"
 DATABASE = "sagemaker_featurestore"
 
@@ -52,6 +50,7 @@ class NewFeatureGroup:
     role_arn: str | None = None
     description: str | None = None
     tags: Mapping[str, str] | None = None
+    metadata: Mapping[str, FeatureMetadata] | None = None
 
 
 class SortGroupsBy(StrEnum):
@@ -78,21 +77,22 @@ class FeatureGroups:
     def __init__(
         self,
         registry: GroupRegistry,
+        definitions: Definitions,
         is_unused: Callable[[str], bool],
         clock: Clock,
         account: Account,
     ) -> None:
         self._registry = registry
+        self._definitions = definitions
         self._is_unused = is_unused
         self._clock = clock
         self.account = account
-        self._cache: dict[str, tuple[int, FeatureGroup]] = {}
-        self._changes = 0
-        self._changing = threading.Lock()
         self._creating = threading.Lock()
 
-    def create(self, new: NewFeatureGroup) -> FeatureGroup:
-        """Checks and stores a definition; the group can be used when this returns.
+    def create(
+        self, new: NewFeatureGroup, status: FeatureGroupStatus = FeatureGroupStatus.CREATED
+    ) -> FeatureGroup:
+        """Checks and stores a definition; in status Created it can be used when this returns.
 
         Raises ValidationError where the definition breaks a rule, and ResourceInUse where the name
         is taken.
@@ -112,13 +112,15 @@ class FeatureGroups:
             role_arn=new.role_arn,
             description=new.description,
             tags=dict(new.tags or {}),
+            metadata=dict(new.metadata or {}),
+            status=status,
         )
         check_definition(group)
         with self._creating:
             if self._registry.find(new.name) is not None:
                 raise _name_is_taken(new.name)
             placed = self._add_with_unused_id(group, now_us // 1_000_000)
-        self._changed(placed.name)
+        self._definitions.refresh()
         return placed
 
     def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
@@ -152,8 +154,8 @@ class FeatureGroups:
     def _catalog_tables(self) -> set[tuple[str, str]]:
         return {
             (group.offline.data_catalog.database, group.offline.data_catalog.table.lower())
-            for is_deleted in (False, True)
-            for group in self._registry.groups(deleted=is_deleted)
+            # Those of deleted groups count: their history stays, under its table.
+            for group in (*self._definitions.live(), *self._definitions.deleted())
             if group.offline is not None and group.offline.data_catalog is not None
         }
 
@@ -172,52 +174,63 @@ class FeatureGroups:
             data_catalog=catalog,
         )
 
-    def find(self, name: str) -> FeatureGroup:
-        """The group of this name. Raises ResourceNotFound."""
-        now_us = self._clock()
-        cached = self._cache.get(name)
-        if cached is not None and 0 <= now_us - cached[0] < _CACHE_US:
-            return cached[1]
-        changes = self._changes
-        group = self._read(name)
-        with self._changing:
-            # What was read before a change of this process must not hide the change.
-            if changes == self._changes:
-                self._cache[name] = (now_us, group)
-        return group
-
-    def _read(self, name: str) -> FeatureGroup:
-        group = self._registry.find(name)
+    def describe(self, name: str) -> FeatureGroup:
+        """The group of this name or alias, in whatever status. Raises ResourceNotFound."""
+        group = self._definitions.find_for_reading(name)
         if group is None:
-            raise ResourceNotFound(
-                f"Resource Not Found: there is no feature group with the name {name!r}"
-            )
+            raise _not_found(name)
         return group
 
-    def _changed(self, name: str) -> None:
-        with self._changing:
-            self._changes += 1
-            self._cache.pop(name, None)
+    def find_for_reading(self, name: str) -> FeatureGroup:
+        """The group of this name or alias. Raises ResourceNotFound, and ValidationError where it
+        is not in status Created.
+        """
+        return _usable(self.describe(name))
+
+    def find_for_writing(self, name: str) -> FeatureGroup:
+        """The group of this name. Raises ResourceNotFound, and ValidationError where the name is
+        an alias, which readers use, or the group is not in status Created.
+        """
+        group = self._definitions.find(name)
+        if group is None:
+            target = self._definitions.aliases().get(name)
+            if target is None:
+                raise _not_found(name)
+            raise ValidationError(
+                f"{name!r} is an alias for readers: write to the feature group {target!r} itself"
+            )
+        return _usable(group)
+
+    def change(self, name: str, rule: Callable[[FeatureGroup], FeatureGroup]) -> FeatureGroup:
+        """Stores what `rule` makes of the group; returns it. Raises ResourceNotFound, what `rule`
+        raises, and ConflictError where others change the group again and again.
+        """
+        for _ in range(_CHANGE_ATTEMPTS):
+            group = self._registry.find(name)
+            if group is None:
+                raise _not_found(name)
+            changed = replace(rule(group), revision=group.revision + 1)
+            try:
+                self._registry.replace(changed)
+            except ConflictError:
+                continue  # somebody else was faster; the rule is asked again
+            self._definitions.refresh()
+            return changed
+        raise ConflictError(f"feature group {name!r} is being changed by others: try again")
 
     def delete(self, name: str) -> None:
-        """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound."""
-        group = self._read(name)
+        """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound, and
+        ResourceInUse where an alias names it.
+        """
         now_us = self._clock()
-        self._registry.replace(
-            replace(
-                group,
-                status=FeatureGroupStatus.DELETING,
-                deleted_at_us=now_us,
-                modified_at_us=now_us,
-                revision=group.revision + 1,
-            )
+        self.change(
+            name,
+            lambda group: replace(group, status=FeatureGroupStatus.DELETING, deleted_at_us=now_us),
         )
-        self._changed(name)
 
     def list(self, wanted: GroupFilter) -> Sequence[FeatureGroup]:
         """The groups that pass the filter, sorted; equal ones by name."""
-        found = [group for group in self._registry.groups() if _passes(group, wanted)]
-        found.sort(key=lambda group: group.name)
+        found = [group for group in self._definitions.live() if _passes(group, wanted)]
         found.sort(key=lambda group: sort_key(group, wanted.sort_by), reverse=wanted.descending)
         return found
 
@@ -246,6 +259,20 @@ def _passes(group: FeatureGroup, wanted: GroupFilter) -> bool:
         and wanted.offline_store_status in (None, offline_store_status(group))
         and (after is None or group.created_at_us > after)
         and (before is None or group.created_at_us < before)
+    )
+
+
+def _usable(group: FeatureGroup) -> FeatureGroup:
+    if group.status is not FeatureGroupStatus.CREATED:
+        raise ValidationError(
+            f"feature group {group.name!r} is in status {group.status}, so it cannot be used yet"
+        )
+    return group
+
+
+def _not_found(name: str) -> ResourceNotFound:
+    return ResourceNotFound(
+        f"Resource Not Found: there is no feature group with the name {name[:256]!r}"
     )
 
 

@@ -24,9 +24,9 @@ class Ingestion:
         All rows are checked before the first is written; ValidationError names the row (from 0).
         Rows are committed in order, in batches: after StoreUnavailable the first batches may be in.
         """
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_writing(group_name)
         writes: list[Write] = []
-        for row, values in enumerate(iterate_values(table, group.features)):
+        for row, values in enumerate(iterate_values(table, group.current_features)):
             try:
                 writes.append(self._records.check_put(group_name, values, targets))
             except ValidationError as error:

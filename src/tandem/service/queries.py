@@ -17,8 +17,8 @@ from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
 from tandem.query.base import HistoryTable, QueryEngine, TableName
-from tandem.registry.base import GroupRegistry
 from tandem.service.clock import Clock
+from tandem.service.definitions import Definitions
 from tandem.service.feature_groups import DATABASE
 
 _ATTEMPTS_MAX = 100
@@ -29,13 +29,13 @@ class Queries:
         self,
         store: OnlineStore,
         offline: OfflineStore,
-        groups: GroupRegistry,
+        definitions: Definitions,
         engine: QueryEngine,
         clock: Clock,
     ) -> None:
         self._store = store
         self._offline = offline
-        self._groups = groups
+        self._definitions = definitions
         self._engine = engine
         self._clock = clock
 
@@ -59,7 +59,7 @@ class Queries:
                 # others cannot: then all are read again. Deliveries are seconds apart.
                 if all(self._is_within(snapshot, log) for snapshot in delivered):
                     return [
-                        HistoryTable(group, self._with_tail(group, snapshot, log))
+                        HistoryTable(group.for_readers, self._with_tail(group, snapshot, log))
                         for group, snapshot in zip(groups, delivered, strict=True)
                     ]
 
@@ -90,7 +90,8 @@ class Queries:
         return delivered.with_tail(tuple(tail))
 
     def _group_of(self, name: TableName) -> FeatureGroup:
-        group = self._groups.find(name.table) if name.database in (None, DATABASE) else None
+        is_default = name.database in (None, DATABASE)
+        group = self._definitions.find_for_reading(name.table) if is_default else None
         group = group or self._group_of_catalog_table(name)
         if group is None:
             shown = f"{name.database}.{name.table}" if name.database else name.table
@@ -105,16 +106,16 @@ class Queries:
         return group
 
     def _group_of_catalog_table(self, name: TableName) -> FeatureGroup | None:
-        for is_deleted in (False, True):
+        for groups in (self._definitions.live(), self._definitions.deleted()):
             # Deleted groups count: their history stays. The newest is the one that was meant.
             found = [
                 group
-                for group in self._groups.groups(deleted=is_deleted)
+                for group in groups
                 if (catalog := group.offline and group.offline.data_catalog)
                 and catalog.table.lower() == name.table.lower()
                 and name.database in (None, catalog.database)
             ]
-            if len(found) > 1 and not is_deleted:
+            if len(found) > 1 and found[0].deleted_at_us is None:
                 names = [group.name for group in found]
                 raise QueryFailed(
                     f"table {name.table!r} is that of several feature groups: name one of {names}"

@@ -87,7 +87,7 @@ class Records:
         ttl: TtlDuration | None = None,
     ) -> Write:
         """The write that `put` would submit. Raises as `put` does; writes nothing."""
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_writing(group_name)
         record = check_record(group, values)
         return Write(
             operation=Operation.PUT,
@@ -129,7 +129,7 @@ class Records:
         has a default. Raises ResourceNotFound, ValidationError, and ConflictError where the event
         time is older than the record's.
         """
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_writing(group_name)
         by_name = _check_update(group, identifier, values, ttl)
         chosen = _check_targets(group, targets)
         if TargetStores.ONLINE not in chosen:
@@ -161,7 +161,7 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_writing(group_name)
         by_name = {
             group.record_identifier_name: FeatureValue(group.record_identifier_name, identifier)
         }
@@ -193,9 +193,13 @@ class Records:
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
         """`get` for several identifiers of one group, all read at one moment."""
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_reading(group_name)
         _check_is_online(group)
-        _check_names(group, names)
+        readable = group.for_readers
+        _check_names(readable, names)
+        if readable is not group and not names:
+            # Records from before hold values of features that have been retired since.
+            names = feature_names(readable.features)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
@@ -217,7 +221,7 @@ class Records:
         """
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
-        group = self._groups.find(group_name)
+        group = self._groups.find_for_reading(group_name)
         _check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []

@@ -22,6 +22,7 @@ from tandem.model.feature_group import (
     FeatureDefinition,
     FeatureGroup,
     FeatureGroupStatus,
+    FeatureMetadata,
     FeatureType,
     OnlineStoreConfig,
     StorageType,
@@ -29,7 +30,7 @@ from tandem.model.feature_group import (
     ThroughputMode,
 )
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.registry.base import GroupRegistry
+from tandem.registry.base import Changes, GroupRegistry
 from tandem.testing.purchases import purchases_group
 from tandem.testing.race import race, winners
 
@@ -39,6 +40,8 @@ _CALLS: dict[str, Callable[[GroupRegistry], object]] = {
     "get": lambda registry: registry.get("purchases-1"),
     "replace": lambda registry: registry.replace(purchases_group()),
     "groups": lambda registry: registry.groups(),
+    "changes": lambda registry: registry.changes(0),
+    "set_alias": lambda registry: registry.set_alias("alias", "purchases"),
 }
 
 
@@ -57,6 +60,7 @@ def elaborate_group() -> FeatureGroup:
             *group.features,
             FeatureDefinition("tags", FeatureType.STRING, CollectionType.SET),
             FeatureDefinition("place", FeatureType.FRACTIONAL, CollectionType.VECTOR, 3),
+            FeatureDefinition("old", FeatureType.STRING, added_at_us=5, retired_at_us=6),
         ),
         online=OnlineStoreConfig(
             enabled=True,
@@ -73,6 +77,11 @@ def elaborate_group() -> FeatureGroup:
         throughput=ThroughputConfig(ThroughputMode.PROVISIONED, 10, 20),
         description='Käufe, "quoted" \\ and so on',
         tags={"team": "fraud", "": "", "käse": "🧀"},
+        metadata={
+            "amount": FeatureMetadata(
+                description="in €", parameters={"unit": "€"}, modified_at_us=1_700_000_000_000_001
+            )
+        },
         status=FeatureGroupStatus.CREATE_FAILED,
         failure_reason="the disk was full",
         revision=7,
@@ -225,6 +234,77 @@ class GroupRegistryContract:
         assert winners(outcomes) == 1
         assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
         assert registry.find("purchases") == changes[outcomes.index(None)]
+
+    def test_changes_begin_with_everything(self, registry: GroupRegistry) -> None:
+        assert registry.changes(0) == Changes(0, (), {})
+        for name in ("b", "a"):
+            registry.add(purchases_group(name))
+        registry.set_alias("current", "a")
+        version, groups, aliases = self.reopen(registry).changes(0)
+        assert version > 0
+        assert list(groups) == [purchases_group("a"), purchases_group("b")]
+        assert aliases == {"current": "a"}
+
+    def test_changes_tell_what_is_new_behind_a_version(self, registry: GroupRegistry) -> None:
+        first, second = purchases_group("first"), purchases_group("second")
+        registry.add(first)
+        before = registry.changes(0).version
+        assert registry.changes(before) == Changes(before, (), {})
+        registry.add(second)
+        changed = next_revision(first, description="changed")
+        registry.replace(changed)
+        after, groups, _ = self.reopen(registry).changes(before)
+        assert after > before
+        assert list(groups) == [changed, second]
+        registry.replace(next_revision(changed, deleted_at_us=9))
+        assert [group.deleted_at_us for group in registry.changes(after).groups] == [9]
+
+    def test_a_refused_change_is_not_told(self, registry: GroupRegistry) -> None:
+        group = purchases_group()
+        registry.add(group)
+        before = registry.changes(0)
+        with pytest.raises(ResourceInUse):
+            registry.add(purchases_group(epoch=2))
+        with pytest.raises(ConflictError):
+            registry.replace(group)
+        with pytest.raises(ResourceNotFound):
+            registry.set_alias("alias", "missing")
+        assert registry.changes(0) == before
+
+    def test_an_alias_is_switched_and_removed(self, registry: GroupRegistry) -> None:
+        for name in ("v1", "v2"):
+            registry.add(purchases_group(name))
+        for target in ("v1", "v1", "v2"):
+            before = registry.changes(0).version
+            registry.set_alias("current", target)
+            assert self.reopen(registry).changes(before).aliases == {"current": target}
+            assert registry.changes(0).version > before
+        registry.set_alias("current", None)
+        assert self.reopen(registry).changes(0).aliases == {}
+        with pytest.raises(ResourceNotFound, match="no alias 'current'"):
+            registry.set_alias("current", None)
+
+    def test_an_alias_and_a_group_never_share_a_name(self, registry: GroupRegistry) -> None:
+        registry.add(purchases_group("v1"))
+        with pytest.raises(ResourceInUse, match="a feature group is called 'v1'"):
+            registry.set_alias("v1", "v1")
+        registry.set_alias("current", "v1")
+        with pytest.raises(ResourceInUse, match="'current' is an alias"):
+            registry.add(purchases_group("current"))
+        assert [group.name for group in registry.groups()] == ["v1"]
+
+    def test_a_group_that_an_alias_names_is_not_deleted(self, registry: GroupRegistry) -> None:
+        group = purchases_group("v1")
+        registry.add(group)
+        registry.set_alias("current", "v1")
+        deleted = next_revision(group, deleted_at_us=9)
+        with pytest.raises(ResourceInUse, match=r"\['current'\]"):
+            registry.replace(deleted)
+        assert registry.find("v1") == group
+        registry.set_alias("current", None)
+        registry.replace(deleted)
+        with pytest.raises(ResourceNotFound, match="no feature group 'v1'"):
+            registry.set_alias("current", "v1")
 
     @pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS.keys())
     def test_a_closed_registry_refuses(

@@ -38,5 +38,19 @@ def feature_group_name(text: str, account: Account) -> str:
     return name
 
 
+def feature_group_name_of_arn(arn: str, account: Account) -> str:
+    """The name of the group that has this ARN. Raises as `feature_group_name` does."""
+    if not arn.startswith("arn:"):
+        raise ValidationError(
+            f"ResourceArn {arn[:64]!r} is not an ARN: write {_prefix(account)}NAME"
+        )
+    if ":sagemaker:" in arn and ":feature-group/" not in arn:
+        raise ResourceNotFound(
+            f"Resource Not Found: {arn[:256]!r} is not the ARN of a feature group; other resources"
+            " are not served here"
+        )
+    return feature_group_name(arn, account)
+
+
 def _prefix(account: Account) -> str:
     return f"arn:aws:sagemaker:{account.region}:{account.account_id}:feature-group/"

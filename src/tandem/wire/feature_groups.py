@@ -1,4 +1,4 @@
-"""CreateFeatureGroup, DescribeFeatureGroup, DeleteFeatureGroup and ListFeatureGroups.
+"""Create-, Describe-, Update-, Delete- and ListFeatureGroups.
 
 Describe gives back what the caller set and nothing that it left out, except the defaults that AWS
 shows (TableFormat, ThroughputConfig, DataCatalogConfig): Terraform would replace the group else.
@@ -10,6 +10,7 @@ from typing import Any
 
 from tandem.errors import ValidationError
 from tandem.model import limits
+from tandem.model.changes import GroupUpdate, ThroughputUpdate
 from tandem.model.definition import check_group_name
 from tandem.model.feature_group import (
     DataCatalog,
@@ -22,6 +23,7 @@ from tandem.model.feature_group import (
     ThroughputConfig,
 )
 from tandem.model.time_to_live import TtlDuration
+from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import (
     Account,
     FeatureGroups,
@@ -34,13 +36,17 @@ from tandem.service.feature_groups import (
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import sagemaker as shapes
+from tandem.wire.tags import new_tags
 
 
 class FeatureGroupOperations:
     """These write to or read from the registry, which may wait: they run in threads."""
 
-    def __init__(self, groups: FeatureGroups, tokens: PageTokens) -> None:
+    def __init__(
+        self, groups: FeatureGroups, updates: FeatureGroupUpdates, tokens: PageTokens
+    ) -> None:
         self._groups = groups
+        self._updates = updates
         self._tokens = tokens
 
     async def create(
@@ -55,8 +61,20 @@ class FeatureGroupOperations:
         self, request: shapes.DescribeFeatureGroupRequest
     ) -> shapes.DescribeFeatureGroupResponse:
         name = feature_group_name(request.feature_group_name, self._groups.account)
-        group = await asyncio.to_thread(self._groups.find, name)
+        if request.next_token:
+            # One page holds as many features as a group may have, so no token was ever given out.
+            self._tokens.open(("DescribeFeatureGroup", name), request.next_token)
+        group = await asyncio.to_thread(self._groups.describe, name)
         return describe_group(group, self._groups.account)
+
+    async def update(
+        self, request: shapes.UpdateFeatureGroupRequest
+    ) -> shapes.UpdateFeatureGroupResponse:
+        name = feature_group_name(request.feature_group_name, self._groups.account)
+        group = await asyncio.to_thread(self._updates.update, name, _group_update(request))
+        return shapes.UpdateFeatureGroupResponse(
+            feature_group_arn=feature_group_arn(group.name, self._groups.account)
+        )
 
     async def delete(self, request: shapes.DeleteFeatureGroupRequest) -> None:
         check_group_name(request.feature_group_name)
@@ -83,15 +101,14 @@ class FeatureGroupOperations:
 
 
 def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeatureGroupResponse:
-    was_updated = group.revision > 1
     return shapes.DescribeFeatureGroupResponse(
         feature_group_arn=feature_group_arn(group.name, account),
         feature_group_name=group.name,
         record_identifier_feature_name=group.record_identifier_name,
         event_time_feature_name=group.event_time_name,
-        feature_definitions=[_described_feature(feature) for feature in group.features],
+        feature_definitions=[_described_feature(feature) for feature in group.current_features],
         creation_time=group.created_at_us / 1e6,
-        last_modified_time=group.modified_at_us / 1e6 if was_updated else None,
+        last_modified_time=group.modified_at_us / 1e6 if group.was_updated else None,
         online_store_config=_described_online(group.online),
         offline_store_config=_described_offline(group.offline),
         throughput_config=shapes.ThroughputConfig(
@@ -104,7 +121,7 @@ def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeat
         offline_store_status=_described_status(group),
         last_update_status=(
             shapes.LastUpdateStatus(status=shapes.LastUpdateStatusValue.SUCCESSFUL)
-            if was_updated and group.status is FeatureGroupStatus.CREATED
+            if group.was_updated and group.status is FeatureGroupStatus.CREATED
             else None
         ),
         failure_reason=group.failure_reason,
@@ -190,7 +207,7 @@ def _new_group(request: shapes.CreateFeatureGroupRequest) -> NewFeatureGroup:
         throughput=_new_throughput(request.throughput_config),
         role_arn=request.role_arn,
         description=request.description,
-        tags=_new_tags(request.tags or ()),
+        tags=new_tags(request.tags or []),
     )
 
 
@@ -261,13 +278,32 @@ def _new_throughput(throughput: shapes.ThroughputConfig | None) -> ThroughputCon
     )
 
 
-def _new_tags(tags: Sequence[shapes.Tag]) -> dict[str, str]:
-    by_key: dict[str, str] = {}
-    for tag in tags:
-        if tag.key in by_key:
-            raise ValidationError(f"tag key {tag.key[:64]!r} is given twice")
-        by_key[tag.key] = tag.value
-    return by_key
+def _group_update(request: shapes.UpdateFeatureGroupRequest) -> GroupUpdate:
+    online, throughput = request.online_store_config, request.throughput_config
+    ttl = online.ttl_duration if online is not None else None
+    return GroupUpdate(
+        additions=tuple(_new_feature(feature) for feature in request.feature_additions or ()),
+        ttl=_new_ttl(ttl),
+        removes_ttl=online is not None and _removes_ttl(online),
+        storage_type=online.storage_type if online is not None else None,
+        throughput=(
+            None
+            if throughput is None
+            else ThroughputUpdate(
+                throughput.throughput_mode,
+                throughput.provisioned_read_capacity_units,
+                throughput.provisioned_write_capacity_units,
+            )
+        ),
+    )
+
+
+def _removes_ttl(online: shapes.OnlineStoreConfigUpdate) -> bool:
+    # A duration without members takes the default away. So does a configuration without members:
+    # it is what Terraform sends when the block of the duration is taken out of its file.
+    if online.ttl_duration is None:
+        return online.storage_type is None
+    return online.ttl_duration.unit is None and online.ttl_duration.value is None
 
 
 def _filter(request: shapes.ListFeatureGroupsRequest) -> GroupFilter:

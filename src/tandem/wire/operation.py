@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from tandem.errors import TandemError
+from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
 from tandem.wire.error_table import Dialect, ErrorCode
@@ -24,6 +25,9 @@ class Core(Protocol):
 
     @property
     def groups(self) -> FeatureGroups: ...
+
+    @property
+    def updates(self) -> FeatureGroupUpdates: ...
 
     @property
     def records(self) -> Records: ...

@@ -51,7 +51,7 @@ def token_counts_in_history(core: Core) -> Counter[str]:
 
 
 def token_counts_in_files(core: Core) -> Counter[str]:
-    group = core.groups.find(GROUP)
+    group = core.groups.describe(GROUP)
     assert group.offline is not None
     folder = core.settings.data / "s3" / group.offline.resolved_uri.removeprefix("s3://")
     if not folder.exists():
@@ -66,7 +66,7 @@ def token_counts_in_archive(core: Core) -> Counter[str]:
 
 
 def archive(core: Core) -> list[LogEntry]:
-    return list(core.offline.archived(core.groups.find(GROUP)))
+    return list(core.offline.archived(core.groups.describe(GROUP)))
 
 
 def _is_complete(place: str, counts: Counter[str], account: dict[str, dict[str, str]]) -> list[str]:
@@ -95,7 +95,7 @@ def _is_served(core: Core, account: dict[str, dict[str, str]]) -> list[str]:
 
 
 def _equals_replay(core: Core) -> list[str]:
-    group_id = core.groups.find(GROUP).group_id
+    group_id = core.groups.describe(GROUP).group_id
     expected = replay(archive(core))
     held: dict[RecordKey, tuple[NewestState, tuple[FeatureValue, ...]]] = {
         RecordKey(group_id, identifier): (record.state, decode_features(record.features_json))

@@ -1,5 +1,7 @@
 """Feature groups: created, found, listed, deleted, and created again."""
 
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tandem.assembly.core import Core
 from tandem.errors import ResourceInUse, ResourceNotFound, ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus, TableFormat
+from tandem.registry.base import Changes
 from tandem.service.feature_groups import GroupFilter, SortGroupsBy
 from unit.service.scenes import START_US, ManualClock, definition, record
 
@@ -21,7 +24,7 @@ def test_a_group_has_its_place_in_aws_layout(core: Core, customers: FeatureGroup
     )
     assert customers.offline.data_catalog is not None
     assert customers.offline.data_catalog.table == f"customers_{EPOCH}"
-    assert core.groups.find("customers") == customers
+    assert core.groups.describe("customers") == customers
 
 
 def test_a_name_is_taken_once(core: Core, customers: FeatureGroup) -> None:
@@ -31,7 +34,7 @@ def test_a_name_is_taken_once(core: Core, customers: FeatureGroup) -> None:
 
 def test_an_unknown_group_is_named(core: Core) -> None:
     with pytest.raises(ResourceNotFound, match="no-such-group"):
-        core.groups.find("no-such-group")
+        core.groups.describe("no-such-group")
 
 
 def test_a_bad_definition_stores_nothing(core: Core) -> None:
@@ -110,16 +113,19 @@ def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(
     core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = core.groups._registry
-    real = registry.find
+    real = registry.changes
+    deleting = threading.Thread(target=core.groups.delete, args=("customers",))
 
-    def slow(name: str) -> FeatureGroup | None:
-        found = real(name)
-        monkeypatch.setattr(registry, "find", real)
-        core.groups.delete("customers")  # comes between the look-up and the cache
+    def slow(after: int) -> Changes:
+        found = real(after)
+        monkeypatch.setattr(registry, "changes", real)
+        deleting.start()  # comes between what was read and its way into memory
+        while registry.find("customers") is not None:
+            time.sleep(0.001)
         return found
 
-    core.groups._cache.clear()
-    monkeypatch.setattr(registry, "find", slow)
-    assert core.groups.find("customers") == customers
+    monkeypatch.setattr(registry, "changes", slow)
+    core.groups._definitions.refresh()
+    deleting.join()
     with pytest.raises(ResourceNotFound):
-        core.groups.find("customers")
+        core.groups.describe("customers")

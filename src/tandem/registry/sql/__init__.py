@@ -2,8 +2,10 @@
 
     database      connections, transactions, and what the driver's errors mean
     tables        the tables and the version of their layout
+    migrations    steps from older layouts
     group_json    a definition as a JSON document
-    groups        definitions of feature groups
+    groups        definitions of feature groups, and aliases
+    documents     small texts by kind and name
     manifests     files of each group's history, and how far delivery has come
 
 Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in `database`.
@@ -13,12 +15,13 @@ from pathlib import Path
 
 from tandem.registry.base import Registry
 from tandem.registry.sql.database import BUSY_TIMEOUT_SECONDS, Database
+from tandem.registry.sql.documents import SqlDocumentRegistry
 from tandem.registry.sql.groups import SqlGroupRegistry
 from tandem.registry.sql.manifests import SqlManifestRegistry
 
 
-class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, Registry):
-    """Feature groups and manifests in the SQLite database at `path`, which is made if missing.
+class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, Registry):
+    """Feature groups, manifests and documents in the SQLite database at `path`, made if missing.
 
     Safe to call from many threads, and from many processes that open the same file. A call that
     another process keeps waiting longer than `busy_timeout_seconds` raises StoreUnavailable.

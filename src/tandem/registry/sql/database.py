@@ -4,7 +4,8 @@
   when it writes. A reading one sees a single moment; thanks to the write-ahead log it neither waits
   for a writer nor holds one up.
 * A commit is synced to the disk before it returns.
-* A database that was laid out by a newer Tandem is refused when it is opened.
+* A database that was laid out by an older Tandem is brought up to date when it is opened; one that
+  was laid out by a newer Tandem is refused.
 """
 
 import os
@@ -20,7 +21,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
-from tandem.registry.sql.tables import SCHEMA_VERSION, metadata, schema_version
+from tandem.registry.sql.migrations import migrate
+from tandem.registry.sql.tables import (
+    SCHEMA_VERSION,
+    definitions_version,
+    metadata,
+    schema_version,
+)
 
 BUSY_TIMEOUT_SECONDS = 10.0
 _CONNECTIONS_MAX = 32
@@ -96,7 +103,7 @@ class Database:
         self._use_write_ahead_log()
         with self.read() as connection:
             version = _stored_version(connection)
-        if version is None:
+        if version is None or version < SCHEMA_VERSION:
             version = self._lay_out()
         if version > SCHEMA_VERSION:
             raise StoreUnavailable(
@@ -107,13 +114,18 @@ class Database:
             _sync_folder(self._path.parent)
 
     def _lay_out(self) -> int:
-        """Makes the tables, unless another process was faster; returns the version there is."""
+        """Makes the tables or brings them up to date, unless another process was faster; returns
+        the version there is.
+        """
         with self.write() as connection:
             version = _stored_version(connection)
             if version is None:
                 metadata.create_all(connection)
+                connection.execute(insert(definitions_version).values(version=0))
                 connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-            return version or SCHEMA_VERSION
+            elif version < SCHEMA_VERSION:
+                migrate(connection, version)
+        return max(version or 0, SCHEMA_VERSION)
 
     def _use_write_ahead_log(self) -> None:
         """Turns the write-ahead log on; the file remembers it.

@@ -1,28 +1,34 @@
 """Definitions of feature groups in SQL.
 
-Creation and change are single statements that the database itself decides, by the unique index on
-live names and by the revision in the WHERE clause; no look-up before them can go stale.
+Every change is one writing transaction, which begins by moving the version of the definitions: that
+row is locked until the commit, so changes come one after the other, in the order of their versions,
+and what a transaction looks up is still true when it commits.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.errors import TandemError
 from tandem.model.feature_group import FeatureGroup
-from tandem.registry.base import GroupRegistry
+from tandem.registry.base import Changes, GroupRegistry
 from tandem.registry.definitions import (
+    alias_is_group,
+    alias_not_found,
+    alias_target_not_found,
     by_name,
+    group_has_aliases,
     group_id_taken,
     group_not_found,
+    name_is_alias,
     name_taken,
     revision_conflict,
 )
 from tandem.registry.sql.database import Database
 from tandem.registry.sql.group_json import decode_group, encode_group
-from tandem.registry.sql.tables import feature_groups
+from tandem.registry.sql.tables import aliases, definitions_version, feature_groups
 
 _columns = feature_groups.c
 _is_live = _columns.deleted_at_us.is_(None)
@@ -36,7 +42,10 @@ class SqlGroupRegistry(GroupRegistry):
     def add(self, group: FeatureGroup) -> None:
         try:
             with self._database.write() as connection:
-                connection.execute(insert(feature_groups).values(_row(group)))
+                version = _next_version(connection)
+                if _named_by(connection, group.name) is not None:
+                    raise name_is_alias(group.name)
+                connection.execute(insert(feature_groups).values(_row(group, version)))
         except IntegrityError as error:
             raise self._why_not_added(group) from error
 
@@ -52,25 +61,50 @@ class SqlGroupRegistry(GroupRegistry):
         )
         try:
             with self._database.write() as connection:
+                version = _next_version(connection)
+                if group.deleted_at_us is not None:
+                    _check_has_no_aliases(connection, group)
                 changed = connection.execute(
-                    update(feature_groups).where(is_predecessor).values(_row(group))
+                    update(feature_groups).where(is_predecessor).values(_row(group, version))
                 )
-                if changed.rowcount:
-                    return
-                stored_revision = connection.scalar(
-                    select(_columns.revision).where(_columns.group_id == group.group_id)
-                )
+                if not changed.rowcount:
+                    raise _why_not_replaced(connection, group)
         except IntegrityError as error:
             raise name_taken(group) from error
-        if stored_revision is None:
-            raise group_not_found(group)
-        raise revision_conflict(group, stored_revision)
 
     def groups(self, *, deleted: bool = False) -> Sequence[FeatureGroup]:
         wanted = ~_is_live if deleted else _is_live
         with self._database.read() as connection:
             documents = connection.scalars(select(_columns.definition).where(wanted)).all()
         return by_name(decode_group(document) for document in documents)
+
+    def changes(self, after: int) -> Changes:
+        with self._database.read() as connection:
+            version = connection.execute(select(definitions_version.c.version)).scalar_one()
+            documents = (
+                connection.scalars(
+                    select(_columns.definition).where(_columns.changed_at > after)
+                ).all()
+                if version > after
+                else ()
+            )
+            rows = connection.execute(select(aliases)).all()
+        groups = by_name(decode_group(document) for document in documents)
+        return Changes(version, groups, {row.alias: row.group_name for row in rows})
+
+    def set_alias(self, alias: str, group_name: str | None) -> None:
+        with self._database.write() as connection:
+            _next_version(connection)
+            removed = connection.execute(delete(aliases).where(aliases.c.alias == alias))
+            if group_name is None:
+                if not removed.rowcount:
+                    raise alias_not_found(alias)
+                return
+            if _is_live_name(connection, alias):
+                raise alias_is_group(alias)
+            if not _is_live_name(connection, group_name):
+                raise alias_target_not_found(group_name)
+            connection.execute(insert(aliases).values(alias=alias, group_name=group_name))
 
     def _one(self, condition: ColumnElement[bool]) -> FeatureGroup | None:
         with self._database.read() as connection:
@@ -82,8 +116,41 @@ class SqlGroupRegistry(GroupRegistry):
         return name_taken(group) if is_name_taken else group_id_taken(group)
 
 
-def _row(group: FeatureGroup) -> dict[str, Any]:
+def _next_version(connection: Connection) -> int:
+    version = definitions_version.c.version
+    moved = update(definitions_version).values(version=version + 1).returning(version)
+    return int(connection.execute(moved).scalar_one())
+
+
+def _named_by(connection: Connection, alias: str) -> str | None:
+    return connection.scalar(select(aliases.c.group_name).where(aliases.c.alias == alias))
+
+
+def _is_live_name(connection: Connection, name: str) -> bool:
+    found = connection.scalar(select(_columns.group_id).where((_columns.name == name) & _is_live))
+    return found is not None
+
+
+def _why_not_replaced(connection: Connection, group: FeatureGroup) -> TandemError:
+    stored_revision = connection.scalar(
+        select(_columns.revision).where(_columns.group_id == group.group_id)
+    )
+    if stored_revision is None:
+        return group_not_found(group)
+    return revision_conflict(group, stored_revision)
+
+
+def _check_has_no_aliases(connection: Connection, group: FeatureGroup) -> None:
+    found = connection.scalars(
+        select(aliases.c.alias).where(aliases.c.group_name == group.name)
+    ).all()
+    if found:
+        raise group_has_aliases(group, found)
+
+
+def _row(group: FeatureGroup, version: int) -> dict[str, Any]:
     return {
+        "changed_at": version,
         "group_id": group.group_id,
         "name": group.name,
         "revision": group.revision,

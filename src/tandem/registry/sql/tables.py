@@ -1,7 +1,11 @@
 """The registry's tables.
 
     feature_groups        one row a group, deleted ones included; the definition is a JSON document,
-                          and beside it stand the columns that look-ups need
+                          and beside it stand the columns that look-ups need; `changed_at` is the
+                          version of the definitions at which it last changed
+    aliases               one row an alias: the name of the feature group that it means
+    definitions_version   one row: a number that grows with every change of a group or an alias
+    documents             small texts by kind and name
     history_files         one row a file of a group's history
     delivered_positions   how far each log partition is in a group's history
     deliveries            how far each log partition is delivered for all groups
@@ -13,7 +17,7 @@ processes. A file's path is unique in its group, so that no bug upstream can lis
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -29,6 +33,7 @@ feature_groups = Table(
     Column("revision", BigInteger, nullable=False),
     Column("deleted_at_us", BigInteger),
     Column("definition", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False, server_default="1"),
 )
 
 _IS_LIVE = feature_groups.c.deleted_at_us.is_(None)
@@ -39,6 +44,30 @@ Index(
     unique=True,
     sqlite_where=_IS_LIVE,
     postgresql_where=_IS_LIVE,
+)
+
+Index("feature_groups_changed_at", feature_groups.c.changed_at)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("group_name", Text, nullable=False),
+)
+
+definitions_version = Table(
+    "definitions_version",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
 )
 
 history_files = Table(

@@ -146,6 +146,33 @@ class DescribeFeatureGroupResponse(Shape):
     description: str | None = None
 
 
+class OnlineStoreConfigUpdate(Shape):
+    ttl_duration: TtlDuration | None = None
+    storage_type: StorageType | None = None
+
+
+class ThroughputConfigUpdate(Shape):
+    throughput_mode: ThroughputMode | None = None
+    provisioned_read_capacity_units: int | None = None
+    provisioned_write_capacity_units: int | None = None
+
+
+class UpdateFeatureGroupRequest(Shape):
+    feature_group_name: str
+    feature_additions: (
+        Annotated[
+            list[FeatureDefinition], Meta(min_length=1, max_length=limits.FEATURE_ADDITIONS_MAX)
+        ]
+        | None
+    ) = None
+    online_store_config: OnlineStoreConfigUpdate | None = None
+    throughput_config: ThroughputConfigUpdate | None = None
+
+
+class UpdateFeatureGroupResponse(Shape):
+    feature_group_arn: str
+
+
 class DeleteFeatureGroupRequest(Shape):
     feature_group_name: str
 

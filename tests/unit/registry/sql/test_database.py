@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tandem.errors import DataCorrupted, StoreUnavailable
-from tandem.registry.base import DeliveryState
+from tandem.registry.base import Changes, DeliveryState
 from tandem.registry.sql import SqlRegistry
 from tandem.registry.sql.database import Database
 from tandem.registry.sql.tables import SCHEMA_VERSION
@@ -46,6 +46,28 @@ def test_a_newer_layout_is_refused(path, registry):
         connection.execute("UPDATE schema_version SET version = ?", (SCHEMA_VERSION + 1,))
     with pytest.raises(StoreUnavailable, match=f"has layout version {SCHEMA_VERSION + 1}"):
         SqlRegistry(path)
+
+
+def test_an_older_layout_is_brought_up_to_date(path, registry):
+    group = purchases_group()
+    registry.add(group)
+    registry.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "DROP INDEX feature_groups_changed_at;"
+            "ALTER TABLE feature_groups DROP COLUMN changed_at;"
+            "DROP TABLE aliases; DROP TABLE definitions_version; DROP TABLE documents;"
+            "UPDATE schema_version SET version = 1;"
+        )
+    opened = race([partial(SqlRegistry, path) for _ in range(4)])
+    for later in opened:
+        assert later.changes(0) == Changes(1, (group,), {})
+        later.close()
+    later = SqlRegistry(path)
+    later.set_alias("current", group.name)
+    later.put_document("role", "reader", "{}", 0)
+    assert later.changes(1) == Changes(2, (), {"current": group.name})
+    later.close()
 
 
 def test_many_may_open_a_new_database_at_once(path):
@@ -144,7 +166,9 @@ def test_an_error_in_the_block_undoes_it(path):
         with pytest.raises(ZeroDivisionError):
             fail(database)
         with database.read() as connection:
-            assert connection.execute(text("SELECT version FROM schema_version")).scalar() == 1
+            assert connection.execute(text("SELECT version FROM schema_version")).scalar() == (
+                SCHEMA_VERSION
+            )
 
 
 def test_reading_sees_one_moment(path, registry):
@@ -187,7 +211,7 @@ import sys
 from pathlib import Path
 from tandem.errors import ConflictError
 from tandem.model.history import DataFile
-from tandem.registry.base import DeliveryState
+from tandem.registry.base import Changes, DeliveryState
 from tandem.registry.sql import SqlRegistry
 
 registry = SqlRegistry(Path(sys.argv[1]))

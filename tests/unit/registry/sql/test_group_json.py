@@ -20,7 +20,10 @@ def test_the_document_says_what_the_service_says():
         "type": "String",
         "collection": None,
         "vector_dimension": None,
+        "added_at_us": None,
+        "retired_at_us": None,
     }
+    assert document["metadata"]["amount"]["parameters"] == {"unit": "€"}
     assert document["online"]["ttl"] == {"unit": "Weeks", "value": 2}
     assert document["status"] == "CreateFailed"
     assert document["tags"]["käse"] == "🧀"
