@@ -186,9 +186,9 @@ def test_errors_are_the_same_everywhere(store: tandem.FeatureStore, name: str) -
 
 def test_groups_are_listed_and_deleted(store: tandem.FeatureStore, name: str) -> None:
     create(store, name)
-    assert name in store.feature_groups()
+    assert name in store.groups().names
     store.delete_feature_group(name)
-    assert name not in store.feature_groups()
+    assert name not in store.groups().names
 
 
 def test_connecting_twice_shares_one_store(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_connecting_twice_shares_one_store(tmp_path: Path) -> None:
 def test_no_server_is_one_clear_error() -> None:
     store = tandem.connect("http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="is the server running"):
-        store.feature_groups()
+        store.groups().names
 
 
 def test_arguments_of_the_wrong_kind_are_named(tmp_path: Path) -> None:

@@ -21,8 +21,11 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.utils import percent_encode_sequence
 
+from tandem.offline.memory import MemoryOfflineStore
 from tandem.online.memory import MemoryOnlineStore
 from tandem.registry.memory import MemoryRegistry
+from tandem.service.aliases import Aliases
+from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
@@ -73,12 +76,18 @@ class Bench:
         self.store = MemoryOnlineStore()
         self._commits = GroupCommit(self.store, self.clock)
         self.registry = MemoryRegistry()
+        self.offline = MemoryOfflineStore()
         definitions = Definitions(self.registry, self.clock)
         groups = FeatureGroups(self.registry, definitions, lambda uri: True, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
         records = Records(groups, self.store, self._commits, self.clock)
         self.core = SimpleNamespace(
-            groups=groups, updates=updates, definitions=definitions, records=records
+            groups=groups,
+            updates=updates,
+            aliases=Aliases(self.registry, definitions),
+            cloning=Cloning(groups, records, self.store, self.offline, self.clock),
+            records=records,
+            definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)
         self._loop = asyncio.new_event_loop()

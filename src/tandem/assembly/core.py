@@ -17,6 +17,7 @@ from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.service.aliases import Aliases
 from tandem.service.clock import Clock, system_clock
+from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
 from tandem.service.definitions import Definitions
 from tandem.service.delivery import Delivery, DeliveryLimits
@@ -64,6 +65,7 @@ class Core:
         self.aliases = Aliases(registry, definitions)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
+        self.cloning = Cloning(self.groups, self.records, self.online, self.offline, clock)
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)

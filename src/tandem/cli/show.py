@@ -1,7 +1,6 @@
 """How groups, records and rows look in a terminal, and as JSON."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup
+from tandem.sdk.description import GroupDescription
+from tandem.sdk.listing import Listing, labels
+from tandem.sdk.tables import moment
 
 _ROWS_SHOWN_MAX = 100
 
@@ -20,47 +22,70 @@ def summary(group: FeatureGroup) -> dict[str, Any]:
         "status": group.status.value,
         "stores": group.stores.names(),
         "features": len(group.features),
-        "created": _time(group.created_at_us),
-    }
-
-
-def description(group: FeatureGroup) -> dict[str, Any]:
-    ttl = group.default_ttl
-    return {
-        **summary(group),
         "record_identifier": group.record_identifier_name,
         "event_time": group.event_time_name,
-        "storage_type": group.storage_type.value,
-        "ttl": f"{ttl.value} {ttl.unit}" if ttl else None,
-        "history": group.offline.resolved_uri if group.offline else None,
-        "description": group.description,
-        "features": [{"name": f.name, "type": _type(f)} for f in group.features],
+        "created": moment(group.created_at_us),
     }
 
 
-def group_table(groups: Sequence[FeatureGroup]) -> Table:
-    rows = [summary(group) for group in groups]
-    table = _table("name", "status", "stores", "features", "created")
-    for row in rows:
-        stores = ", ".join(row["stores"])
-        table.add_row(
-            escape(row["name"]), row["status"], stores, str(row["features"]), row["created"]
-        )
+def description(described: GroupDescription) -> dict[str, Any]:
+    facts = {name.replace(" ", "_"): value for name, value in described.facts().items()}
+    return {
+        **facts,
+        "name": described.group.name,
+        "stores": described.group.stores.names(),
+        "tags": dict(described.tags),
+        "retired_features": list(described.retired),
+        "features": [
+            {"name": feature.name, "type": _type(feature), **_said(described, feature.name)}
+            for feature in described.group.features
+        ],
+        "sample": [dict(row) for row in described.sample],
+    }
+
+
+def description_tables(described: GroupDescription) -> Iterator[Table]:
+    facts = {name: value for name, value in described.facts().items() if value is not None}
+    yield pairs_table("", "", facts)
+    features = _table("feature", "type", "description", "parameters")
+    for feature in described.group.features:
+        said = described.metadata.get(feature.name)
+        parameters = labels(said.parameters) if said else ""
+        text = said.description if said else None
+        features.add_row(escape(feature.name), _type(feature), _cell(text), escape(parameters))
+    yield features
+    if described.sample:
+        columns, rows = described.sample_table()
+        sample = _table(*columns)
+        for row in rows:
+            sample.add_row(*[_cell(value) for value in row])
+        yield sample
+
+
+def listing(found: Listing[Any]) -> Table:
+    """What a listing shows of its items; a table without rows says so."""
+    table = _table(*(found.rows[0] if found.rows else ["none"]))
+    for row in found.rows:
+        table.add_row(*[_cell(value) for value in row.values()])
     return table
 
 
-def description_table(group: FeatureGroup) -> Table:
-    table = _table("", "")
-    table.show_header = False
-    for name, value in description(group).items():
-        if name == "features":
-            continue
-        shown = ", ".join(value) if isinstance(value, list) else str(value)
-        if value is not None:
-            table.add_row(name.replace("_", " "), escape(shown))
-    for feature in group.features:
-        table.add_row(escape(feature.name), _type(feature))
+def pairs_table(name: str, value: str, pairs: Mapping[str, Any]) -> Table:
+    table = _table(name, value)
+    table.show_header = bool(name)
+    for key, item in pairs.items():
+        table.add_row(escape(key), _cell(item))
     return table
+
+
+def _said(described: GroupDescription, name: str) -> dict[str, Any]:
+    said = described.metadata.get(name)
+    found: dict[str, Any] = {}
+    if said is not None and said.description:
+        found["description"] = said.description
+    if said is not None and said.parameters:
+        found["parameters"] = dict(said.parameters)
+    return found
 
 
 def record_table(identifiers: Sequence[str], records: Sequence[Mapping[str, Any] | None]) -> Table:
@@ -94,8 +119,3 @@ def _cell(value: Any) -> str:
 
 def _type(feature: FeatureDefinition) -> str:
     return f"{feature.collection} of {feature.type}" if feature.collection else feature.type.value
-
-
-def _time(microseconds: int) -> str:
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

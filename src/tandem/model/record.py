@@ -76,7 +76,7 @@ def check_values(group: FeatureGroup, values: Iterable[FeatureValue]) -> dict[st
             )
         if value.name in by_name:
             raise ValidationError(f"feature {value.name!r} is given twice in one record")
-        _check_value(definition, value.value)
+        check_value(definition, value.value)
         by_name[value.name] = value
     check_size(by_name.values())
     return by_name
@@ -143,7 +143,8 @@ def merge_values(
     return tuple(by_name[name] for name in group_order if name in by_name)
 
 
-def _check_value(definition: FeatureDefinition, value: str | tuple[str, ...]) -> None:
+def check_value(definition: FeatureDefinition, value: str | tuple[str, ...]) -> None:
+    """Raises ValidationError where `value` does not fit the feature's type."""
     if definition.collection is None:
         if not isinstance(value, str):
             raise ValidationError(

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandem.model.changes import GroupUpdate, ThroughputUpdate
 from tandem.model.feature_group import (
     CollectionType,
     DataCatalog,
     FeatureDefinition,
     FeatureGroup,
     FeatureGroupStatus,
+    FeatureMetadata,
     FeatureType,
     OfflineStoreConfig,
     OnlineStoreConfig,
@@ -32,15 +34,56 @@ def create_request(new: NewFeatureGroup) -> dict[str, Any]:
             "FeatureDefinitions": [_definition_json(feature) for feature in new.features],
             "OnlineStoreConfig": new.online and _online_json(new.online),
             "OfflineStoreConfig": new.offline and _offline_json(new.offline),
+            "ThroughputConfig": _throughput_json(new.throughput),
             "RoleArn": new.role_arn,
             "Description": new.description,
-            "Tags": [{"Key": key, "Value": value} for key, value in (new.tags or {}).items()],
+            "Tags": tags_json(new.tags or {}),
         }
     )
 
 
+def update_request(name: str, update: GroupUpdate) -> dict[str, Any]:
+    """The UpdateFeatureGroup request of a change."""
+    request: dict[str, Any] = {"FeatureGroupName": name}
+    if update.additions:
+        request["FeatureAdditions"] = [_definition_json(feature) for feature in update.additions]
+    online: dict[str, Any] = {}
+    if update.ttl is not None:
+        online["TtlDuration"] = {"Unit": update.ttl.unit, "Value": update.ttl.value}
+    elif update.removes_ttl:
+        online["TtlDuration"] = {}
+    if update.storage_type is not None:
+        online["StorageType"] = update.storage_type
+    if online:
+        request["OnlineStoreConfig"] = online
+    if update.throughput is not None:
+        request["ThroughputConfig"] = _throughput_json(update.throughput)
+    return request
+
+
+def tags_json(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Keys and values (tags, or parameters of a feature) as AWS lists them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tags_of(answer: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in answer}
+
+
+def feature_metadata(answer: Mapping[str, Any]) -> FeatureMetadata:
+    """What a DescribeFeatureMetadata answer, or a result of Search, says of a feature."""
+    return FeatureMetadata(
+        description=answer.get("Description"),
+        parameters=tags_of(answer.get("Parameters") or ()),
+        modified_at_us=round(answer["LastModifiedTime"] * 1e6),
+    )
+
+
 def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
-    """The group that a DescribeFeatureGroup answer describes. Tags are not part of the answer."""
+    """The group that a DescribeFeatureGroup answer, or a result of Search, describes.
+
+    Tags are part of the latter alone.
+    """
     online, offline = answer.get("OnlineStoreConfig"), answer.get("OfflineStoreConfig")
     throughput = answer.get("ThroughputConfig") or {}
     created_at_us = round(answer["CreationTime"] * 1e6)
@@ -61,6 +104,7 @@ def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
         ),
         role_arn=answer.get("RoleArn"),
         description=answer.get("Description"),
+        tags=tags_of(answer.get("Tags") or ()),
         status=FeatureGroupStatus(answer["FeatureGroupStatus"]),
     )
 
@@ -109,6 +153,16 @@ def _definition(answer: Mapping[str, Any]) -> FeatureDefinition:
     )
 
 
+def _throughput_json(throughput: ThroughputConfig | ThroughputUpdate) -> dict[str, Any]:
+    return _without_none(
+        {
+            "ThroughputMode": throughput.mode,
+            "ProvisionedReadCapacityUnits": throughput.read_units,
+            "ProvisionedWriteCapacityUnits": throughput.write_units,
+        }
+    )
+
+
 def _online_json(online: OnlineStoreConfig) -> dict[str, Any]:
     ttl, key = online.ttl, online.kms_key_id
     return _without_none(
@@ -133,7 +187,20 @@ def _online(answer: Mapping[str, Any]) -> OnlineStoreConfig:
 
 def _offline_json(offline: OfflineStoreConfig) -> dict[str, Any]:
     storage = _without_none({"S3Uri": offline.s3_uri, "KmsKeyId": offline.kms_key_id})
-    return {"S3StorageConfig": storage, "TableFormat": offline.table_format}
+    catalog = offline.data_catalog
+    return _without_none(
+        {
+            "S3StorageConfig": storage,
+            "TableFormat": offline.table_format,
+            "DisableGlueTableCreation": offline.disable_glue_table_creation or None,
+            "DataCatalogConfig": catalog
+            and {
+                "Catalog": catalog.catalog,
+                "Database": catalog.database,
+                "TableName": catalog.table,
+            },
+        }
+    )
 
 
 def _offline(answer: Mapping[str, Any]) -> OfflineStoreConfig:

@@ -1,34 +1,27 @@
 """What the library needs of a store, wherever it runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from tandem.model.feature_group import FeatureGroup
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
+from tandem.sdk.control_plane import ControlPlane
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
 from tandem.service.records import DeletionMode
 
 
 class Backend(ABC):
-    """A store in this process (`embedded`) or behind HTTP (`remote`). Raises `tandem.errors`."""
+    """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    @abstractmethod
-    def create(self, new: NewFeatureGroup) -> FeatureGroup: ...
+    control   the same store's feature groups
 
-    @abstractmethod
-    def describe(self, name: str) -> FeatureGroup: ...
+    Raises `tandem.errors`.
+    """
 
-    @abstractmethod
-    def delete(self, name: str) -> None: ...
-
-    @abstractmethod
-    def names(self) -> list[str]:
-        """The names of all feature groups, sorted."""
+    control: ControlPlane
 
     @abstractmethod
     def put(
@@ -56,6 +49,10 @@ class Backend(ABC):
 
     @abstractmethod
     def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int: ...
+
+    @abstractmethod
+    def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
+        """The identifiers of the online records, page by page."""
 
     @abstractmethod
     def sql(self, statement: str) -> pa.Table: ...

@@ -1,37 +1,24 @@
 """A store in this process: the library straight over the services."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
-from tandem.model.feature_group import FeatureGroup
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.sdk.backend import Backend
+from tandem.sdk.embedded_control_plane import EmbeddedControlPlane
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import GroupFilter, NewFeatureGroup, SortGroupsBy
 from tandem.service.records import DeletionMode
 
 
 class EmbeddedBackend(Backend):
     def __init__(self, settings: Settings) -> None:
         self._core, self._give_back = open_core(settings)
-
-    def create(self, new: NewFeatureGroup) -> FeatureGroup:
-        return self._core.groups.create(new)
-
-    def describe(self, name: str) -> FeatureGroup:
-        return self._core.groups.describe(name)
-
-    def delete(self, name: str) -> None:
-        self._core.groups.delete(name)
-
-    def names(self) -> list[str]:
-        everything = GroupFilter(sort_by=SortGroupsBy.NAME)
-        return [group.name for group in self._core.groups.list(everything)]
+        self.control = EmbeddedControlPlane(self._core)
 
     def put(
         self,
@@ -60,6 +47,17 @@ class EmbeddedBackend(Backend):
 
     def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
         return self._core.ingestion.ingest(group_name, table, targets)
+
+    def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
+        after: str | None = None
+        while True:
+            page = self._core.records.list(
+                group_name, after, include_soft_deleted=include_soft_deleted
+            )
+            yield from page.identifiers
+            if page.next_after is None:
+                return
+            after = page.next_after
 
     def sql(self, statement: str) -> pa.Table:
         return self._core.queries.sql(statement)

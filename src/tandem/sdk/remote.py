@@ -1,80 +1,40 @@
-"""A store behind HTTP: AWS's operations where AWS has them, Tandem's own endpoints for tables.
-
-A request is repeated where the server says that it did nothing (503) or could not be reached. It is
-not repeated after a lost answer, since a write that was done would stand in history twice.
+"""Records and tables of a store behind HTTP: AWS's operations where AWS has them, Tandem's own
+endpoints for tables.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pyarrow as pa
-import urllib3
 
-from tandem import errors
-from tandem.model.feature_group import FeatureGroup
+from tandem.model.limits import LIST_RECORDS_RESULTS_MAX
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
-from tandem.sdk.aws_shapes import create_request, feature_group, feature_values, values_json
+from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
+from tandem.sdk.http import (
+    ARROW,
+    ONLY_CONNECT,
+    Http,
+    arrow_bytes,
+    arrow_table,
+    error_of_code,
+    json_bytes,
+)
+from tandem.sdk.remote_control_plane import RemoteControlPlane
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
 from tandem.service.records import DeletionMode
 
 _BATCH_GET_MAX = 100
-_RETRY = urllib3.Retry(
-    connect=3,
-    read=0,
-    status=3,
-    other=0,
-    status_forcelist=[503],
-    allowed_methods=None,
-    backoff_factor=0.2,
-    backoff_jitter=0.2,
-    raise_on_status=False,
-)
-_ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
-_TIMEOUT = urllib3.Timeout(connect=10, read=600)
-_ERRORS: Mapping[str, type[errors.TandemError]] = {
-    "ValidationError": errors.ValidationError,
-    "ValidationException": errors.ValidationError,
-    "SerializationException": errors.ValidationError,
-    "ResourceNotFound": errors.ResourceNotFound,
-    "ResourceInUse": errors.ResourceInUse,
-    "ResourceLimitExceeded": errors.ResourceLimitExceeded,
-    "ConflictException": errors.ConflictError,
-    "AccessForbidden": errors.AccessForbidden,
-    "QueryFailed": errors.QueryFailed,
-    "ServiceUnavailable": errors.StoreUnavailable,
-}
 
 
 class RemoteBackend(Backend):
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
-
-    def create(self, new: NewFeatureGroup) -> FeatureGroup:
-        self._control("CreateFeatureGroup", create_request(new))
-        return self.describe(new.name)
-
-    def describe(self, name: str) -> FeatureGroup:
-        return feature_group(self._control("DescribeFeatureGroup", {"FeatureGroupName": name}))
-
-    def delete(self, name: str) -> None:
-        self._control("DeleteFeatureGroup", {"FeatureGroupName": name})
-
-    def names(self) -> list[str]:
-        names: list[str] = []
-        request: dict[str, Any] = {"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100}
-        while True:
-            page = self._control("ListFeatureGroups", request)
-            names += [summary["FeatureGroupName"] for summary in page["FeatureGroupSummaries"]]
-            if not page.get("NextToken"):
-                return names
-            request["NextToken"] = page["NextToken"]
+        self._http = Http(url)
+        self.control = RemoteControlPlane(self._http)
 
     def put(
         self,
@@ -88,7 +48,7 @@ class RemoteBackend(Backend):
             body["TargetStores"] = targets.names()
         if ttl is not None:
             body["TtlDuration"] = {"Unit": ttl.unit, "Value": ttl.value}
-        self._call("PUT", f"/FeatureGroup/{quote(group_name, safe='')}", _json(body))
+        self._http.call("PUT", f"/FeatureGroup/{quote(group_name, safe='')}", json_bytes(body))
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
@@ -98,7 +58,7 @@ class RemoteBackend(Backend):
             query = [("RecordIdentifierValueAsString", identifiers[0])]
             query += [("FeatureName", name) for name in features]
             path = f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}"
-            record = json.loads(self._call("GET", path)).get("Record")
+            record = json.loads(self._http.call("GET", path)).get("Record")
             return [None if record is None else feature_values(record)]
         found: dict[str, tuple[FeatureValue, ...]] = {}
         for start in range(0, len(identifiers), _BATCH_GET_MAX):
@@ -115,9 +75,11 @@ class RemoteBackend(Backend):
         }
         if features:
             wanted["FeatureNames"] = features
-        answer = json.loads(self._call("POST", "/BatchGetRecord", _json({"Identifiers": [wanted]})))
+        answer = json.loads(
+            self._http.call("POST", "/BatchGetRecord", json_bytes({"Identifiers": [wanted]}))
+        )
         for problem in answer["Errors"]:
-            raise _error(problem["ErrorCode"], problem["ErrorMessage"])
+            raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
         return {
             detail["RecordIdentifierValueAsString"]: feature_values(detail["Record"])
             for detail in answer["Records"]
@@ -137,19 +99,34 @@ class RemoteBackend(Backend):
             ("DeletionMode", mode.value),
         ]
         query += [("TargetStores", name) for name in (targets.names() if targets else [])]
-        self._call("DELETE", f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}")
+        self._http.call("DELETE", f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}")
 
     def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
         query = urlencode([("TargetStores", name) for name in (targets.names() if targets else [])])
         path = f"/tandem/ingest/{quote(group_name, safe='')}?{query}"
         # One request, since all rows are checked before the first is written; and never repeated,
         # since a 503 may come after the first batches were.
-        answer = self._call("POST", path, _arrow_bytes(table), _ARROW, retries=_ONLY_CONNECT)
+        answer = self._http.call("POST", path, arrow_bytes(table), ARROW, retries=ONLY_CONNECT)
         rows: int = json.loads(answer)["Rows"]
         return rows
 
+    def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
+        path = f"/FeatureGroup/{quote(group_name, safe='')}/ListRecords"
+        request: dict[str, Any] = {
+            "MaxResults": LIST_RECORDS_RESULTS_MAX,
+            "IncludeSoftDeletedRecords": include_soft_deleted,
+        }
+        while True:
+            page = json.loads(self._http.call("POST", path, json_bytes(request)))
+            yield from page["RecordIdentifiers"]
+            if not page.get("NextToken"):
+                return
+            request["NextToken"] = page["NextToken"]
+
     def sql(self, statement: str) -> pa.Table:
-        return _arrow_table(self._call("POST", "/tandem/query", _json({"Statement": statement})))
+        return arrow_table(
+            self._http.call("POST", "/tandem/query", json_bytes({"Statement": statement}))
+        )
 
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
         # The request travels in the schema's metadata, so that the body is one Arrow stream.
@@ -160,74 +137,9 @@ class RemoteBackend(Backend):
             "AsOf": request.as_of_us,
             "MaxAgeSeconds": request.max_age_seconds,
         }
-        described = labels.replace_schema_metadata({"tandem.request": _json(metadata)})
-        answer = self._call("POST", "/tandem/training-set", _arrow_bytes(described), _ARROW)
-        return _arrow_table(answer)
+        described = labels.replace_schema_metadata({"tandem.request": json_bytes(metadata)})
+        answer = self._http.call("POST", "/tandem/training-set", arrow_bytes(described), ARROW)
+        return arrow_table(answer)
 
     def close(self) -> None:
-        self._pool.clear()
-
-    def _control(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        headers = {
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": f"SageMaker.{operation}",
-        }
-        answer: dict[str, Any] = json.loads(
-            self._call("POST", "/", _json(request), headers) or b"{}"
-        )
-        return answer
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        retries: urllib3.Retry = _RETRY,
-    ) -> bytes:
-        sent = headers or ({"Content-Type": "application/json"} if body is not None else {})
-        try:
-            response = self._pool.request(
-                method, self._url + path, body=body, headers=dict(sent), retries=retries
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise errors.StoreUnavailable(
-                f"there is no answer from {self._url}: is the server running? ({error})"
-            ) from error
-        if response.status >= 400:
-            raise _error_of(response)
-        return response.data
-
-
-_ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode()
-
-
-def _arrow_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _arrow_table(content: bytes) -> pa.Table:
-    with pa.ipc.open_stream(content) as reader:
-        return reader.read_all()
-
-
-def _error_of(response: urllib3.BaseHTTPResponse) -> errors.TandemError:
-    try:
-        answer = json.loads(response.data)
-    except ValueError:
-        answer = {}
-    code = response.headers.get("x-amzn-ErrorType") or answer.get("__type") or ""
-    message = answer.get("Message") or answer.get("message") or f"HTTP status {response.status}"
-    return _error(code.partition(":")[0].rpartition("#")[2], message)
-
-
-def _error(code: str, message: str) -> errors.TandemError:
-    return _ERRORS.get(code, errors.TandemError)(message)
+        self._http.close()

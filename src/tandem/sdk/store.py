@@ -11,41 +11,33 @@ store.training_set(labels, features=["customers:orders"]).to_pandas()
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
-
-import pyarrow as pa
+from typing import Any
 
 from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
-from tandem.model.event_time import from_datetime
 from tandem.model.feature_group import (
-    FeatureDefinition,
-    FeatureGroup,
     FeatureType,
     OfflineStoreConfig,
     OnlineStoreConfig,
     StorageType,
     TableFormat,
 )
-from tandem.model.record import FeatureValue
-from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
-from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.rows.feature_values import infer_features, python_value, values_of_mapping
+from tandem.sdk import search
+from tandem.sdk.arguments import checked, choice, definitions, microseconds, ttl_duration
 from tandem.sdk.backend import Backend
+from tandem.sdk.control_plane import ControlPlane
+from tandem.sdk.defaults import ROLE_ARN, S3_URI
+from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.embedded import EmbeddedBackend
 from tandem.sdk.frames import Result, to_arrow
+from tandem.sdk.group import FeatureGroupHandle
+from tandem.sdk.listing import FeatureList, GroupList
 from tandem.sdk.remote import RemoteBackend
+from tandem.service.cloning import CloneRequest
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.feature_groups import NewFeatureGroup
-from tandem.service.records import DeletionMode
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
-_Kind = TypeVar("_Kind")
-_S3_URI = "s3://tandem"
-_ROLE_ARN = "arn:aws:iam::000000000000:role/tandem"
 
 
 def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":
@@ -67,6 +59,11 @@ class FeatureStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
+    @property
+    def control(self) -> ControlPlane:
+        """The store's feature groups as plans work on them."""
+        return self._backend.control
+
     def create_feature_group(
         self,
         name: str,
@@ -78,31 +75,32 @@ class FeatureStore:
         offline: bool = True,
         table_format: str = TableFormat.GLUE,
         storage_type: str | None = None,
-        ttl: timedelta | None = None,
-        s3_uri: str = _S3_URI,
-        role_arn: str = _ROLE_ARN,
+        ttl: timedelta | str | None = None,
+        s3_uri: str = S3_URI,
+        role_arn: str = ROLE_ARN,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> "FeatureGroupHandle":
+    ) -> FeatureGroupHandle:
         """Creates a feature group; it can be used at once.
 
         features      a frame whose columns give names and types (its rows are not written), an
                       Arrow schema, or a mapping of name to "String", "Integral" or "Fractional"
         storage_type  of the online store: "Standard", "Standard_V2" (records can be updated) or
                       "InMemory" (collections; no offline store)
-        ttl           how long after its event time a record is served, unless put says otherwise
+        ttl           how long after its event time a record is served, unless put says otherwise: a
+                      timedelta, or a text such as "30 days"
 
         Raises ResourceInUse where the name is taken, and ValidationError.
         """
-        storage = _choice(StorageType, storage_type, "storage_type") if storage_type else None
+        storage = choice(StorageType, storage_type, "storage_type") if storage_type else None
         new = NewFeatureGroup(
             name=name,
             record_identifier_name=record_identifier,
             event_time_name=event_time,
-            features=_definitions(features, event_time),
-            online=OnlineStoreConfig(True, storage, _ttl(ttl)) if online else None,
+            features=definitions(features, event_time),
+            online=OnlineStoreConfig(True, storage, ttl_duration(ttl)) if online else None,
             offline=OfflineStoreConfig(
-                s3_uri, table_format=_choice(TableFormat, table_format, "table_format")
+                s3_uri, table_format=choice(TableFormat, table_format, "table_format")
             )
             if offline
             else None,
@@ -110,19 +108,111 @@ class FeatureStore:
             description=description,
             tags=tags,
         )
-        return FeatureGroupHandle(self._backend, self._backend.create(new))
+        return FeatureGroupHandle(self._backend, self._backend.control.create(new))
 
-    def feature_group(self, name: str) -> "FeatureGroupHandle":
-        """The feature group of this name. Raises ResourceNotFound."""
-        return FeatureGroupHandle(self._backend, self._backend.describe(name))
+    def feature_group(self, name: str) -> FeatureGroupHandle:
+        """The feature group of this name or alias. Raises ResourceNotFound."""
+        return FeatureGroupHandle(self._backend, self._backend.control.describe(name))
 
-    def feature_groups(self) -> list[str]:
-        """The names of all feature groups, sorted."""
-        return self._backend.names()
+    def groups(self, name_contains: str | None = None) -> GroupList:
+        """All feature groups by name, or those whose name contains a text. Shown as a table."""
+        expression = search.filters(search.contains("FeatureGroupName", name_contains))
+        return self._groups(expression)
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        expression: Mapping[str, Any] | None = None,
+    ) -> GroupList:
+        """The feature groups that fit all that is given, by name.
+
+        text        is in the group's name or description, or in the name of a feature
+        tags        are the group's, with these values
+        expression  a SearchExpression as AWS's Search takes it
+        """
+        return self._groups(search.groups_expression(text, tags or {}, expression))
+
+    def search_features(
+        self,
+        text: str | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        expression: Mapping[str, Any] | None = None,
+    ) -> FeatureList:
+        """The features that fit all that is given, by group and name.
+
+        text        is in the feature's name or description
+        parameters  are the feature's, with these values
+        expression  a SearchExpression as AWS's Search takes it, over FeatureMetadata
+        """
+        wanted = search.features_expression(text, parameters or {}, expression)
+        return FeatureList(self._backend.control.search_features(wanted))
+
+    def describe(self, name: str) -> GroupDescription:
+        """What there is to know of a feature group: schema, tags, freshness, counts, a sample.
+
+        Counts and freshness are read from history; they cost a scan of a few columns.
+        """
+        return describe_group(self._backend, name)
 
     def delete_feature_group(self, name: str) -> None:
-        """Deletes a feature group; its history stays. Raises ResourceNotFound."""
-        self._backend.delete(name)
+        """Deletes a feature group; its history stays.
+
+        Raises ResourceNotFound, and ResourceInUse where an alias names it.
+        """
+        self._backend.control.delete(name)
+
+    def clone_feature_group(
+        self,
+        source: str,
+        target: str,
+        *,
+        types: Mapping[str, str] | None = None,
+        table_format: str | None = None,
+        storage_type: str | None = None,
+    ) -> FeatureGroupHandle:
+        """A new feature group with the records and the history of another, in other types.
+
+        types         "String", "Integral" or "Fractional" by feature name
+        table_format  of its history: "Glue" (Parquet) or "Iceberg"
+
+        Retired features are left out. What is written to the source after the call is not in the
+        clone. Raises ResourceInUse where the target's name is taken, and ValidationError where a
+        value has no form in its new type; no clone is left then.
+        """
+        request = CloneRequest(
+            source=source,
+            target=target,
+            types={
+                name: choice(FeatureType, kind, f"the type of feature {name!r}")
+                for name, kind in (types or {}).items()
+            },
+            table_format=choice(TableFormat, table_format, "table_format")
+            if table_format
+            else None,
+            storage_type=choice(StorageType, storage_type, "storage_type")
+            if storage_type
+            else None,
+        )
+        return FeatureGroupHandle(self._backend, self._backend.control.clone(request))
+
+    def aliases(self) -> dict[str, str]:
+        """The feature group's name by alias."""
+        return dict(self._backend.control.aliases())
+
+    def set_alias(self, alias: str, group: str) -> None:
+        """Lets readers of `alias` read `group` from now on, whatever they read before.
+
+        An alias stands for a group in reads, SQL and training sets; writers name the group itself.
+        Raises ResourceNotFound, and ResourceInUse where a group is called like the alias.
+        """
+        self._backend.control.set_alias(alias, group)
+
+    def remove_alias(self, alias: str) -> None:
+        """Raises ResourceNotFound where there is no such alias."""
+        self._backend.control.set_alias(alias, None)
 
     def training_set(
         self,
@@ -149,9 +239,9 @@ class FeatureStore:
             features=tuple(features),
             event_time=event_time,
             keys=dict(keys) if keys else None,
-            as_of_us=None if as_of is None else _microseconds(_checked(datetime, as_of, "as_of")),
+            as_of_us=None if as_of is None else microseconds(checked(datetime, as_of, "as_of")),
             max_age_seconds=(
-                None if max_age is None else _checked(timedelta, max_age, "max_age").total_seconds()
+                None if max_age is None else checked(timedelta, max_age, "max_age").total_seconds()
             ),
         )
         return Result(self._backend.training_set(to_arrow(labels), request))
@@ -178,136 +268,6 @@ class FeatureStore:
     ) -> None:
         self.close()
 
-
-class FeatureGroupHandle:
-    """A feature group to write to and read from. `definition` is as of when it was looked up."""
-
-    def __init__(self, backend: Backend, definition: FeatureGroup) -> None:
-        self._backend = backend
-        self.definition = definition
-
-    @property
-    def name(self) -> str:
-        return self.definition.name
-
-    def put(
-        self,
-        record: Mapping[str, Any],
-        *,
-        target_stores: Sequence[str] | None = None,
-        ttl: timedelta | None = None,
-    ) -> None:
-        """Writes a record, given as Python values by feature name. Durable at return.
-
-        None and NaN are left out. Raises ValidationError that names the feature and the value.
-        """
-        values = values_of_mapping(record, self.definition.features_by_name)
-        self._backend.put(self.name, values, _targets(target_stores), _ttl(ttl))
-
-    def get(self, identifier: Any, features: Sequence[str] = ()) -> dict[str, Any] | None:
-        """The newest record as Python values by feature name, or None. `features` chooses some."""
-        return self.get_many([identifier], features)[0]
-
-    def get_many(
-        self, identifiers: Sequence[Any], features: Sequence[str] = ()
-    ) -> list[dict[str, Any] | None]:
-        """`get` for many identifiers, in the order given."""
-        texts = [self._identifier_text(identifier) for identifier in identifiers]
-        if not texts:
-            return []
-        found = self._backend.get(self.name, texts, features)
-        return [None if values is None else self._python(values) for values in found]
-
-    def delete(
-        self,
-        identifier: Any,
-        event_time: Any,
-        *,
-        mode: str = DeletionMode.SOFT,
-        target_stores: Sequence[str] | None = None,
-    ) -> None:
-        """Deletes a record as of `event_time`; mode is "SoftDelete" or "HardDelete"."""
-        moment = {self.definition.event_time_name: event_time}
-        (value,) = values_of_mapping(moment, self.definition.features_by_name)
-        self._backend.delete_record(
-            self.name,
-            self._identifier_text(identifier),
-            str(value.value),
-            _choice(DeletionMode, mode, "mode"),
-            _targets(target_stores),
-        )
-
-    def ingest(self, frame: Any, *, target_stores: Sequence[str] | None = None) -> int:
-        """Writes every row of a frame as a record; returns how many.
-
-        All rows are checked before the first is written. Raises ValidationError that names the row
-        and the feature.
-        """
-        return self._backend.ingest(self.name, to_arrow(frame), _targets(target_stores))
-
-    def __repr__(self) -> str:
-        return f"<FeatureGroup {self.name!r}: {len(self.definition.features)} features>"
-
-    def _identifier_text(self, identifier: Any) -> str:
-        named = {self.definition.record_identifier_name: identifier}
-        values = values_of_mapping(named, self.definition.features_by_name)
-        if not values:
-            raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
-        return str(values[0].value)
-
-    def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
-        features = self.definition.features_by_name
-        return {name: python_value(features[name], value) for name, value in values}
-
-
-def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...]:
-    if isinstance(features, pa.Schema):
-        return infer_features(features, event_time)
-    if isinstance(features, Mapping) and all(isinstance(kind, str) for kind in features.values()):
-        return tuple(
-            FeatureDefinition(name, _choice(FeatureType, kind, f"the type of feature {name!r}"))
-            for name, kind in features.items()
-        )
-    if isinstance(features, list | tuple) and all(
-        isinstance(feature, FeatureDefinition) for feature in features
-    ):
-        return tuple(features)
-    return infer_features(to_arrow(features).schema, event_time)
-
-
-def _checked(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
-    if not isinstance(value, kind):
-        raise ValidationError(f"{name} {value!r} is not valid: give a {kind.__name__}")
-    return value
-
-
-def _choice(kind: type[_Choice], value: str, name: str) -> _Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        known = [choice.value for choice in kind]
-        raise ValidationError(f"{name} {value!r} is not known: use one of {known}") from None
-
-
-def _ttl(ttl: timedelta | None) -> TtlDuration | None:
-    if ttl is None:
-        return None
-    return TtlDuration(TtlUnit.SECONDS, int(_checked(timedelta, ttl, "ttl").total_seconds()))
-
-
-def _targets(names: Sequence[str] | None) -> TargetStores | None:
-    if names is None:
-        return None
-    targets = TargetStores(0)
-    for name in names:
-        if name not in TARGET_STORES_BY_NAME:
-            raise ValidationError(
-                f"target store {name!r} is not known: use {list(TARGET_STORES_BY_NAME)}"
-            )
-        targets |= TARGET_STORES_BY_NAME[name]
-    return targets
-
-
-def _microseconds(moment: datetime) -> int:
-    found = from_datetime(moment)
-    return found.seconds * 1_000_000 + found.nanoseconds // 1_000
+    def _groups(self, expression: Mapping[str, Any]) -> GroupList:
+        found = self._backend.control.search_groups(expression)
+        return GroupList([FeatureGroupHandle(self._backend, group) for group in found])

@@ -11,6 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from tandem.errors import TandemError
+from tandem.service.aliases import Aliases
+from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
@@ -28,6 +30,12 @@ class Core(Protocol):
 
     @property
     def updates(self) -> FeatureGroupUpdates: ...
+
+    @property
+    def aliases(self) -> Aliases: ...
+
+    @property
+    def cloning(self) -> Cloning: ...
 
     @property
     def records(self) -> Records: ...

@@ -24,6 +24,7 @@ from tandem.wire.operation import Call, Core, Service, WireProtocol
 from tandem.wire.paging import PageTokens
 from tandem.wire.rest_json import RestJson
 from tandem.wire.sagemaker import sagemaker_service
+from tandem.wire.schema_changes import schema_changes_service
 from tandem.wire.sts import sts_service
 
 _MESSAGE_LENGTH_MAX = 2_048
@@ -62,7 +63,7 @@ class Router:
             AwsJson(json_services),
             AwsQuery(query_services),
             *extensions,
-            RestJson(rest_services),  # claims what is left
+            RestJson([*rest_services, schema_changes_service(core)]),  # claims what is left
         )
 
     async def answer(self, request: Request) -> Response:

@@ -33,6 +33,7 @@ from tandem.wire.rest_json import RestJson
 _Answer = TypeVar("_Answer")
 _THREADS = 4
 _PREFIX = b"/tandem/"
+_PATHS = (b"/tandem/query", b"/tandem/training-set", b"/tandem/ingest/")
 _REQUEST_KEY = b"tandem.request"
 _ARROW = "application/vnd.apache.arrow.stream"
 
@@ -112,7 +113,7 @@ class TandemApi:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-tables")
 
     def claims(self, request: Request) -> bool:
-        return request.raw_path.startswith(_PREFIX)
+        return request.raw_path.startswith(_PATHS)
 
     def identify(self, request: Request) -> Call:
         head, _, tail = request.raw_path.removeprefix(_PREFIX).partition(b"/")

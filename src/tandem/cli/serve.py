@@ -1,0 +1,42 @@
+"""`tandem serve`."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from tandem.assembly.settings import settings_from_environment
+from tandem.cli.store_option import DEFAULT_PORT, Failure
+from tandem.errors import TandemError
+from tandem.server.run import serve as run_server
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("tandem-data"),
+    show_default=True,
+    help="Folder that holds everything; made where it is missing.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
+@click.option("--insecure", is_flag=True, help="Bind other addresses than loopback.")
+def serve(data: Path, host: str, port: int, insecure: bool) -> None:
+    """Serve a store over HTTP until stopped."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+    def say_ready(url: str) -> None:
+        click.echo(f"Tandem is ready at {url} (data in {data})")
+
+    try:
+        settings = settings_from_environment(data=data)
+        run_server(settings, host, port, is_insecure=insecure, when_ready=say_ready)
+    except TandemError as error:
+        raise Failure(str(error)) from error

@@ -1,0 +1,88 @@
+"""Arguments as Python programs give them, turned into values of the model.
+
+Raises ValidationError, which names the argument, where one is of the wrong kind.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from tandem.errors import ValidationError
+from tandem.model.event_time import from_datetime
+from tandem.model.feature_group import FeatureDefinition, FeatureType
+from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
+from tandem.model.time_to_live import TtlDuration, TtlUnit
+from tandem.rows.feature_values import infer_features
+from tandem.sdk.frames import to_arrow
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_Kind = TypeVar("_Kind")
+_TTL = re.compile(r"([0-9]{1,12})\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
+
+
+def definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...]:
+    """Features from a schema, a mapping of name to type, definitions, or the columns of a frame."""
+    if isinstance(features, pa.Schema):
+        return infer_features(features, event_time)
+    if isinstance(features, Mapping) and all(isinstance(kind, str) for kind in features.values()):
+        return tuple(
+            FeatureDefinition(name, choice(FeatureType, kind, f"the type of feature {name!r}"))
+            for name, kind in features.items()
+        )
+    if isinstance(features, list | tuple) and all(
+        isinstance(feature, FeatureDefinition) for feature in features
+    ):
+        return tuple(features)
+    return infer_features(to_arrow(features).schema, event_time)
+
+
+def checked(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
+    if not isinstance(value, kind):
+        raise ValidationError(f"{name} {value!r} is not valid: give a {kind.__name__}")
+    return value
+
+
+def choice(kind: type[_Choice], value: str, name: str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        known = [one.value for one in kind]
+        raise ValidationError(f"{name} {value!r} is not known: use one of {known}") from None
+
+
+def ttl_duration(ttl: timedelta | str | None) -> TtlDuration | None:
+    """A time to live from a timedelta, or from a text such as "30 days"."""
+    if ttl is None:
+        return None
+    if not isinstance(ttl, str):
+        return TtlDuration(TtlUnit.SECONDS, int(checked(timedelta, ttl, "ttl").total_seconds()))
+    found = _TTL.fullmatch(ttl.strip())
+    if found is None:
+        raise ValidationError(
+            f"time to live {ttl[:64]!r} is not a duration: write a whole number of seconds,"
+            " minutes, hours, days or weeks, as in '30 days'"
+        )
+    return TtlDuration(TtlUnit(f"{found[2].capitalize()}s"), int(found[1]))
+
+
+def target_stores_of(names: Sequence[str] | None) -> TargetStores | None:
+    if names is None:
+        return None
+    targets = TargetStores(0)
+    for name in names:
+        if name not in TARGET_STORES_BY_NAME:
+            raise ValidationError(
+                f"target store {name!r} is not known: use {list(TARGET_STORES_BY_NAME)}"
+            )
+        targets |= TARGET_STORES_BY_NAME[name]
+    return targets
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970; without a zone it is UTC."""
+    found = from_datetime(moment)
+    return found.seconds * 1_000_000 + found.nanoseconds // 1_000

@@ -1,0 +1,189 @@
+"""A feature group in a program's hands: its records, its tags, and how it changes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from tandem.errors import ValidationError
+from tandem.model.changes import GroupUpdate, MetadataUpdate, ThroughputUpdate
+from tandem.model.feature_group import (
+    FeatureGroup,
+    FeatureMetadata,
+    StorageType,
+    ThroughputMode,
+)
+from tandem.model.record import FeatureValue
+from tandem.rows.feature_values import python_value, values_of_mapping
+from tandem.sdk.arguments import choice, definitions, target_stores_of, ttl_duration
+from tandem.sdk.backend import Backend
+from tandem.sdk.frames import to_arrow
+from tandem.service.records import DeletionMode
+
+
+class FeatureGroupHandle:
+    """A feature group to write to and read from. `definition` is as of when it was looked up."""
+
+    def __init__(self, backend: Backend, definition: FeatureGroup) -> None:
+        self._backend = backend
+        self.definition = definition
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def put(
+        self,
+        record: Mapping[str, Any],
+        *,
+        target_stores: Sequence[str] | None = None,
+        ttl: timedelta | str | None = None,
+    ) -> None:
+        """Writes a record, given as Python values by feature name. Durable at return.
+
+        None and NaN are left out. Raises ValidationError that names the feature and the value.
+        """
+        values = values_of_mapping(record, self.definition.features_by_name)
+        self._backend.put(self.name, values, target_stores_of(target_stores), ttl_duration(ttl))
+
+    def get(self, identifier: Any, features: Sequence[str] = ()) -> dict[str, Any] | None:
+        """The newest record as Python values by feature name, or None. `features` chooses some."""
+        return self.get_many([identifier], features)[0]
+
+    def get_many(
+        self, identifiers: Sequence[Any], features: Sequence[str] = ()
+    ) -> list[dict[str, Any] | None]:
+        """`get` for many identifiers, in the order given."""
+        texts = [self._identifier_text(identifier) for identifier in identifiers]
+        if not texts:
+            return []
+        found = self._backend.get(self.name, texts, features)
+        return [None if values is None else self._python(values) for values in found]
+
+    def delete(
+        self,
+        identifier: Any,
+        event_time: Any,
+        *,
+        mode: str = DeletionMode.SOFT,
+        target_stores: Sequence[str] | None = None,
+    ) -> None:
+        """Deletes a record as of `event_time`; mode is "SoftDelete" or "HardDelete"."""
+        moment = {self.definition.event_time_name: event_time}
+        (value,) = values_of_mapping(moment, self.definition.features_by_name)
+        self._backend.delete_record(
+            self.name,
+            self._identifier_text(identifier),
+            str(value.value),
+            choice(DeletionMode, mode, "mode"),
+            target_stores_of(target_stores),
+        )
+
+    def ingest(self, frame: Any, *, target_stores: Sequence[str] | None = None) -> int:
+        """Writes every row of a frame as a record; returns how many.
+
+        All rows are checked before the first is written. Raises ValidationError that names the row
+        and the feature.
+        """
+        return self._backend.ingest(self.name, to_arrow(frame), target_stores_of(target_stores))
+
+    def list_records(self, *, include_soft_deleted: bool = False) -> Iterator[str]:
+        """The identifiers of the records that can be served, in no particular order."""
+        return self._backend.list_records(self.name, include_soft_deleted=include_soft_deleted)
+
+    def update(
+        self,
+        *,
+        add_features: Any = None,
+        ttl: timedelta | str | None = None,
+        remove_ttl: bool = False,
+        storage_type: str | None = None,
+        throughput_mode: str | None = None,
+        read_units: int | None = None,
+        write_units: int | None = None,
+    ) -> None:
+        """Changes the group; what is left out stays.
+
+        add_features  as `features` of create_feature_group: null in older rows and records
+        ttl           of records that are written from now on; remove_ttl lets them never expire
+        storage_type  "Standard" can become "Standard_V2"
+
+        Raises ResourceNotFound and ValidationError; nothing is changed then.
+        """
+        added = definitions(add_features, self.definition.event_time_name) if add_features else ()
+        throughput = None
+        if not (throughput_mode is None and read_units is None and write_units is None):
+            mode = throughput_mode and choice(ThroughputMode, throughput_mode, "throughput_mode")
+            throughput = ThroughputUpdate(mode or None, read_units, write_units)
+        update = GroupUpdate(
+            additions=added,
+            ttl=ttl_duration(ttl),
+            removes_ttl=remove_ttl,
+            storage_type=choice(StorageType, storage_type, "storage_type")
+            if storage_type
+            else None,
+            throughput=throughput,
+        )
+        self.definition = self._backend.control.update(self.name, update)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The group's tags, as of now."""
+        return dict(self._backend.control.tags(self.name))
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Adds tags; those whose key is there already get the new value."""
+        self._backend.control.tag(self.name, tags)
+
+    def remove_tags(self, *keys: str) -> None:
+        """Removes tags; keys that the group does not have are passed over."""
+        self._backend.control.untag(self.name, keys)
+
+    def describe_feature(self, feature: str) -> FeatureMetadata:
+        """What is said of a feature: its description and its parameters."""
+        return self._backend.control.describe_feature(self.name, feature)
+
+    def update_feature(
+        self,
+        feature: str,
+        *,
+        description: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        remove_parameters: Sequence[str] = (),
+    ) -> None:
+        """Changes what is said of a feature. An empty description is removed."""
+        update = MetadataUpdate(
+            description=description,
+            additions=tuple((parameters or {}).items()),
+            removals=tuple(remove_parameters),
+        )
+        self._backend.control.update_feature(self.name, feature, update)
+
+    def retired_features(self) -> list[str]:
+        """The names of the features that are retired."""
+        return [feature.name for feature in self._backend.control.retired_features(self.name)]
+
+    def retire_feature(self, feature: str) -> None:
+        """Hides a feature from readers, in records, SQL and training sets, and refuses it in
+        writes. Its history is kept; `restore_feature` takes this back.
+        """
+        self._backend.control.retire_feature(self.name, feature)
+        self.definition = self._backend.control.describe(self.name)
+
+    def restore_feature(self, feature: str) -> None:
+        """Shows a retired feature again, older values included."""
+        self._backend.control.restore_feature(self.name, feature)
+        self.definition = self._backend.control.describe(self.name)
+
+    def __repr__(self) -> str:
+        return f"<FeatureGroup {self.name!r}: {len(self.definition.features)} features>"
+
+    def _identifier_text(self, identifier: Any) -> str:
+        named = {self.definition.record_identifier_name: identifier}
+        values = values_of_mapping(named, self.definition.features_by_name)
+        if not values:
+            raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
+        return str(values[0].value)
+
+    def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
+        features = self.definition.features_by_name
+        return {name: python_value(features[name], value) for name, value in values}

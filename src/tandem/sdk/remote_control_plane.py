@@ -1,0 +1,160 @@
+"""Feature groups of a store behind HTTP: AWS's operations, and Tandem's own where AWS has none."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from tandem.model.changes import GroupUpdate, MetadataUpdate
+from tandem.model.feature_group import (
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureMetadata,
+    FeatureType,
+)
+from tandem.sdk.aws_shapes import (
+    create_request,
+    feature_group,
+    feature_metadata,
+    tags_json,
+    tags_of,
+    update_request,
+)
+from tandem.sdk.control_plane import ControlPlane, FoundFeature
+from tandem.sdk.http import Http, json_bytes
+from tandem.service.cloning import CloneRequest
+from tandem.service.feature_groups import NewFeatureGroup
+
+_SEARCH_RESULTS_MAX = 100
+_ALIASES = "/tandem/aliases"
+
+
+class RemoteControlPlane(ControlPlane):
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def create(self, new: NewFeatureGroup) -> FeatureGroup:
+        self._http.control("CreateFeatureGroup", create_request(new))
+        return self.describe(new.name)
+
+    def describe(self, name: str) -> FeatureGroup:
+        return feature_group(self._http.control("DescribeFeatureGroup", {"FeatureGroupName": name}))
+
+    def update(self, name: str, update: GroupUpdate) -> FeatureGroup:
+        self._http.control("UpdateFeatureGroup", update_request(name, update))
+        return self.describe(name)
+
+    def delete(self, name: str) -> None:
+        self._http.control("DeleteFeatureGroup", {"FeatureGroupName": name})
+
+    def search_groups(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
+        return [
+            feature_group(result["FeatureGroup"])
+            for result in self._search("FeatureGroup", "FeatureGroupName", expression)
+        ]
+
+    def search_features(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
+        found = [
+            result["FeatureMetadata"]
+            for result in self._search("FeatureMetadata", "FeatureName", expression)
+        ]
+        return [
+            FoundFeature(
+                one["FeatureGroupName"],
+                one["FeatureName"],
+                FeatureType(one["FeatureType"]),
+                feature_metadata(one),
+            )
+            for one in sorted(found, key=lambda one: (one["FeatureGroupName"], one["FeatureName"]))
+        ]
+
+    def tags(self, name: str) -> Mapping[str, str]:
+        answer = self._http.control("ListTags", {"ResourceArn": self._arn(name)})
+        return tags_of(answer["Tags"])
+
+    def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        self._http.control("AddTags", {"ResourceArn": self._arn(name), "Tags": tags_json(tags)})
+
+    def untag(self, name: str, keys: Sequence[str]) -> None:
+        request = {"ResourceArn": self._arn(name), "TagKeys": list(keys)}
+        self._http.control("DeleteTags", request)
+
+    def describe_feature(self, name: str, feature: str) -> FeatureMetadata:
+        request = {"FeatureGroupName": name, "FeatureName": feature}
+        return feature_metadata(self._http.control("DescribeFeatureMetadata", request))
+
+    def update_feature(self, name: str, feature: str, update: MetadataUpdate) -> None:
+        request: dict[str, Any] = {"FeatureGroupName": name, "FeatureName": feature}
+        if update.description is not None:
+            request["Description"] = update.description
+        request["ParameterAdditions"] = tags_json(dict(update.additions))
+        request["ParameterRemovals"] = list(update.removals)
+        self._http.control("UpdateFeatureMetadata", request)
+
+    def retired_features(self, name: str) -> Sequence[FeatureDefinition]:
+        answer = json.loads(self._http.call("GET", _retired_path(name)))
+        return [
+            FeatureDefinition(
+                feature["FeatureName"],
+                FeatureType(feature["FeatureType"]),
+                retired_at_us=round(feature["RetiredTime"] * 1e6),
+            )
+            for feature in answer["RetiredFeatures"]
+        ]
+
+    def retire_feature(self, name: str, feature: str) -> None:
+        self._http.call("PUT", _retired_path(name, feature))
+
+    def restore_feature(self, name: str, feature: str) -> None:
+        self._http.call("DELETE", _retired_path(name, feature))
+
+    def clone(self, request: CloneRequest) -> FeatureGroup:
+        body: dict[str, Any] = {
+            "TargetFeatureGroupName": request.target,
+            "FeatureTypes": dict(request.types),
+            "TableFormat": request.table_format,
+            "StorageType": request.storage_type,
+        }
+        path = f"/tandem/feature-groups/{quote(request.source, safe='')}/clone"
+        self._http.call("POST", path, json_bytes(body))
+        return self.describe(request.target)
+
+    def aliases(self) -> Mapping[str, str]:
+        answer = json.loads(self._http.call("GET", _ALIASES))
+        return {alias["Alias"]: alias["FeatureGroupName"] for alias in answer["Aliases"]}
+
+    def set_alias(self, alias: str, group_name: str | None) -> None:
+        path = f"{_ALIASES}/{quote(alias, safe='')}"
+        if group_name is None:
+            self._http.call("DELETE", path)
+        else:
+            self._http.call("PUT", path, json_bytes({"FeatureGroupName": group_name}))
+
+    def _arn(self, name: str) -> str:
+        answer = self._http.control("DescribeFeatureGroup", {"FeatureGroupName": name})
+        arn: str = answer["FeatureGroupArn"]
+        return arn
+
+    def _search(
+        self, resource: str, sort_by: str, expression: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        request: dict[str, Any] = {
+            "Resource": resource,
+            "SortBy": sort_by,
+            "SortOrder": "Ascending",
+            "MaxResults": _SEARCH_RESULTS_MAX,
+        }
+        if expression:
+            request["SearchExpression"] = expression
+        results: list[Mapping[str, Any]] = []
+        while True:
+            page = self._http.control("Search", request)
+            results += page["Results"]
+            if not page.get("NextToken"):
+                return results
+            request["NextToken"] = page["NextToken"]
+
+
+def _retired_path(name: str, feature: str | None = None) -> str:
+    path = f"/tandem/feature-groups/{quote(name, safe='')}/retired-features"
+    return path if feature is None else f"{path}/{quote(feature, safe='')}"
