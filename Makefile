@@ -4,15 +4,17 @@
 # make soak    the long forms of the crash, fuzz and property tests
 # make bench   the benchmarks, as one table
 # make serve   a server on ./tandem-data
-# make lock    requirements.lock anew from pyproject.toml
+# make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
+# make lock    requirements.lock and requirements-spark.lock anew from pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SPARK_READY := .venv/.spark-ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
 
-.PHONY: demo test check soak bench serve lock format clean
+.PHONY: demo test check soak bench serve spark lock format clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -52,11 +54,20 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+spark: $(SPARK_READY)
+
+$(SPARK_READY): requirements-spark.lock $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	touch $@
+
 lock: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 		--quiet --output-file requirements.lock
+	$(BIN)/uv pip compile --group spark --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+		--quiet --output-file requirements-spark.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)

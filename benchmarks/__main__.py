@@ -1,13 +1,14 @@
-"""`python -m benchmarks [serving] [embedded] [as-of] [--rows N]`; all three where none is named.
+"""`python -m benchmarks [serving] [embedded] [as-of] [control-plane] [--rows N]`; all where none is
+named.
 
 Leave the machine alone meanwhile.
 """
 
 import click
 
-from benchmarks import as_of_join, embedded, serving
+from benchmarks import as_of_join, control_plane, embedded, serving
 
-NAMES = ("serving", "embedded", "as-of")
+NAMES = ("serving", "embedded", "as-of", "control-plane")
 
 
 @click.command()
@@ -20,6 +21,8 @@ def main(names: tuple[str, ...], rows: int) -> None:
             serving.run()
         elif name == "embedded":
             embedded.run()
+        elif name == "control-plane":
+            control_plane.run()
         else:
             as_of_join.run(rows)
 

@@ -2,10 +2,13 @@
 
     TandemError
     ├── ValidationError          the input is wrong; nothing was written
+    │   ├── MalformedPolicyDocument   the text is no policy of IAM
+    │   └── UnmodifiableEntity        a role that belongs to the store
     ├── ResourceNotFound         no such feature group or record
     ├── ResourceInUse            the name is taken
     ├── ResourceLimitExceeded    a limit of the account is reached
     ├── ConflictError            somebody else was faster, or the event time is older
+    │   └── DeleteConflict            what is to be deleted still has something in it
     ├── AccessForbidden          the caller may not do this
     ├── QueryFailed              the SQL statement cannot be run
     ├── StoreUnavailable         try again later: full, closed or held by another process
@@ -26,6 +29,14 @@ class ValidationError(TandemError):
     """The request is not well-formed or does not fit the feature group. Nothing was written."""
 
 
+class MalformedPolicyDocument(ValidationError):
+    """The text is not a policy as IAM writes them. Nothing was written."""
+
+
+class UnmodifiableEntity(ValidationError):
+    """The role is part of every store and stays as it is."""
+
+
 class ResourceNotFound(TandemError):
     """The feature group or the record does not exist."""
 
@@ -40,6 +51,10 @@ class ResourceLimitExceeded(TandemError):
 
 class ConflictError(TandemError):
     """The write lost against a newer state."""
+
+
+class DeleteConflict(ConflictError):
+    """Something belongs to what is to be deleted. Delete that first."""
 
 
 class AccessForbidden(TandemError):

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from tandem.model.feature_group import FeatureGroup, TableFormat
+from tandem.offline.iceberg import IcebergOfflineStore
 from tandem.offline.memory import MemoryOfflineStore
 from tandem.offline.parquet import ParquetOfflineStore
 from tandem.registry.memory import MemoryRegistry
 from tandem.registry.sql import SqlRegistry
 from tandem.testing.manifested_store_contract import ManifestedStoreContract
 from tandem.testing.offline_contract import OfflineStoreContract
+from tandem.testing.purchases import purchases_group
 
 
 class TestMemory(OfflineStoreContract):
@@ -53,3 +56,21 @@ class TestParquetWithSql(OfflineStoreContract):
     def reopen(self, _store) -> ParquetOfflineStore:
         self.registries.append(SqlRegistry(self.path / "registry.db"))
         return ParquetOfflineStore(self.path / "offline", self.registries[-1])
+
+
+class TestIceberg(OfflineStoreContract):
+    """Each reopening is anew, over the same catalog file."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path):
+        self.path = tmp_path
+
+    @pytest.fixture
+    def store(self):
+        return self.reopen(None)
+
+    def reopen(self, _store) -> IcebergOfflineStore:
+        return IcebergOfflineStore(self.path / "offline", self.path / "iceberg.sqlite")
+
+    def make_group(self, name: str = "purchases", *, epoch: int = 1_700_000_000) -> FeatureGroup:
+        return purchases_group(name, epoch=epoch, table_format=TableFormat.ICEBERG)

@@ -12,6 +12,7 @@ from tandem.cli import main
 from tandem.model import limits
 from tandem.service.feature_groups import Account
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens
 from tandem.wire.sagemaker import sagemaker_service
 from tandem.wire.sts import sts_service
@@ -45,6 +46,7 @@ def operation_names() -> list[str]:
         featurestore_runtime_service(core, tokens),
         sagemaker_service(core, tokens),
         sts_service(Account()),
+        iam_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 

@@ -31,12 +31,15 @@ from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.records import Records
+from tandem.service.roles import Roles
+from tandem.service.search import Search
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
 
 RUNTIME = "sagemaker-featurestore-runtime"
 SAGEMAKER = "sagemaker"
 STS = "sts"
+IAM = "iam"
 ACCOUNT = Account("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
 START_US = 1_750_000_000_000_000
@@ -78,7 +81,7 @@ class Bench:
         self.registry = MemoryRegistry()
         self.offline = MemoryOfflineStore()
         definitions = Definitions(self.registry, self.clock)
-        groups = FeatureGroups(self.registry, definitions, lambda uri: True, self.clock, ACCOUNT)
+        groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
         records = Records(groups, self.store, self._commits, self.clock)
         self.core = SimpleNamespace(
@@ -86,7 +89,9 @@ class Bench:
             updates=updates,
             aliases=Aliases(self.registry, definitions),
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
+            search=Search(definitions.live, ACCOUNT),
             records=records,
+            roles=Roles(self.registry, self.clock),
             definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)

@@ -288,6 +288,41 @@ def test_feature_groups(sagemaker: Any) -> None:
         sagemaker.delete_feature_group(FeatureGroupName="My-Group_1")
 
 
+def test_updates_tags_and_metadata(sagemaker: Any, groups: Bench) -> None:
+    groups.now_us += 5_000_000
+    arn = sagemaker.update_feature_group(
+        FeatureGroupName=f"{ARN}both",
+        FeatureAdditions=[{"FeatureName": "shop", "FeatureType": "String"}],
+        OnlineStoreConfig={"TtlDuration": {"Unit": "Days", "Value": 1}},
+    )["FeatureGroupArn"]
+    described = sagemaker.describe_feature_group(FeatureGroupName="both")
+    assert arn == described["FeatureGroupArn"] == f"{ARN}both"
+    assert described["LastModifiedTime"] == datetime(2025, 6, 15, 15, 6, 45, tzinfo=UTC)
+    assert described["LastUpdateStatus"] == {"Status": "Successful"}
+    tags = [{"Key": "team", "Value": "a"}, {"Key": "käse", "Value": ""}]
+    assert sagemaker.add_tags(ResourceArn=arn, Tags=tags)["Tags"] == tags
+    pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+    assert [tag for page in pages for tag in page["Tags"]] == tags
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
+    assert sagemaker.list_tags(ResourceArn=arn, MaxResults=50)["Tags"] == tags[1:]
+    key = {"FeatureGroupName": "both", "FeatureName": "shop"}
+    sagemaker.update_feature_metadata(
+        **key, Description="where", ParameterAdditions=[{"Key": "pii", "Value": "no"}]
+    )
+    said = sagemaker.describe_feature_metadata(**key)
+    assert (said["Description"], said["FeatureType"]) == ("where", "String")
+    assert said["Parameters"] == [{"Key": "pii", "Value": "no"}]
+    assert said["CreationTime"] == described["LastModifiedTime"]
+    for call, arguments in (
+        (sagemaker.update_feature_group, {"FeatureGroupName": "nowhere", "FeatureAdditions": [
+            {"FeatureName": "x", "FeatureType": "String"}]}),
+        (sagemaker.describe_feature_metadata, {**key, "FeatureName": "x"}),
+        (sagemaker.update_feature_metadata, {**key, "FeatureGroupName": "nowhere"}),
+    ):  # fmt: skip
+        with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+            call(**arguments)
+
+
 def test_caller_identity(connect: Any, endpoint: Endpoint) -> None:
     answer = connect(STS).get_caller_identity()
     assert answer["Account"] == ACCOUNT.account_id

@@ -61,7 +61,7 @@ def test_an_offline_group_has_the_defaults_that_aws_shows(bench: Bench) -> None:
     assert "OnlineStoreConfig" not in described
 
 
-@pytest.mark.parametrize("table_format", ["Glue", "Default"])
+@pytest.mark.parametrize("table_format", ["Glue", "Default", "Iceberg"])
 def test_table_format_is_given_back(bench: Bench, table_format: str) -> None:
     offline = {**OFFLINE, "TableFormat": table_format}
     described = create(bench, group_request("g", OfflineStoreConfig=offline, RoleArn=ROLE))

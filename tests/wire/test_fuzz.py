@@ -9,37 +9,44 @@ import os
 import random
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
+from tandem.errors import TandemError
 from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
 from .bench import (
+    IAM,
     OFFLINE,
     RUNTIME,
     SAGEMAKER,
     STS,
     Bench,
+    definition,
     group_request,
     parse,
     record,
-    serialize,
     service_model,
 )
 from .conftest import create_groups
+from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
-    *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Delete")),
+    *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
     (SAGEMAKER, "ListFeatureGroups"),
+    *((SAGEMAKER, f"{verb}FeatureMetadata") for verb in ("Update", "Describe")),
+    *((SAGEMAKER, f"{verb}Tags") for verb in ("Add", "List", "Delete")),
+    *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
     (STS, "GetCallerIdentity"),
+    *((IAM, name) for _, name, _ in ROLE_REQUESTS),
 ]
 CODES = {code.code for columns in ERROR_TABLE.values() for code in columns.values()}
 ANSWERED = {200, 400, 404, 405, 409, 415}
@@ -58,6 +65,7 @@ def shared() -> Iterator[Bench]:
     made = Bench()
     create_groups(made)
     put_records(made)
+    make_role(made)
     yield made
     made.close()
 
@@ -68,7 +76,7 @@ def _seed_in_output() -> None:
 
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:feature-group/"
-FAMILIAR = {
+FAMILIAR: dict[str, list[Any]] = {
     "FeatureGroupName": [
         "both",
         "v2",
@@ -87,8 +95,25 @@ FAMILIAR = {
     "RecordIdentifiersValueAsString[]": ["1", "2", "7"],
     "FeatureNames[]": ["id", "text"],
     "EventTime": ["2025-06-15T12:00:00Z", "1750000000", "1750000000.5", "0000-01-01T00:00:00Z"],
+    "ResourceArn": [f"{ARN}both", f"{ARN}v2", f"{ARN}x", "both", f"{ARN}no name"],
+    "TagKeys[]": ["team", "k", "aws:x"],
+    "Key": ["team", "k", "aws:x", "Tags.team"],
+    "ParameterRemovals[]": ["k", "unit"],
+    "Name": ["FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"],
+    "NestedPropertyName": ["FeatureDefinitions"],
+    "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
     "RoleArn": ["arn:aws:iam::123456789012:role/r"],
+    "RoleName": [ROLE_NAME, "bare", "tandem", "r", "no name"],
+    "PolicyName": ["access", "other"],
+    "AssumeRolePolicyDocument": [TRUST],
+    "PolicyDocument": [ACCESS, TRUST],
+    "PolicyArn": [POLICY_ARN, BOUNDARY],
+    "PermissionsBoundary": [BOUNDARY],
+    "Path": ["/", "/teams/", "/x"],
+    "PathPrefix": ["/", "/teams"],
+    "Marker": ["", "forged"],
+    "MaxSessionDuration": [3_600, 43_200],
 }
 NOON = "2025-06-15T12:00:00Z"
 RECORDS = [
@@ -108,6 +133,12 @@ FITTING: dict[str, list[Any]] = {
     "OfflineStoreConfig": [OFFLINE],
     "ThroughputConfig": [{"ThroughputMode": "OnDemand"}],
     "Tags": [[], [{"Key": "k", "Value": "v"}]],
+    "FeatureAdditions": [[definition("shop")], [definition("age", "Integral")], []],
+    "ParameterAdditions": [[{"Key": "unit", "Value": "EUR"}], []],
+    "SearchExpression": [
+        {"Filters": [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}]},
+        {"Filters": [{"Name": "CreationTime", "Operator": "LessThan", "Value": "2030-01-01"}]},
+    ],
 }
 TEXTS = [
     *("1", "2", "7", "-7", "1.5", "1e3", "NaN", "2025-06-15T12:00:00Z", "9999-12-31T23:59:59.9Z"),
@@ -123,12 +154,15 @@ junk: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def values(shape: Shape, name: str, odds: int) -> st.SearchStrategy[Any]:
+def values(
+    shape: Shape, name: str, odds: int, around: tuple[str, ...] = ()
+) -> st.SearchStrategy[Any]:
     """Values of a shape; about one node in `odds` is something else altogether.
 
-    With odds of 0 none is, and members that others depend on have values that fit together.
+    With odds of 0 none is, and members that others depend on have values that fit together. The
+    shapes that this one stands in are `around` it.
     """
-    valid = _valid(shape, name, odds)
+    valid = _valid(shape, name, odds, around)
     if name in FITTING and shape.type_name in ("structure", "list"):
         fitting = st.sampled_from(FITTING[name])
         valid = fitting | valid if odds else fitting
@@ -137,15 +171,21 @@ def values(shape: Shape, name: str, odds: int) -> st.SearchStrategy[Any]:
     return st.integers(0, odds).flatmap(lambda drawn: junk if drawn == odds else valid)
 
 
-def _valid(shape: Shape, name: str, odds: int) -> st.SearchStrategy[Any]:
+def _valid(shape: Shape, name: str, odds: int, around: tuple[str, ...]) -> st.SearchStrategy[Any]:
     if isinstance(shape, StructureShape):
-        members = {key: values(inner, key, odds) for key, inner in shape.members.items()}
+        inside = (*around, shape.name)
+        members = {
+            key: values(inner, key, odds, inside)
+            for key, inner in shape.members.items()
+            # An expression may hold expressions, but here not without end.
+            if around.count(getattr(inner, "member", inner).name) == 0
+        }
         required = {key: members.pop(key) for key in shape.required_members}
         if odds:
             return st.fixed_dictionaries({}, optional={**members, **required})
         return st.fixed_dictionaries(required, optional=members)
     if isinstance(shape, ListShape):
-        return st.lists(values(shape.member, f"{name}[]", odds), min_size=1, max_size=4)
+        return st.lists(values(shape.member, f"{name}[]", odds, around), min_size=1, max_size=4)
     if getattr(shape, "enum", None):
         return st.sampled_from(shape.enum)
     if shape.type_name == "string":
@@ -157,7 +197,7 @@ def _valid(shape: Shape, name: str, odds: int) -> st.SearchStrategy[Any]:
         return st.sampled_from(FAMILIAR[name]) | texts if odds else st.sampled_from(FAMILIAR[name])
     if shape.type_name == "boolean":
         return st.booleans()
-    return numbers
+    return st.sampled_from(FAMILIAR[name]) | numbers if name in FAMILIAR else numbers
 
 
 def request_of(model: OperationModel, params: Any) -> Request:
@@ -166,7 +206,9 @@ def request_of(model: OperationModel, params: Any) -> Request:
         params = {}
     protocol = model.service_model.resolved_protocol
     if protocol == "query":
-        return serialize(model, {})
+        pairs = [("Action", model.name), *_form("", params)]
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        return Request("POST", b"/", b"", form, urlencode(pairs, errors="replace").encode(), "fuzz")
     headers = {"x-amz-target": f"SageMaker.{model.name}"} if protocol == "json" else {}
     path, pairs, body = model.http["requestUri"], [], {}
     members = model.input_shape.members
@@ -183,6 +225,18 @@ def request_of(model: OperationModel, params: Any) -> Request:
     content = json.dumps(body).encode() if body or model.http["method"] != "GET" else b""
     method = model.http["method"]
     return Request(method, path.encode(), query.encode(), headers, content, "fuzz")
+
+
+def _form(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The names and texts that spell a value in a form."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _form(f"{name}.{key}" if name else key, inner)
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value, start=1):
+            yield from _form(f"{name}.member.{index}", inner)
+    else:
+        yield name, "" if value in ([], {}) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -286,10 +340,16 @@ def test_requests_of_nothing(
 
 def check_any(bench: Bench, request: Request) -> None:
     """Reads the answer as the protocol of the request would."""
+    protocol = bench.router._protocol(request)
     if "x-amz-target" in request.headers:
         model = service_model(SAGEMAKER).operation_model("ListFeatureGroups")
-    elif bench.router._protocol(request).dialect.name == "QUERY":
-        model = service_model(STS).operation_model("GetCallerIdentity")
+    elif protocol.dialect.name == "QUERY":
+        try:
+            call = protocol.identify(request)
+        except TandemError:
+            model = service_model(STS).operation_model("GetCallerIdentity")
+        else:
+            model = service_model(call.service.name).operation_model(call.operation.name)
     else:
         model = service_model(RUNTIME).operation_model("GetRecord")
     check(bench, model, request)
@@ -308,6 +368,7 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
         statuses.append(check(groups, model, request_of(model, params)).status)
 
     put_records(groups)
+    make_role(groups)
     run()
     assert 200 in statuses
 

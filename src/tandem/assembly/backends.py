@@ -4,14 +4,18 @@ A setting names a backend by its short name here, or as "module:Class" for one o
 class is called with the same arguments as the built-in ones of its seam.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tandem.assembly.settings import Settings
 from tandem.errors import ValidationError
+from tandem.model.feature_group import FeatureGroup
 from tandem.offline.base import OfflineStore
+from tandem.offline.by_table_format import OfflineStoreByTableFormat
+from tandem.offline.objects import ObjectStore
 from tandem.online.base import OnlineStore
 from tandem.query.base import QueryEngine
 from tandem.registry.base import ManifestRegistry, Registry
@@ -21,9 +25,11 @@ _ONLINE_STORES = {
     "memory": "tandem.online.memory:MemoryOnlineStore",
 }
 _OFFLINE_STORES = {
-    "parquet": "tandem.offline.parquet:ParquetOfflineStore",
+    "files": "tandem.offline.parquet:ParquetOfflineStore",
     "memory": "tandem.offline.memory:MemoryOfflineStore",
 }
+_ICEBERG = "tandem.offline.iceberg:IcebergOfflineStore"
+"""The part of the backend "files" that keeps groups in Iceberg format; needs the extra."""
 _REGISTRIES = {
     "sql": "tandem.registry.sql:SqlRegistry",
     "memory": "tandem.registry.memory:MemoryRegistry",
@@ -61,6 +67,23 @@ def offline_store(settings: Settings, manifests: ManifestRegistry) -> OfflineSto
         if settings.offline_store == "memory"
         else backend(root=history_folder(settings), manifests=manifests)
     )
+    if settings.offline_store != "files":
+        return store
+    return OfflineStoreByTableFormat(store, partial(_iceberg, settings))
+
+
+def _iceberg(settings: Settings) -> OfflineStore:
+    try:
+        import_module("pyiceberg.catalog.sql")
+    except ImportError as error:
+        raise ValidationError(
+            "TableFormat 'Iceberg' needs PyIceberg, which is not installed here: run"
+            " pip install 'tandem-feature-store[iceberg]', or use TableFormat 'Glue'"
+        ) from error
+    backend = _load("offline_store", _ICEBERG, {})
+    store: OfflineStore = backend(
+        root=history_folder(settings), catalog=settings.data / "iceberg.sqlite"
+    )
     return store
 
 
@@ -76,6 +99,15 @@ def query_engine(settings: Settings) -> QueryEngine:
         )
     )
     return engine
+
+
+def object_store(
+    settings: Settings, live: Callable[[], Sequence[FeatureGroup]]
+) -> ObjectStore | None:
+    """The objects of the embedded store; None where the S3 gateway is off."""
+    if not settings.s3_gateway:
+        return None
+    return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live)
 
 
 def history_folder(settings: Settings) -> Path:

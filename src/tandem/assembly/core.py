@@ -12,9 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tandem.assembly import backends
+from tandem.assembly.clone_lock import CloneLock
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
+from tandem.offline.objects import ObjectStore
 from tandem.service.aliases import Aliases
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
@@ -28,6 +30,8 @@ from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.roles import Roles
+from tandem.service.search import Search
 
 
 class Core:
@@ -39,6 +43,7 @@ class Core:
         """Without `in_background`, delivery and expiry run only when they are called."""
         _make_folder(settings.data)
         self.settings = settings
+        self._objects: ObjectStore | None = None
         self.token_key = token_key(settings.data / "token.key")
         with ExitStack() as opened:
             self._open(settings, clock, opened)
@@ -47,6 +52,7 @@ class Core:
             # Closed in the opposite order; a failure on the way here closes what is open.
             opened.callback(self._workers.close)
             opened.callback(self._commits.close)
+            opened.callback(self.cloning.close)
             self._opened = opened.pop_all()
 
     def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
@@ -59,13 +65,18 @@ class Core:
         self._engine = engine
         self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        definitions = Definitions(registry, clock)
-        self.groups = FeatureGroups(registry, definitions, self.offline.is_unused, clock, account)
+        definitions = self._definitions = Definitions(registry, clock)
+        self.groups = FeatureGroups(registry, definitions, self.offline, clock, account)
         self.updates = FeatureGroupUpdates(self.groups, clock)
+        self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
+        self.roles = Roles(registry, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
-        self.cloning = Cloning(self.groups, self.records, self.online, self.offline, clock)
+        self._clone_lock = CloneLock(settings.data / "clones.lock")
+        self.cloning = Cloning(
+            self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
+        )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)
@@ -84,7 +95,21 @@ class Core:
                 lambda: delivery.waiting() >= settings.delivery_entries_max,
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
+            Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
         ]
+
+    def fail_interrupted_clones(self) -> int:
+        """Ends clones whose process ended; returns how many."""
+        with self._clone_lock.alone() as is_none_made:
+            return self.cloning.fail_interrupted() if is_none_made else 0
+
+    def open_objects(self) -> ObjectStore | None:
+        """The objects of S3, opened at the first call; None where the gateway is off."""
+        if self._objects is None:
+            self._objects = backends.object_store(self.settings, self._definitions.live)
+            if self._objects is not None:
+                self._opened.callback(self._objects.close)
+        return self._objects
 
     def stop_queries(self) -> None:
         """Interrupts the queries that run; they fail, and so do later ones."""

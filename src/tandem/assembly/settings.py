@@ -9,6 +9,8 @@ from typing import Any, get_type_hints
 
 from tandem.errors import ValidationError
 
+_BOOLEANS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -18,7 +20,8 @@ class Settings:
     account_id                 the 12 digits in ARNs and in the paths of history
     region                     the region in ARNs and in the paths of history
     online_store               backend of the online store: "lmdb", "memory" or "module:Class"
-    offline_store              backend of the offline store: "parquet", "memory" or "module:Class"
+    offline_store              backend of the offline store: "files" (Parquet or Iceberg, as each
+                               group says), "memory" or "module:Class"
     registry                   backend of the registry: "sql", "memory" or "module:Class"
     query_engine               backend for SQL and joins: "duckdb", "memory" or "module:Class"
     online_map_size_bytes      the most that the online store may grow to; reserves no disk
@@ -27,13 +30,14 @@ class Settings:
     delivery_bytes_max         bytes of feature values in one delivery; they are held in memory
     expiry_interval_seconds    how often expired records and those of deleted groups are removed
     query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
+    s3_gateway                 whether the server answers S3 requests for the data folder's buckets
     """
 
     data: Path = Path("tandem-data")
     account_id: str = "000000000000"
     region: str = "us-east-1"
     online_store: str = "lmdb"
-    offline_store: str = "parquet"
+    offline_store: str = "files"
     registry: str = "sql"
     query_engine: str = "duckdb"
     online_map_size_bytes: int = 64 << 30
@@ -42,6 +46,7 @@ class Settings:
     delivery_bytes_max: int = 64 << 20
     expiry_interval_seconds: float = 10.0
     query_memory_bytes: int = 2 << 30
+    s3_gateway: bool = True
 
     def __post_init__(self) -> None:
         if not (len(self.account_id) == 12 and self.account_id.isdigit()):
@@ -73,10 +78,19 @@ def settings_from_environment(
         variable = f"TANDEM_{name.upper()}"
         if variable in environment and name not in given:
             try:
-                values[name] = type_(environment[variable])
+                values[name] = _value_of(type_, environment[variable])
             except ValueError:
                 raise ValidationError(
                     f"{variable}={environment[variable]!r} is not valid: it must be of type"
                     f" {type_.__name__}"
                 ) from None
     return Settings(**values, **given)
+
+
+def _value_of(type_: type, text: str) -> Any:
+    """Raises ValueError where the text is no value of this type."""
+    if type_ is bool:
+        if text.lower() not in _BOOLEANS:
+            raise ValueError(text)
+        return _BOOLEANS[text.lower()]
+    return type_(text)

@@ -1,24 +1,28 @@
 """`tandem apply`."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import click
 
-from tandem.cli.store_option import console, print_json, with_store
-from tandem.sdk.declaration import declarations
-from tandem.sdk.plan import Step, plan
+from tandem.cli.file_arguments import declarations_file
+from tandem.cli.output import print_json, print_line
+from tandem.cli.store_option import with_store
+from tandem.sdk.declaration import Declared
+from tandem.sdk.steps import Step
 from tandem.sdk.store import FeatureStore
 
 CHANGES_PENDING = 3
+_STYLES = {"+": "green", "~": "yellow", "-": "red"}
 
 
 @click.command()
 @click.option(
     "-f",
     "--file",
-    "path",
+    "declared",
     required=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=declarations_file,
+    metavar="PATH",
     help="A YAML file, or a folder of them.",
 )
 @click.option(
@@ -27,32 +31,33 @@ CHANGES_PENDING = 3
     is_flag=True,
     help="Show what would be done, and do nothing; exit code 3 if there is something.",
 )
-@with_store
-def apply(store: FeatureStore, as_json: bool, path: Path, only_plan: bool) -> None:
-    """Make the store as YAML files declare it: feature groups, features, tags, aliases.
+@with_store(may_make=True)
+def apply(
+    store: FeatureStore, as_json: bool, declared: Sequence[Declared], only_plan: bool
+) -> None:
+    """Make the store as YAML files declare it.
 
-    Nothing is deleted. Applying twice does the same as once.
+    Feature groups, features, tags and aliases are made and changed; nothing is deleted. Applying
+    twice does the same as once.
     """
-    steps = plan(store.control, declarations(path))
+    plan = store.plan(declared)
+    if only_plan:
+        for step in () if as_json else plan:
+            _print_step(step)
+    else:
+        plan.apply(None if as_json else _print_step)
     if as_json:
         print_json(
-            [{"target": step.target, "sign": step.sign, "change": step.what} for step in steps]
+            [{"sign": step.sign, "target": step.target, "change": step.what} for step in plan]
         )
-    for step in steps:
-        if not as_json:
-            console.print(_shown(step), highlight=False, markup=False, style=_STYLES[step.sign])
-        if not only_plan:
-            step.run()
-    if not as_json:
-        count = f"{len(steps)} change{'s' if len(steps) != 1 else ''}"
-        done = f"{count} to make" if only_plan else f"{count} made"
-        console.print(done if steps else "nothing to do", highlight=False)
-    if only_plan and steps:
+    elif not plan:
+        print_line("nothing to do")
+    else:
+        count = f"{len(plan)} change{'s' if len(plan) > 1 else ''}"
+        print_line(f"{count} to make" if only_plan else f"{count} made")
+    if only_plan and plan:
         raise SystemExit(CHANGES_PENDING)
 
 
-_STYLES = {"+": "green", "~": "yellow", "-": "red"}
-
-
-def _shown(step: Step) -> str:
-    return str(step)
+def _print_step(step: Step) -> None:
+    print_line(str(step), _STYLES[step.sign])

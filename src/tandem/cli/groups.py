@@ -1,165 +1,142 @@
-"""Commands on feature groups: list, describe, search, create, update, delete, tag."""
+"""Commands that make, change and delete feature groups: create, update, delete."""
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import click
+import pyarrow as pa
+from click.core import ParameterSource
 
-from tandem.cli import show
-from tandem.cli.store_option import (
-    Failure,
-    console,
-    name_and_value,
-    names_and_values,
-    print_json,
-    with_store,
-)
-from tandem.errors import ValidationError
-from tandem.sdk.declaration import DeclaredGroup, declarations
-from tandem.sdk.files import read_table
-from tandem.sdk.plan import plan
+from tandem.cli.file_arguments import declarations_file, table_file
+from tandem.cli.group_names import group_name_argument
+from tandem.cli.name_value import pairs_option
+from tandem.cli.output import print_json, print_line
+from tandem.cli.store_option import with_store
+from tandem.errors import ResourceInUse, ValidationError
+from tandem.sdk.declaration import Declared, DeclaredGroup
+from tandem.sdk.group import FeatureGroupHandle
+from tandem.sdk.listing import group_summary
 from tandem.sdk.store import FeatureStore
 
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+def _check_usage(name: str | None, declared: object, like: object, **options: object) -> None:
+    given = _options_given()
+    if declared is not None and (name is not None or given):
+        raise click.UsageError(
+            f"-f PATH says everything: leave out {given[0] if given else 'NAME'}"
+        )
+    if declared is None and (name is None or like is None):
+        raise click.UsageError("give either -f PATH, or NAME and --like FILE")
+    is_complete = options["record_identifier"] and options["event_time"]
+    if like is not None and not is_complete:
+        raise click.UsageError("--like needs --record-identifier and --event-time")
 
 
-@click.command()
-@click.argument("name_contains", required=False)
-@with_store
-def groups(store: FeatureStore, as_json: bool, name_contains: str | None) -> None:
-    """List feature groups, or those whose name holds NAME_CONTAINS."""
-    found = store.groups(name_contains)
-    if as_json:
-        print_json([show.summary(group.definition) for group in found])
-    else:
-        console.print(show.listing(found))
-
-
-@click.command()
-@click.argument("name")
-@with_store
-def describe(store: FeatureStore, as_json: bool, name: str) -> None:
-    """Describe a feature group: schema, tags, freshness, counts, a sample."""
-    description = store.describe(name)
-    if as_json:
-        print_json(show.description(description))
-    else:
-        for table in show.description_tables(description):
-            console.print(table)
-
-
-@click.command()
-@click.argument("text", required=False)
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Has this tag.")
-@click.option("--features", "of_features", is_flag=True, help="Search features, not groups.")
-@click.option(
-    "--parameter", "parameters", multiple=True, metavar="KEY=VALUE", help="With --features."
-)
-@with_store
-def search(
-    store: FeatureStore,
-    as_json: bool,
-    text: str | None,
-    tags: tuple[str, ...],
-    of_features: bool,
-    parameters: tuple[str, ...],
-) -> None:
-    """Find feature groups, or features, whose names or descriptions hold TEXT."""
-    if parameters and not of_features:
-        raise click.UsageError("--parameter needs --features")
-    if tags and of_features:
-        raise click.UsageError("--tag is of groups: leave out --features")
-    if of_features:
-        named = names_and_values(parameters, "KEY=VALUE")
-        features = store.search_features(text, parameters=named)
-        if as_json:
-            print_json([dict(row) for row in features.rows])
-        else:
-            console.print(show.listing(features))
-        return
-    found = store.search(text, tags=names_and_values(tags, "KEY=VALUE"))
-    if as_json:
-        print_json([show.summary(group.definition) for group in found])
-    else:
-        console.print(show.listing(found))
+def _options_given() -> list[str]:
+    """The options of the command line beside -f and those of every command."""
+    context = click.get_current_context()
+    common = {"declared", "name", "location", "as_json"}
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in common
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-f", "--file", "file", type=_file, help="YAML or JSON that declares the group.")
-@click.option("--like", type=_file, help="CSV or Parquet whose columns are the features.")
+@click.option(
+    "-f",
+    "--file",
+    "declared",
+    type=declarations_file,
+    metavar="PATH",
+    help="YAML that declares the feature group.",
+)
+@click.option(
+    "--like",
+    type=table_file,
+    metavar="FILE",
+    help="CSV, Parquet or JSON lines whose columns are the features.",
+)
 @click.option("--record-identifier", help="With --like: the feature that identifies a record.")
 @click.option("--event-time", help="With --like: the feature that holds the event time.")
+@pairs_option(
+    "--type",
+    "types",
+    "FEATURE=TYPE",
+    help="With --like: String, Integral or Fractional, where the sample misleads.",
+)
 @click.option("--online/--no-online", default=True, help="With --like: an online store.")
 @click.option("--offline/--no-offline", default=True, help="With --like: an offline store.")
 @click.option("--table-format", default="Glue", help="With --like: Glue (Parquet) or Iceberg.")
-@click.option("--description", help="With --like.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="With --like.")
-@with_store
+@click.option("--ttl", help="With --like: time to live of records, as '30 days'.")
+@click.option("--description", help="With --like: what the feature group is for.")
+@pairs_option("--tag", "tags", "KEY=VALUE", help="With --like: a tag; may be repeated.")
+@with_store(may_make=True, before=_check_usage)
 def create(
     store: FeatureStore,
     as_json: bool,
     name: str | None,
-    file: Path | None,
-    like: Path | None,
-    record_identifier: str | None,
-    event_time: str | None,
+    declared: Sequence[Declared] | None,
+    like: pa.Table | None,
+    record_identifier: str,
+    event_time: str,
+    types: Mapping[str, str],
     online: bool,
     offline: bool,
     table_format: str,
+    ttl: str | None,
     description: str | None,
-    tags: tuple[str, ...],
+    tags: Mapping[str, str],
 ) -> None:
-    """Create a feature group, from a declaration (-f) or from a sample of its data (--like)."""
-    if (file is None) == (like is None):
-        raise click.UsageError("give either -f FILE or NAME with --like FILE")
-    if file is not None:
-        if name is not None:
-            raise click.UsageError("-f FILE names the feature group: leave out NAME")
-        created = _create_declared(store, file)
+    """Create a feature group.
+
+    Either from a declaration (-f PATH), or as NAME from a sample of its data (--like FILE).
+    """
+    if declared is not None:
+        groups = _create_declared(store, declared)
     else:
-        assert like is not None
-        if name is None or record_identifier is None or event_time is None:
-            raise click.UsageError("--like needs NAME, --record-identifier and --event-time")
-        group = store.create_feature_group(
-            name,
-            features=read_table(like),
-            record_identifier=record_identifier,
-            event_time=event_time,
-            online=online,
-            offline=offline,
-            table_format=table_format,
-            description=description,
-            tags=names_and_values(tags, "KEY=VALUE"),
-        )
-        created = [group.name]
-    if as_json:
-        definitions = [store.feature_group(one).definition for one in created]
-        print_json([show.summary(definition) for definition in definitions])
-    else:
-        console.print(f"created {', '.join(created)}", highlight=False)
+        assert name is not None
+        groups = [
+            store.create_feature_group(
+                name,
+                features=like,
+                types=types,
+                record_identifier=record_identifier,
+                event_time=event_time,
+                online=online,
+                offline=offline,
+                table_format=table_format,
+                ttl=ttl,
+                description=description,
+                tags=tags,
+            )
+        ]
+    _say(groups, as_json, "created")
 
 
-def _create_declared(store: FeatureStore, file: Path) -> list[str]:
-    declared = declarations(file)
+def _create_declared(store: FeatureStore, declared: Sequence[Declared]) -> list[FeatureGroupHandle]:
     groups = [one for one in declared if isinstance(one, DeclaredGroup)]
-    if len(groups) < len(declared) or not groups:
-        raise ValidationError(f"{file} must declare feature groups and nothing else: use apply")
+    if len(groups) < len(declared):
+        raise ValidationError("aliases are declared, too: use 'tandem apply -f'")
     existing = set(store.groups().names)
     for group in groups:
         if group.feature_group in existing:
-            raise Failure(f"there is a feature group {group.feature_group!r} already: use apply")
-    for step in plan(store.control, groups):
-        step.run()
-    return [group.feature_group for group in groups]
+            raise ResourceInUse(
+                f"there is a feature group {group.feature_group!r} already: use 'tandem apply"
+                " -f' to change it"
+            )
+    store.plan(groups).apply()
+    return [store.feature_group(group.feature_group) for group in groups]
 
 
 @click.command()
-@click.argument("name")
-@click.option(
+@group_name_argument
+@pairs_option(
     "--add-feature",
     "additions",
-    multiple=True,
-    metavar="NAME=TYPE",
+    "NAME=TYPE",
     help="String, Integral or Fractional; may be repeated.",
 )
 @click.option("--ttl", help="Time to live of later records, as '30 days'; 'none' removes it.")
@@ -172,18 +149,23 @@ def update(
     store: FeatureStore,
     as_json: bool,
     name: str,
-    additions: tuple[str, ...],
+    additions: Mapping[str, str],
     ttl: str | None,
     storage_type: str | None,
     throughput_mode: str | None,
     read_units: int | None,
     write_units: int | None,
 ) -> None:
-    """Update a feature group: add features, change its time to live, storage or throughput."""
+    """Change a feature group.
+
+    Add features; change its time to live, storage type or throughput.
+    """
+    if not _options_given():
+        raise click.UsageError("say what to change, as with --add-feature or --ttl")
     removes_ttl = ttl is not None and ttl.lower() == "none"
     group = store.feature_group(name)
     group.update(
-        add_features=names_and_values(additions, "NAME=TYPE") or None,
+        add_features=additions or None,
         ttl=None if removes_ttl else ttl,
         remove_ttl=removes_ttl,
         storage_type=storage_type,
@@ -191,40 +173,26 @@ def update(
         read_units=read_units,
         write_units=write_units,
     )
-    if as_json:
-        print_json(show.summary(group.definition))
-    else:
-        console.print(f"updated {name}", highlight=False)
+    _say([group], as_json, "updated")
 
 
 @click.command()
-@click.argument("name")
+@group_name_argument
 @with_store
 def delete(store: FeatureStore, as_json: bool, name: str) -> None:
-    """Delete a feature group. Its history stays on disk."""
+    """Delete a feature group.
+
+    Its records are gone; its history stays in the offline store.
+    """
     store.delete_feature_group(name)
     if as_json:
         print_json({"deleted": name})
     else:
-        console.print(f"deleted {name}", highlight=False)
+        print_line(f"deleted {name}")
 
 
-@click.command()
-@click.argument("name")
-@click.argument("tags", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--remove", "removed", multiple=True, metavar="KEY", help="Remove this tag.")
-@with_store
-def tags(
-    store: FeatureStore, as_json: bool, name: str, tags: tuple[str, ...], removed: tuple[str, ...]
-) -> None:
-    """Show a feature group's tags, after adding and removing the ones given."""
-    group = store.feature_group(name)
-    added = dict(name_and_value(text, "KEY=VALUE") for text in tags)
-    if added:
-        group.add_tags(added)
-    if removed:
-        group.remove_tags(*removed)
+def _say(groups: list[FeatureGroupHandle], as_json: bool, done: str) -> None:
     if as_json:
-        print_json(group.tags)
+        print_json([group_summary(group.definition, group.tags) for group in groups])
     else:
-        console.print(show.pairs_table("tag", "value", group.tags))
+        print_line(f"{done} {', '.join(group.name for group in groups)}")

@@ -4,26 +4,65 @@ Exit codes: 0 done; 1 the store refused or failed, in one line on standard error
 3 `apply --plan` found something to do.
 """
 
+import sys
+from io import TextIOWrapper
+
 import click
 
-from tandem.cli.apply import apply
-from tandem.cli.completion import completion
-from tandem.cli.groups import create, delete, describe, groups, search, tags, update
-from tandem.cli.query import query
-from tandem.cli.records import delete_record, get, ingest, list_records, put
-from tandem.cli.schema_changes import alias, clone, restore, retire
-from tandem.cli.serve import serve
+from tandem.cli.lazy_group import LazyCommand, LazyGroup
+
+_SECTIONS = {
+    "Server": {
+        "serve": LazyCommand("tandem.cli.serve:serve", "Serve a store over HTTP until stopped."),
+    },
+    "Feature groups": {
+        "groups": LazyCommand("tandem.cli.discovery:groups", "List feature groups."),
+        "search": LazyCommand("tandem.cli.discovery:search", "Find feature groups, or features."),
+        "describe": LazyCommand("tandem.cli.discovery:describe", "Describe a feature group."),
+        "create": LazyCommand("tandem.cli.groups:create", "Create a feature group."),
+        "update": LazyCommand("tandem.cli.groups:update", "Change a feature group."),
+        "delete": LazyCommand("tandem.cli.groups:delete", "Delete a feature group."),
+        "apply": LazyCommand("tandem.cli.apply:apply", "Make the store as YAML files declare it."),
+        "tags": LazyCommand("tandem.cli.labels:tags", "Show or change a feature group's tags."),
+        "feature": LazyCommand(
+            "tandem.cli.labels:feature", "Show or change what is said of a feature."
+        ),
+        "retire": LazyCommand("tandem.cli.schema_changes:retire", "Hide a feature from readers."),
+        "restore": LazyCommand(
+            "tandem.cli.schema_changes:restore", "Show a retired feature again."
+        ),
+        "clone": LazyCommand(
+            "tandem.cli.schema_changes:clone", "Copy a feature group into other types."
+        ),
+        "alias": LazyCommand("tandem.cli.schema_changes:alias", "List, set or remove an alias."),
+    },
+    "Records and history": {
+        "put": LazyCommand("tandem.cli.records:put", "Write a record."),
+        "get": LazyCommand("tandem.cli.records:get", "Read the newest records."),
+        "list-records": LazyCommand(
+            "tandem.cli.records:list_records", "List the identifiers of records."
+        ),
+        "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
+        "ingest": LazyCommand("tandem.cli.records:ingest", "Write every row of a file."),
+        "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
+    },
+    "Shell": {
+        "completion": LazyCommand(
+            "tandem.cli.completion:completion", "Print the script that completes commands."
+        ),
+    },
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    sections=_SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="tandem-feature-store", prog_name="tandem")
 def main() -> None:
     """An open feature store that speaks the Amazon SageMaker Feature Store API."""
-
-
-for command in (
-    *(serve, groups, describe, search, create, update, delete, tags, apply),
-    *(put, get, list_records, delete_record, ingest, query),
-    *(retire, restore, clone, alias, completion),
-):
-    main.add_command(command)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character gets its escape, not a traceback.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,19 +1,42 @@
 """`tandem query`."""
 
-import click
+from collections import Counter
+from typing import Any
 
-from tandem.cli import show
-from tandem.cli.store_option import console, print_json, with_store
+import click
+import pyarrow as pa
+
+from tandem.cli.output import print_json, print_line, print_table
+from tandem.cli.store_option import with_store
 from tandem.sdk.store import FeatureStore
+from tandem.sdk.tables import first_rows
+
+_ROWS_SHOWN_MAX = 100
 
 
 @click.command()
 @click.argument("statement")
 @with_store
 def query(store: FeatureStore, as_json: bool, statement: str) -> None:
-    """Run a SQL SELECT over history. Feature groups are tables."""
-    table = store.sql(statement).to_arrow()
+    """Run a SQL SELECT over history.
+
+    Feature groups and aliases are tables; names with hyphens stand in double quotes.
+    """
+    result = store.sql(statement)
     if as_json:
-        print_json(table.to_pylist())
-    else:
-        console.print(show.arrow_table(table))
+        print_json(_rows(result.to_arrow()))
+        return
+    print_table(first_rows(result.to_arrow(), _ROWS_SHOWN_MAX))
+    if len(result) > _ROWS_SHOWN_MAX:
+        print_line(f"the first {_ROWS_SHOWN_MAX} of {len(result)} rows; --json prints all")
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Each row by column. Of columns that share a name, all but the first get a number."""
+    seen: Counter[str] = Counter()
+    names = []
+    for name in table.column_names:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    rows: list[dict[str, Any]] = table.rename_columns(names).to_pylist()
+    return rows

@@ -1,16 +1,24 @@
 """Commands on records: put, get, list, delete, ingest."""
 
+import json
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tandem.cli import show
-from tandem.cli.store_option import Failure, console, names_and_values, print_json, with_store
+from tandem.cli.group_names import group_name_argument
+from tandem.cli.name_value import pairs_argument
+from tandem.cli.output import Failure, print_json, print_line, print_table
+from tandem.cli.store_option import with_store
+from tandem.errors import ValidationError
+from tandem.model.feature_group import FeatureGroup
 from tandem.sdk.files import read_table
 from tandem.sdk.store import FeatureStore
+from tandem.sdk.tables import Table
 
-_stores = click.option(
+_target_stores = click.option(
     "--target-store",
     "target_stores",
     multiple=True,
@@ -19,31 +27,50 @@ _stores = click.option(
 
 
 @click.command()
-@click.argument("name")
-@click.argument("values", nargs=-1, required=True, metavar="FEATURE=VALUE...")
-@_stores
+@group_name_argument
+@pairs_argument("values", "FEATURE=VALUE", required=True)
+@click.option("--ttl", help="Time to live of this record, as '30 days'.")
+@_target_stores
 @with_store
 def put(
     store: FeatureStore,
     as_json: bool,
     name: str,
-    values: tuple[str, ...],
+    values: Mapping[str, str],
+    ttl: str | None,
     target_stores: tuple[str, ...],
 ) -> None:
-    """Write one record, given as FEATURE=VALUE for each feature."""
-    record = names_and_values(values, "FEATURE=VALUE")
+    """Write a record.
+
+    FEATURE=VALUE for each feature; a collection's value is a list in JSON.
+    """
     group = store.feature_group(name)
-    group.put(record, target_stores=target_stores or None)
+    record = _with_collections(values, group.definition)
+    group.put(record, target_stores=target_stores or None, ttl=ttl)
     if as_json:
         print_json(record)
     else:
         identifier = record.get(group.definition.record_identifier_name)
-        console.print(f"wrote {identifier} to {name}", highlight=False, markup=False)
+        print_line(f"wrote {identifier} to {name}")
+
+
+def _with_collections(record: Mapping[str, str], group: FeatureGroup) -> dict[str, Any]:
+    read: dict[str, Any] = dict(record)
+    for feature in group.features:
+        if feature.collection is not None and feature.name in read:
+            try:
+                read[feature.name] = json.loads(read[feature.name])
+            except ValueError as error:
+                raise ValidationError(
+                    f"the value {record[feature.name]!r:.80} of feature {feature.name!r} is not a"
+                    f" {feature.collection}: write a list in JSON, such as '[1, 2]'"
+                ) from error
+    return read
 
 
 @click.command()
-@click.argument("name")
-@click.argument("identifiers", nargs=-1, required=True)
+@group_name_argument
+@click.argument("identifiers", nargs=-1, required=True, metavar="IDENTIFIER...")
 @click.option("--feature", "features", multiple=True, help="Only this feature; may be repeated.")
 @with_store
 def get(
@@ -53,41 +80,54 @@ def get(
     identifiers: tuple[str, ...],
     features: tuple[str, ...],
 ) -> None:
-    """Read the newest records with these IDENTIFIERS from the online store."""
+    """Read the newest records.
+
+    Those with these identifiers in the online store; exit code 1 where one is missing.
+    """
     found = store.feature_group(name).get_many(identifiers, features)
     if as_json:
         print_json(found[0] if len(found) == 1 else found)
-    else:
-        console.print(show.record_table(identifiers, found))
+    elif any(found):
+        print_table(_records_table(identifiers, found))
     if None in found:
         missing = [key for key, record in zip(identifiers, found, strict=True) if record is None]
-        raise Failure(f"no record: {', '.join(missing)}")
+        raise Failure(f"no record in {name}: {', '.join(missing)}")
+
+
+def _records_table(identifiers: tuple[str, ...], records: list[dict[str, Any] | None]) -> Table:
+    """A row for each feature: records have many features, and one asks for few records."""
+    names = list(dict.fromkeys(name for record in records if record for name in record))
+    rows = [[name, *(record and record.get(name) for record in records)] for name in names]
+    return Table(["", *identifiers], rows, cell_length_max=None)
 
 
 @click.command("list-records")
-@click.argument("name")
+@group_name_argument
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
 @click.option("--include-soft-deleted", is_flag=True, help="Those that were soft-deleted, too.")
 @with_store
 def list_records(
     store: FeatureStore, as_json: bool, name: str, limit: int | None, include_soft_deleted: bool
 ) -> None:
-    """List the identifiers of the records in the online store, one a line."""
+    """List the identifiers of records.
+
+    Those in the online store, one a line, in no particular order.
+    """
     group = store.feature_group(name)
     found = islice(group.list_records(include_soft_deleted=include_soft_deleted), limit)
     if as_json:
         print_json(list(found))
     else:
         for identifier in found:
-            click.echo(identifier)
+            print_line(identifier)
 
 
 @click.command("delete-record")
-@click.argument("name")
+@group_name_argument
 @click.argument("identifier")
 @click.option("--event-time", required=True, help="As of when the record is deleted.")
 @click.option("--hard", is_flag=True, help="Forget the record; without it a tombstone stays.")
-@_stores
+@_target_stores
 @with_store
 def delete_record(
     store: FeatureStore,
@@ -98,7 +138,10 @@ def delete_record(
     hard: bool,
     target_stores: tuple[str, ...],
 ) -> None:
-    """Delete a record from the online store, and mark it deleted in history."""
+    """Delete a record.
+
+    From the online store; in history it is marked as deleted.
+    """
     store.feature_group(name).delete(
         identifier,
         event_time,
@@ -108,26 +151,25 @@ def delete_record(
     if as_json:
         print_json({"deleted": identifier})
     else:
-        console.print(f"deleted {identifier} in {name}", highlight=False, markup=False)
+        print_line(f"deleted {identifier} in {name}")
 
 
 @click.command()
-@click.argument("name")
+@group_name_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_stores
+@_target_stores
 @with_store
 def ingest(
     store: FeatureStore, as_json: bool, name: str, file: Path, target_stores: tuple[str, ...]
 ) -> None:
-    """Write every row of FILE (CSV, Parquet or JSON lines) as a record.
+    """Write every row of a file.
 
-    All rows are checked before the first is written.
+    FILE is CSV, Parquet or JSON lines. All rows are checked before the first is written.
     """
     group = store.feature_group(name)
-    rows = group.ingest(
-        read_table(file, group.definition.features), target_stores=target_stores or None
-    )
+    table = read_table(file, group.definition)
+    rows = group.ingest(table, target_stores=target_stores or None)
     if as_json:
         print_json({"rows": rows})
     else:
-        console.print(f"wrote {rows} records to {name}", highlight=False)
+        print_line(f"wrote {rows} record{'s' if rows != 1 else ''} to {name}")

@@ -1,40 +1,51 @@
 """Commands for what AWS cannot change: retire, restore, clone, alias."""
 
+from collections.abc import Mapping
+
 import click
 
-from tandem.cli import show
-from tandem.cli.store_option import console, names_and_values, print_json, with_store
+from tandem.cli.group_names import complete_group_name, group_name_argument
+from tandem.cli.name_value import pairs_option
+from tandem.cli.output import print_json, print_line, print_table
+from tandem.cli.store_option import with_store
+from tandem.sdk.listing import group_summary
 from tandem.sdk.store import FeatureStore
+from tandem.sdk.tables import Table
 
 
 @click.command()
-@click.argument("name")
+@group_name_argument
 @click.argument("feature")
 @with_store
 def retire(store: FeatureStore, as_json: bool, name: str, feature: str) -> None:
-    """Hide a feature from readers and refuse it in writes. Its history is kept."""
+    """Hide a feature from readers.
+
+    Writes that give it are refused. Its history is kept; restore takes this back.
+    """
     store.feature_group(name).retire_feature(feature)
     _say(as_json, {"feature_group": name, "retired": feature}, f"retired {feature} of {name}")
 
 
 @click.command()
-@click.argument("name")
+@group_name_argument
 @click.argument("feature")
 @with_store
 def restore(store: FeatureStore, as_json: bool, name: str, feature: str) -> None:
-    """Show a retired feature again."""
+    """Show a retired feature again.
+
+    Older values are seen again, too.
+    """
     store.feature_group(name).restore_feature(feature)
     _say(as_json, {"feature_group": name, "restored": feature}, f"restored {feature} of {name}")
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", shell_complete=complete_group_name)
 @click.argument("target")
-@click.option(
+@pairs_option(
     "--type",
     "types",
-    multiple=True,
-    metavar="FEATURE=TYPE",
+    "FEATURE=TYPE",
     help="The new type of a feature: String, Integral or Fractional; may be repeated.",
 )
 @click.option("--table-format", help="Of the clone's history: Glue (Parquet) or Iceberg.")
@@ -45,30 +56,36 @@ def clone(
     as_json: bool,
     source: str,
     target: str,
-    types: tuple[str, ...],
+    types: Mapping[str, str],
     table_format: str | None,
     storage_type: str | None,
 ) -> None:
-    """Make the feature group TARGET from SOURCE, with its records and history, in other types."""
+    """Copy a feature group into other types.
+
+    TARGET has the records and the history of SOURCE up to now; its retired features are left out.
+    """
     group = store.clone_feature_group(
         source,
         target,
-        types=names_and_values(types, "FEATURE=TYPE"),
+        types=types,
         table_format=table_format,
         storage_type=storage_type,
     )
-    _say(as_json, show.summary(group.definition), f"cloned {source} as {target}")
+    _say(as_json, group_summary(group.definition, group.tags), f"cloned {source} as {target}")
 
 
 @click.command()
 @click.argument("alias", required=False)
-@click.argument("group", required=False)
+@click.argument("group", required=False, shell_complete=complete_group_name)
 @click.option("--remove", is_flag=True, help="Remove ALIAS.")
 @with_store
 def alias(
     store: FeatureStore, as_json: bool, alias: str | None, group: str | None, remove: bool
 ) -> None:
-    """Let readers of ALIAS read GROUP from now on. Without arguments, list aliases."""
+    """List, set or remove an alias.
+
+    With ALIAS and GROUP, whoever reads ALIAS reads GROUP from now on. Without, all are listed.
+    """
     if remove:
         if alias is None or group is not None:
             raise click.UsageError("--remove takes ALIAS and nothing else")
@@ -80,12 +97,14 @@ def alias(
     found = store.aliases()
     if as_json:
         print_json(found)
+    elif found:
+        print_table(Table(["alias", "feature group"], list(found.items())))
     else:
-        console.print(show.pairs_table("alias", "feature group", found))
+        print_line("none")
 
 
 def _say(as_json: bool, value: object, text: str) -> None:
     if as_json:
         print_json(value)
     else:
-        console.print(text, highlight=False, markup=False)
+        print_line(text)

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from tandem.assembly.settings import settings_from_environment
-from tandem.cli.store_option import DEFAULT_PORT, Failure
+from tandem.cli.output import Failure
+from tandem.cli.store_option import DEFAULT_PORT
 from tandem.errors import TandemError
 from tandem.server.run import serve as run_server
 
@@ -40,3 +41,5 @@ def serve(data: Path, host: str, port: int, insecure: bool) -> None:
         run_server(settings, host, port, is_insecure=insecure, when_ready=say_ready)
     except TandemError as error:
         raise Failure(str(error)) from error
+    except OSError as error:
+        raise Failure(f"{error.filename or data}: {error.strerror}: give another --data") from error

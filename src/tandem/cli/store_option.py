@@ -1,89 +1,91 @@
-"""What every command that works on a store shares: where it is, JSON or text, and errors."""
+"""What every command that works on a store has: where the store is, and JSON or text.
 
-import json
-import math
+An error of the store, and one of the machine such as a full disk, ends a command with one line and
+exit code 1.
+"""
+
+import errno
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from tandem.errors import TandemError, ValidationError
-from tandem.sdk.store import connect
+from tandem.cli.interrupts import interrupts_held_back
+from tandem.cli.output import Failure
+from tandem.errors import TandemError
+from tandem.sdk.embedded import holds_store
+from tandem.sdk.store import FeatureStore, connect
 
 DEFAULT_PORT = 8790
-console = Console()
+_DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"
+
+location_option = click.option(
+    "--store",
+    "location",
+    envvar="TANDEM_STORE",
+    default=_DEFAULT_LOCATION,
+    show_default=True,
+    show_envvar=True,
+    metavar="FOLDER|URL",
+    help="Folder of a store, or URL of a server.",
+)
 
 
-class Failure(click.ClickException):
-    """An error as the user sees it: one line, and exit code 1."""
-
-    def format_message(self) -> str:
-        return " ".join(self.message.split())
-
-
-def with_store(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options --store and --json, and makes errors one line.
-
-    The command is called with the store, and whether JSON is wanted.
+def with_store(
+    command: Callable[..., None] | None = None,
+    *,
+    may_make: bool = False,
+    before: Callable[..., None] | None = None,
+) -> Callable[..., Any]:
+    """Gives a command the options --store and --json; it is called with the store, and whether
+    JSON is wanted. With `may_make`, a folder that holds no store becomes one, unless the command
+    only plans. `before` sees the arguments before the store is opened.
     """
 
-    @click.option(
-        "--store",
-        "location",
-        envvar="TANDEM_STORE",
-        default=f"http://127.0.0.1:{DEFAULT_PORT}",
-        show_default=True,
-        help="Folder of a store, or URL of a server. Also TANDEM_STORE.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @wraps(command)
-    def run(location: str, as_json: bool, **arguments: Any) -> None:
-        if not location.startswith(("http://", "https://")) and not Path(location).is_dir():
-            raise Failure(f"there is no store in {location!r}: give --store FOLDER or URL")
-        try:
-            with connect(location) as store:
-                command(store, as_json, **arguments)
-        except TandemError as error:
-            raise Failure(str(error)) from error
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @location_option
+        @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+        @wraps(command)
+        def run(location: str, as_json: bool, **arguments: Any) -> None:
+            _check_encoding(arguments)
+            if before is not None:
+                before(**arguments)
+            try:
+                makes = may_make and not arguments.get("only_plan")
+                with open_store(location, may_make=makes) as store:
+                    command(store, as_json, **arguments)
+            except TandemError as error:
+                raise Failure(str(error)) from error
+            except OSError as error:
+                if error.errno == errno.EPIPE:
+                    raise  # whoever read the output has left: click ends quietly
+                file = f"{error.filename}: " if error.filename else ""
+                raise Failure(f"{file}{error.strerror}") from error
 
-    return run
+        return run
 
-
-def name_and_value(text: str, form: str) -> tuple[str, str]:
-    """The two sides of NAME=VALUE. Raises ValidationError that shows the form."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValidationError(f"{text!r} is not {form}")
-    return name, value
+    return decorate if command is None else decorate(command)
 
 
-def names_and_values(texts: tuple[str, ...], form: str) -> dict[str, str]:
-    """Several NAME=VALUE; a name that comes twice is refused."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, value = name_and_value(text, form)
-        if name in found:
-            raise ValidationError(f"{name!r} is given twice")
-        found[name] = value
-    return found
+def open_store(location: str, *, may_make: bool = False) -> FeatureStore:
+    """The store in a folder or at a URL. A folder that holds none is taken for a slip of the pen
+    unless the command `may_make` a store.
+    """
+    if "://" not in location and not may_make and not holds_store(Path(location)):
+        raise Failure(
+            f"there is no store in {location!r}: give its folder or the URL of a server with"
+            " --store or TANDEM_STORE; 'tandem create' and 'tandem apply' make a store"
+        )
+    with interrupts_held_back():
+        return connect(location)
 
 
-def print_json(value: Any) -> None:
-    # JSON has no NaN and no infinity; a reader of JSON takes null for both.
-    text = json.dumps(_finite(value), indent=2, default=_json_text, ensure_ascii=False)
-    click.echo(text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _json_text(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+def _check_encoding(arguments: dict[str, Any]) -> None:
+    """Bytes that are no UTF-8 cannot be kept: nothing in a store is anything but text."""
+    for value in arguments.values():
+        texts = [*value, *value.values()] if isinstance(value, dict) else value
+        for text in texts if isinstance(texts, list | tuple) else (texts,):
+            if isinstance(text, str) and any("\ud800" <= sign <= "\udfff" for sign in text):
+                raise click.UsageError(f"{text!r} is not text in UTF-8")

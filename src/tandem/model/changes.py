@@ -166,6 +166,8 @@ def _check_additions(group: FeatureGroup, additions: tuple[FeatureDefinition, ..
 
 def _updated_online(group: FeatureGroup, update: GroupUpdate) -> OnlineStoreConfig | None:
     online = group.online
+    if update.ttl is not None and update.removes_ttl:
+        raise ValidationError("TtlDuration is to be set and removed: choose one")
     if update.ttl is None and not update.removes_ttl and update.storage_type is None:
         return online
     if online is None or not online.enabled:

@@ -6,29 +6,35 @@
     String     ─► number       where the text is such a number
     String event time ─► Fractional    seconds since 1970, to the nearest double
 
-Nothing is rounded and nothing is left out: a value that has no exact form in the other type raises
-ValidationError, which names the feature and the value. Event times alone may lose nanoseconds, as
-doubles do.
+* Nothing is rounded and nothing is left out: a value that has no exact form in the other type
+  raises ValidationError, which names the record, the feature and the value. Event times alone may
+  lose nanoseconds, as doubles do.
+* A record identifier is converted from its canonical form, so that `7` and `007`, one record of an
+  Integral identifier, are one record of a String identifier too: `7`.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+from tandem.errors import ValidationError
 from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.record import (
     FeatureValue,
     Record,
     canonical_identifier,
+    check_size,
     check_value,
     parse_event_time,
 )
 
-_FRACTION = re.compile(r"[+-]?(?=\d*\.?\d*[.eE])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_FRACTION = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _DIGITS_MAX = 20
+_EXACT_IN_DOUBLES = 2**53
+"""From here on, doubles are more than one apart."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +54,70 @@ class Conversion:
             if feature.type is not before[feature.name].type
         }
 
-    def record(self, values: tuple[FeatureValue, ...], event_time: EventTime) -> Record:
-        """The target's record of a source's values; features that it does not have are left out."""
-        kept = tuple(
-            self._value(value, event_time)
-            for value in values
-            if value.name in self.target.features_by_name
-        )
-        by_name = {value.name: str(value.value) for value in kept}
-        return Record(
-            canonical_identifier(self.target, by_name[self.target.record_identifier_name]),
-            parse_event_time(self.target, by_name[self.target.event_time_name]),
-            kept,
-        )
+    def record(
+        self, identifier: str, event_time: EventTime, values: tuple[FeatureValue, ...]
+    ) -> Record:
+        """The target's record of a source's, which is kept under `identifier`; values of features
+        that the target does not have are left out.
+        """
+        try:
+            return self._record(identifier, event_time, values)
+        except ValidationError as error:
+            raise ValidationError(f"record {identifier[:64]!r}: {error}") from None
 
-    def _value(self, value: FeatureValue, event_time: EventTime) -> FeatureValue:
+    def may_meet(self, identifier: str) -> bool:
+        """Whether another record of the source may have the same identifier in the target."""
+        before, after = self.source.record_identifier.type, self.target.record_identifier.type
+        if before is FeatureType.INTEGRAL and after is FeatureType.FRACTIONAL:
+            return abs(int(identifier)) >= _EXACT_IN_DOUBLES
+        return before is FeatureType.STRING and after is not before
+
+    def _record(
+        self, identifier: str, event_time: EventTime, values: tuple[FeatureValue, ...]
+    ) -> Record:
+        target = self.target
+        kept = tuple(
+            self._value(value, identifier, event_time)
+            for value in values
+            if value.name in target.features_by_name
+        )
+        if not self._changed:
+            return Record(identifier, event_time, kept)
+        check_size(kept)  # an event time may be longer as ISO 8601 than it was as a number
+        by_name = {value.name: str(value.value) for value in kept}
+        if target.record_identifier_name in self._changed:
+            identifier = canonical_identifier(target, by_name[target.record_identifier_name])
+        if target.event_time_name in self._changed:
+            event_time = parse_event_time(target, by_name[target.event_time_name])
+        return Record(identifier, event_time, kept)
+
+    def _value(self, value: FeatureValue, identifier: str, event_time: EventTime) -> FeatureValue:
         wanted = self._changed.get(value.name)
         if wanted is None:
             return value
         if value.name == self.target.event_time_name:
             return FeatureValue(value.name, _event_time_text(wanted.type, event_time))
-        if isinstance(value.value, str):
-            return FeatureValue(value.name, _converted(wanted, value.value))
-        return FeatureValue(value.name, tuple(_converted(wanted, item) for item in value.value))
+        given = identifier if value.name == self.target.record_identifier_name else value.value
+        converted = (
+            _in_type(wanted.type, given)
+            if isinstance(given, str)
+            else tuple(_in_type(wanted.type, element) for element in given)
+        )
+        check_value(wanted, converted)
+        return FeatureValue(value.name, converted)
 
 
 def _event_time_text(wanted: FeatureType, event_time: EventTime) -> str:
     if wanted is FeatureType.STRING:
         return event_time.isoformat()
-    return repr(event_time.seconds + event_time.nanoseconds / 1e9)
+    # One division of whole numbers, which Python rounds once, to the nearest double.
+    return repr((event_time.seconds * 1_000_000_000 + event_time.nanoseconds) / 1_000_000_000)
 
 
-def _converted(wanted: FeatureDefinition, text: str) -> str:
-    if wanted.type is FeatureType.INTEGRAL and (whole := _whole_number(text)) is not None:
-        text = whole
-    check_value(replace(wanted, collection=None, vector_dimension=None), text)
+def _in_type(wanted: FeatureType, text: str) -> str:
+    """`text` as `wanted` writes it, or as it is where it may not fit at all."""
+    if wanted is FeatureType.INTEGRAL and (whole := _whole_number(text)) is not None:
+        return whole
     return text
 
 
@@ -91,7 +126,9 @@ def _whole_number(text: str) -> str | None:
     if not _FRACTION.fullmatch(text):
         return None
     number = Decimal(text)
-    # The exponent is bounded first: "1e999999" has a million digits.
+    if number.is_zero():
+        return "0"
+    # The exponent is bounded first: "1e9999" has ten thousand digits.
     if number.adjusted() > _DIGITS_MAX or number != number.to_integral_value():
         return None
     return str(int(number))

@@ -27,6 +27,8 @@ NAME = re.compile(r"(?=.{1,64}\Z)[a-zA-Z0-9]([-_]*[a-zA-Z0-9])*", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z\-]*:iam::\d{1,12}:role/?[a-zA-Z_0-9+=,.@\-_/]+", re.ASCII)
 _PATTERN_CHARACTERS = frozenset("*?[]{}\\")
 """SQL engines that are given such a path take it for a pattern."""
+WRITE_DAY_PARTITION = "write_time_day"
+"""The partition of an Iceberg table whose event times are no ISO 8601 text."""
 S3_URI = re.compile(r"s3://([^/\s]+)(/\S*)?")
 
 
@@ -40,6 +42,8 @@ def check_definition(group: FeatureGroup) -> None:
         _check_online(group.online, group)
     if group.offline is not None:
         _check_offline(group.offline)
+        if group.offline.table_format is TableFormat.ICEBERG:
+            _check_partition_names(group)
     check_throughput(group.throughput)
     _check_collections(group.features, group.storage_type)
     if group.role_arn is not None and not ROLE_ARN.fullmatch(group.role_arn):
@@ -76,6 +80,11 @@ def check_throughput(throughput: ThroughputConfig) -> None:
             )
         if units and throughput.mode is ThroughputMode.ON_DEMAND:
             raise ValidationError(f"{member} {units} needs ThroughputMode Provisioned")
+
+
+def event_time_partition(event_time_name: str) -> str:
+    """The partition of an Iceberg table by the day in its event times, named as on AWS."""
+    return f"{event_time_name}_trunc"
 
 
 def _check_features(features: Sequence[FeatureDefinition]) -> None:
@@ -157,9 +166,19 @@ def _check_offline(offline: OfflineStoreConfig) -> None:
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain the characters {strange}")
     if not offline.s3_uri.isprintable():
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain control characters")
-    if offline.table_format is TableFormat.ICEBERG:
-        raise ValidationError("TableFormat 'Iceberg' is not supported yet: use 'Glue'")
     _check_kms_key(offline.kms_key_id)
+
+
+def _check_partition_names(group: FeatureGroup) -> None:
+    """Iceberg wants other names for partitions than for columns, those added later included."""
+    names = (event_time_partition(group.event_time_name), WRITE_DAY_PARTITION)
+    taken = {name.lower() for name in names}
+    for feature in group.features:
+        if feature.name.lower() in taken:
+            raise ValidationError(
+                f"feature name {feature.name!r} is reserved with TableFormat 'Iceberg': the table's"
+                " partition has it"
+            )
 
 
 def _check_kms_key(kms_key_id: str | None) -> None:

@@ -30,7 +30,8 @@ _ISO = re.compile(
     re.ASCII,
 )
 _EPOCH = re.compile(r"(-?)(\d{1,12})(?:\.(\d+))?", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+# There is one way to match each text: with `\d+\.?\d*` a long one takes minutes to be refused.
+_DOUBLE = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 class EventTime(NamedTuple):

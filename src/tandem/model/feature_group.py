@@ -129,6 +129,7 @@ class FeatureGroup:
                     addition: the columns of its history
     metadata        by feature name, for the features that have any
     modified_at_us  when its stores or features were last changed; tags and metadata do not count
+    failure_reason  why its making was not completed; kept when it is deleted
     revision        grows by one with every change of any kind
     """
 
@@ -166,6 +167,12 @@ class FeatureGroup:
         if len(self.current_features) == len(self.features):
             return self
         return replace(self, features=self.current_features)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its making was ever completed; else its records and its history are a part."""
+        failed = (FeatureGroupStatus.CREATING, FeatureGroupStatus.CREATE_FAILED)
+        return self.status not in failed and self.failure_reason is None
 
     @property
     def was_updated(self) -> bool:

@@ -27,6 +27,12 @@ class OfflineStore(ABC):
     """The history of feature groups: append-only, exactly once, readable without Tandem."""
 
     @abstractmethod
+    def check(self, group: FeatureGroup) -> None:
+        """Raises ValidationError where this store cannot keep the history of a group so defined:
+        it does not have the table format, or something must be installed first.
+        """
+
+    @abstractmethod
     def append(
         self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
     ) -> None:

@@ -41,7 +41,18 @@ def make_root(root: Path) -> None:
         for folder in {root.parent, *(step.parent for step in missing)}:
             # A folder above may be closed to us; whoever made it has synced it.
             with suppress(PermissionError):
-                _sync(folder)
+                sync(folder)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes a file into a folder that is durable, for readers who do not come by listing.
+
+    It has its name before it has its bytes; when this returns, it has both for good.
+    """
+    with _named(path.parent):
+        path.write_bytes(content)
+        sync(path)
+        sync(path.parent)
 
 
 class DurableFolders:
@@ -65,6 +76,13 @@ class DurableFolders:
             step.mkdir(exist_ok=True)
             unsynced.add(step.parent)
         return unsynced
+
+    def make_durable(self, folder: Path) -> None:
+        """Makes `folder` so that it survives a power cut."""
+        with _named(folder):
+            for parent in sorted(self.make(folder)):
+                sync(parent)
+        self.are_durable({folder})
 
     def are_durable(self, folders: set[Path]) -> None:
         """Takes note that these folders, and all above them, have been synced in their parents."""
@@ -120,14 +138,14 @@ class DurableFiles:
         # First all files, then all names, then all folders: the disk can work on many at a time.
         for temporary, path in self._staged:
             with _named(path.parent), _cleared_away(path):
-                _sync(temporary)
+                sync(temporary)
         for temporary, path in self._staged:
             with _named(path.parent), _cleared_away(path):
                 temporary.replace(path)
         parents = {path.parent for _, path in self._staged}
         for folder in sorted(self._unsynced | parents):
             with _named(folder):
-                _sync(folder)
+                sync(folder)
         self._folders.are_durable(parents)
         # Only now: the first attempt that comes here has all its names, so whom it clears away is
         # not needed. Two that cleared each other away before would both fail.
@@ -176,6 +194,11 @@ def _remove_leftovers(paths: Iterable[Path]) -> None:
                     Path(entry.path).unlink(missing_ok=True)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether files of this name are not whole yet, or never will be."""
+    return _final_name(name) is not None
+
+
 def _final_name(name: str) -> str | None:
     """The name that a temporary file is to have; None where it is not a temporary file."""
     if name.startswith(_TEMPORARY_PREFIX) and name.endswith(_TEMPORARY_SUFFIX):
@@ -184,7 +207,7 @@ def _final_name(name: str) -> str | None:
     return None
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Waits until a file's bytes, or a folder's entries, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -10,6 +10,8 @@
   URI says and wherever a link in the tree points.
 * The 16 characters are a hash of the group, the log range and the hour: the same range has the same
   names again after a crash. They are letters and digits, as in AWS's names.
+
+A group in Iceberg format has folders of its own below `data`: see `tandem.offline.iceberg.layout`.
 """
 
 import re
@@ -20,7 +22,7 @@ from pathlib import Path
 
 from tandem.errors import ValidationError
 from tandem.model.event_time import EventTime
-from tandem.model.feature_group import FeatureGroup
+from tandem.model.feature_group import FeatureGroup, OfflineStoreConfig, TableFormat
 from tandem.offline.log_range import LogRange
 
 _SCHEME = "s3://"
@@ -45,12 +47,15 @@ class GroupFolder:
 
 def data_uri(group: FeatureGroup) -> str:
     """The group's resolved S3 URI. Raises ValidationError where it has no offline store."""
-    if group.offline is None or not group.offline.resolved_uri:
-        raise ValidationError(
-            f"feature group {group.name!r} has no offline store: it was created without"
-            " OfflineStoreConfig, so it has no history"
-        )
-    return group.offline.resolved_uri
+    uri = _offline(group).resolved_uri
+    if not uri:
+        raise _no_offline_store(group)
+    return uri
+
+
+def table_format(group: FeatureGroup) -> TableFormat:
+    """How the group's history is kept. Raises ValidationError where it has no offline store."""
+    return _offline(group).table_format
 
 
 def folder_of_uri(root: Path, resolved_uri: str) -> GroupFolder:
@@ -84,10 +89,12 @@ def hour_folder(event_time: EventTime) -> str:
     return f"year={text[:4]}/month={text[5:7]}/day={text[8:10]}/hour={text[11:13]}"
 
 
-def data_file_name(group_id: str, log_range: LogRange, hour: str, latest: EventTime) -> str:
-    """The name of the file with the rows of one range and hour. `latest` is their last moment."""
+def data_file_name(group_id: str, log_range: LogRange, part: str, latest: EventTime) -> str:
+    """The name of a file with rows of one range. `latest` is their last moment, and `part` says
+    which of the range's files it is: its hour, where there is one for each hour.
+    """
     moment = EventTime(latest.seconds, 0).isoformat().replace("-", "").replace(":", "")
-    return f"{moment}_{_suffix(group_id, log_range, hour)}.parquet"
+    return f"{moment}_{_suffix(group_id, log_range, part)}.parquet"
 
 
 def archive_file_name(log_range: LogRange) -> str:
@@ -103,6 +110,19 @@ def archived_range(file_name: str) -> LogRange | None:
     return None
 
 
+def _offline(group: FeatureGroup) -> OfflineStoreConfig:
+    if group.offline is None:
+        raise _no_offline_store(group)
+    return group.offline
+
+
+def _no_offline_store(group: FeatureGroup) -> ValidationError:
+    return ValidationError(
+        f"feature group {group.name!r} has no offline store: it was created without"
+        " OfflineStoreConfig, so it has no history"
+    )
+
+
 def _can_be_a_folder(part: str) -> bool:
     try:
         size = len(part.encode())
@@ -111,8 +131,8 @@ def _can_be_a_folder(part: str) -> bool:
     return size <= _PART_BYTES_MAX and part not in {".", ".."} and "\0" not in part
 
 
-def _suffix(group_id: str, log_range: LogRange, hour: str) -> str:
-    said = "\n".join((group_id, *(str(part) for part in log_range), hour))
+def _suffix(group_id: str, log_range: LogRange, part: str) -> str:
+    said = "\n".join((group_id, *(str(position) for position in log_range), part))
     number = int.from_bytes(blake2b(said.encode(), digest_size=32).digest())
     characters = []
     for _ in range(_SUFFIX_CHARACTERS):

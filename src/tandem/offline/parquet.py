@@ -7,33 +7,22 @@
 * Rows in a file are in log order, and files are in the order of their sequence.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tandem.errors import ConflictError, StoreUnavailable
-from tandem.model.feature_group import FeatureGroup
-from tandem.model.history import DataFile, HistorySnapshot, Manifest
+from tandem.errors import ConflictError, ValidationError
+from tandem.model.feature_group import FeatureGroup, TableFormat
+from tandem.model.history import DataFile, HistorySnapshot
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
-from tandem.offline.archive import read_archive, write_archive
 from tandem.offline.base import ManifestStore, OfflineStore
-from tandem.offline.durable_files import DurableFiles, DurableFolders, make_root
-from tandem.offline.locations import (
-    GroupFolder,
-    archive_file_name,
-    archived_range,
-    data_file_name,
-    data_uri,
-    folder_of_uri,
-    hour_folder,
-)
+from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
+from tandem.offline.locations import GroupFolder, data_file_name, hour_folder, table_format
 from tandem.offline.log_range import LogRange, log_range
 from tandem.rows.history_rows import history_rows
 
@@ -47,15 +36,20 @@ class ParquetOfflineStore(OfflineStore):
     """
 
     def __init__(self, root: Path, manifests: ManifestStore) -> None:
-        make_root(root)
-        self._root = root.resolve()
+        self._folders = GroupFolders(root)
         self._manifests = manifests
-        self._folders = DurableFolders(self._root)
+
+    def check(self, group: FeatureGroup) -> None:
+        if table_format(group) is TableFormat.ICEBERG:
+            raise ValidationError(
+                f"TableFormat 'Iceberg' of feature group {group.name!r} is not one that this store"
+                " keeps, which has plain Parquet files: use 'Glue'"
+            )
 
     def append(
         self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
     ) -> None:
-        folder = self._folder(group)
+        folder = self._folders.of(group)
         if not entries:
             return
         delivery = log_range(group, partition, after, entries)
@@ -64,13 +58,12 @@ class ParquetOfflineStore(OfflineStore):
             return
         # The order is the guarantee. All files come first, data and archive, each synced before it
         # has its name and its folders after. The manifest moves last: what it says is on disk
-        # whatever happens next, and until it says so no reader of Tandem looks at the files. The
-        # log may be trimmed once it has moved, so the archive must not come later.
+        # whatever happens next, and until it says so no reader of Tandem looks at the files.
         files = self._write(group, folder, delivery, entries)
         self._advance(group, folder, delivery, files)
 
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
-        folder = self._folder(group)
+        folder = self._folders.of(group)
         manifest = self._manifests.manifest(group.group_id)
         return HistorySnapshot(
             files=tuple(f"{folder.path}/{file.path}" for file in manifest.files),
@@ -78,24 +71,12 @@ class ParquetOfflineStore(OfflineStore):
         )
 
     def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
-        folder = self._folder(group)
-        # The manifest first: every range that it counts as delivered has its archive by now.
-        manifest = self._manifests.manifest(group.group_id)
-        by_place: dict[tuple[int, int], LogEntry] = {}
-        for path, found in _archive_files(folder, manifest):
-            # By place, since a delivery that lost a race may have left a range that overlaps.
-            for entry in read_archive(path, group.group_id, found.partition):
-                by_place[found.partition, entry.position] = entry
-        return [by_place[place] for place in sorted(by_place)]
+        self._folders.of(group)
+        delivered = self._manifests.manifest(group.group_id).delivered
+        return self._folders.archived(group, delivered)
 
     def is_unused(self, resolved_uri: str) -> bool:
-        folder = folder_of_uri(self._root, resolved_uri).path
-        if folder.is_file():
-            return False
-        return not any(files for _, _, files in os.walk(folder, onerror=_refuse_unreadable))
-
-    def _folder(self, group: FeatureGroup) -> GroupFolder:
-        return folder_of_uri(self._root, data_uri(group))
+        return self._folders.is_unused(resolved_uri)
 
     def _write(
         self,
@@ -104,24 +85,18 @@ class ParquetOfflineStore(OfflineStore):
         delivery: LogRange,
         entries: Sequence[LogEntry],
     ) -> list[DataFile]:
-        files = []
-        with DurableFiles(self._folders) as durable:
-            for hour, hour_entries in _by_hour(entries):
-                file = _data_file(group, folder, delivery, hour, hour_entries)
-                table = history_rows(group, hour_entries)
-                size = durable.stage(folder.path / file.path, partial(_write_history, table))
-                files.append(replace(file, size_bytes=size))
-            durable.stage(
-                folder.archive / archive_file_name(delivery),
-                partial(
-                    write_archive,
-                    group_id=group.group_id,
-                    partition=delivery.partition,
-                    entries=entries,
-                ),
-            )
-            durable.publish()
-        return files
+        by_hour = _by_hour(entries)
+        files = [_data_file(group, folder, delivery, *hour) for hour in by_hour]
+        sizes = self._folders.publish(
+            group,
+            delivery,
+            entries,
+            [
+                NewFile(folder.path / file.path, partial(_write_history, group, hour_entries))
+                for file, (_, hour_entries) in zip(files, by_hour, strict=True)
+            ],
+        )
+        return [replace(file, size_bytes=size) for file, size in zip(files, sizes, strict=True)]
 
     def _advance(
         self, group: FeatureGroup, folder: GroupFolder, delivery: LogRange, files: list[DataFile]
@@ -131,7 +106,13 @@ class ParquetOfflineStore(OfflineStore):
             manifest = self._manifests.manifest(group.group_id)
             standing = manifest.delivered_through(delivery.partition)
             if standing > delivery.after:
-                self._settle_lost_race(group, folder, delivery, files, manifest)
+                settle_lost_race(
+                    group,
+                    delivery,
+                    standing,
+                    written=[folder.path / file.path for file in files],
+                    visible=[folder.path / file.path for file in manifest.files],
+                )
                 return
             next_sequence = max((file.sequence for file in manifest.files), default=0) + 1
             numbered = [
@@ -153,36 +134,6 @@ class ParquetOfflineStore(OfflineStore):
             f"the manifest of {group.group_id!r} moved {_ADVANCE_ATTEMPTS} times while a range was"
             " to be added; try again"
         )
-
-    def _settle_lost_race(
-        self,
-        group: FeatureGroup,
-        folder: GroupFolder,
-        delivery: LogRange,
-        files: list[DataFile],
-        manifest: Manifest,
-    ) -> None:
-        """Returns where the winner delivered this very range; else withdraws it and raises."""
-        visible = {file.path for file in manifest.files}
-        orphans = [file.path for file in files if file.path not in visible]
-        standing = manifest.delivered_through(delivery.partition)
-        if not orphans and standing >= delivery.last:
-            return
-        # Nobody can make these visible any more, since the manifest never steps back; for others
-        # who list the folder, their rows would be there twice. The archive file may stay: archives
-        # are read entry by entry, and its name could be that of the winner's.
-        for path in orphans:
-            (folder.path / path).unlink(missing_ok=True)
-        raise ConflictError(
-            f"another process delivered log partition {delivery.partition} of"
-            f" {group.group_id!r} up to position {standing} meanwhile;"
-            " read where delivery stands and begin there"
-        )
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise StoreUnavailable(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _by_hour(entries: Sequence[LogEntry]) -> list[tuple[str, list[LogEntry]]]:
@@ -214,15 +165,5 @@ def _data_file(
     )
 
 
-def _write_history(table: pa.Table, file: object) -> None:
-    pq.write_table(table, file, **write_options.HISTORY)
-
-
-def _archive_files(folder: GroupFolder, manifest: Manifest) -> Iterator[tuple[Path, LogRange]]:
-    """Archive files of ranges that are delivered, in the order of their names."""
-    if not folder.archive.exists():
-        return
-    for path in sorted(folder.archive.iterdir()):
-        found = archived_range(path.name)
-        if found is not None and found.last <= manifest.delivered_through(found.partition):
-            yield path, found
+def _write_history(group: FeatureGroup, entries: Sequence[LogEntry], file: object) -> None:
+    pq.write_table(history_rows(group, entries), file, **write_options.HISTORY)

@@ -5,6 +5,7 @@ Raises ValidationError, which names the argument, where one is of the wrong kind
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -24,14 +25,28 @@ _Kind = TypeVar("_Kind")
 _TTL = re.compile(r"([0-9]{1,12})\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
 
 
-def definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...]:
-    """Features from a schema, a mapping of name to type, definitions, or the columns of a frame."""
+def definitions(
+    features: Any, event_time: str, types: Mapping[str, str] | None = None
+) -> tuple[FeatureDefinition, ...]:
+    """Features from a schema, a mapping of name to type, definitions, or the columns of a frame.
+
+    `types` are the types of some of them, whatever the columns suggest.
+    """
+    found = _definitions(features, event_time)
+    wanted = {name: _feature_type(kind, name) for name, kind in (types or {}).items()}
+    names = [feature.name for feature in found]
+    for name in wanted:
+        if name not in names:
+            raise ValidationError(f"types names {name!r}, which is no feature; there are {names}")
+    return tuple(replace(feature, type=wanted.get(feature.name, feature.type)) for feature in found)
+
+
+def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...]:
     if isinstance(features, pa.Schema):
         return infer_features(features, event_time)
     if isinstance(features, Mapping) and all(isinstance(kind, str) for kind in features.values()):
         return tuple(
-            FeatureDefinition(name, choice(FeatureType, kind, f"the type of feature {name!r}"))
-            for name, kind in features.items()
+            FeatureDefinition(name, _feature_type(kind, name)) for name, kind in features.items()
         )
     if isinstance(features, list | tuple) and all(
         isinstance(feature, FeatureDefinition) for feature in features
@@ -40,9 +55,13 @@ def definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...]
     return infer_features(to_arrow(features).schema, event_time)
 
 
-def checked(kind: type[_Kind], value: _Kind, name: str) -> _Kind:
+def _feature_type(kind: str, name: str) -> FeatureType:
+    return choice(FeatureType, kind, f"the type of feature {name!r}")
+
+
+def checked(kind: type, value: _Kind, name: str) -> _Kind:
     if not isinstance(value, kind):
-        raise ValidationError(f"{name} {value!r} is not valid: give a {kind.__name__}")
+        raise ValidationError(f"{name} {value!r:.80} is not valid: give a {kind.__name__.lower()}")
     return value
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
-from tandem.sdk.control_plane import ControlPlane
+from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.records import DeletionMode
 
@@ -16,12 +16,13 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    control   the same store's feature groups
-
-    Raises `tandem.errors`.
+    Its feature groups, their features and their tags are seams of their own. Raises
+    `tandem.errors`.
     """
 
-    control: ControlPlane
+    groups: GroupControl
+    features: FeatureControl
+    tags: TagControl
 
     @abstractmethod
     def put(

@@ -1,4 +1,8 @@
-"""What the library needs of a store's feature groups, wherever the store runs."""
+"""What the library needs of a store's feature groups, wherever the store runs.
+
+Three seams, by what they are about: groups and their aliases, features, tags. Where something is
+read, a name may be an alias. All raise `tandem.errors`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,15 +28,15 @@ class FoundFeature(NamedTuple):
     metadata: FeatureMetadata
 
 
-class ControlPlane(ABC):
-    """Feature groups of a store in this process or behind HTTP. Raises `tandem.errors`."""
+class GroupControl(ABC):
+    """Feature groups, without their retired features, and aliases."""
 
     @abstractmethod
     def create(self, new: NewFeatureGroup) -> FeatureGroup: ...
 
     @abstractmethod
     def describe(self, name: str) -> FeatureGroup:
-        """The group of this name or alias."""
+        """What DescribeFeatureGroup tells: no tags, and nothing of what is said of features."""
 
     @abstractmethod
     def update(self, name: str, update: GroupUpdate) -> FeatureGroup: ...
@@ -41,38 +45,10 @@ class ControlPlane(ABC):
     def delete(self, name: str) -> None: ...
 
     @abstractmethod
-    def search_groups(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
         """The groups that fit AWS's SearchExpression (an empty one: all), with their tags, by
         name.
         """
-
-    @abstractmethod
-    def search_features(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
-        """The features that fit, by group and name."""
-
-    @abstractmethod
-    def tags(self, name: str) -> Mapping[str, str]: ...
-
-    @abstractmethod
-    def tag(self, name: str, tags: Mapping[str, str]) -> None: ...
-
-    @abstractmethod
-    def untag(self, name: str, keys: Sequence[str]) -> None: ...
-
-    @abstractmethod
-    def describe_feature(self, name: str, feature: str) -> FeatureMetadata: ...
-
-    @abstractmethod
-    def update_feature(self, name: str, feature: str, update: MetadataUpdate) -> None: ...
-
-    @abstractmethod
-    def retired_features(self, name: str) -> Sequence[FeatureDefinition]: ...
-
-    @abstractmethod
-    def retire_feature(self, name: str, feature: str) -> None: ...
-
-    @abstractmethod
-    def restore_feature(self, name: str, feature: str) -> None: ...
 
     @abstractmethod
     def clone(self, request: CloneRequest) -> FeatureGroup: ...
@@ -84,3 +60,39 @@ class ControlPlane(ABC):
     @abstractmethod
     def set_alias(self, alias: str, group_name: str | None) -> None:
         """Lets an alias name a group; None removes it."""
+
+
+class FeatureControl(ABC):
+    """Features of feature groups, and what is said of them."""
+
+    @abstractmethod
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
+        """The features that fit AWS's SearchExpression, by group and name."""
+
+    @abstractmethod
+    def describe(self, group_name: str, feature: str) -> FeatureMetadata: ...
+
+    @abstractmethod
+    def update(self, group_name: str, feature: str, update: MetadataUpdate) -> None: ...
+
+    @abstractmethod
+    def retired(self, group_name: str) -> Sequence[FeatureDefinition]: ...
+
+    @abstractmethod
+    def retire(self, group_name: str, feature: str) -> None: ...
+
+    @abstractmethod
+    def restore(self, group_name: str, feature: str) -> None: ...
+
+
+class TagControl(ABC):
+    """Tags of feature groups."""
+
+    @abstractmethod
+    def all(self, group_name: str) -> Mapping[str, str]: ...
+
+    @abstractmethod
+    def add(self, group_name: str, tags: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    def remove(self, group_name: str, keys: Sequence[str]) -> None: ...

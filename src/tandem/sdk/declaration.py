@@ -15,18 +15,13 @@ tags: {team: growth}
 alias: customers
 feature_group: customer-features
 
-Every member is in the classes below. A member that none of them knows is refused, so a slip of the
-pen does not go unnoticed.
+Every member is in the classes below. The stores and features of a group are as its file says; tags,
+descriptions and parameters that the file does not mention are left to others, and so is what is
+chosen for good when a group is made (None, below).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 import msgspec
-import yaml
 
-from tandem.errors import ValidationError
 from tandem.model.feature_group import (
     CollectionType,
     DataCatalog,
@@ -42,8 +37,6 @@ from tandem.model.feature_group import (
 from tandem.sdk.arguments import ttl_duration
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.service.feature_groups import NewFeatureGroup
-
-_ENDINGS = (".yaml", ".yml", ".json")
 
 
 class _Declared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -74,10 +67,10 @@ class DeclaredCatalog(_Declared):
 
 
 class DeclaredOfflineStore(_Declared):
-    s3_uri: str = S3_URI
-    table_format: TableFormat = TableFormat.GLUE
+    s3_uri: str | None = None
+    table_format: TableFormat | None = None
     kms_key_id: str | None = None
-    disable_glue_table_creation: bool = False
+    disable_glue_table_creation: bool | None = None
     data_catalog: DeclaredCatalog | None = None
 
 
@@ -88,7 +81,7 @@ class DeclaredThroughput(_Declared):
 
 
 class DeclaredGroup(_Declared):
-    """A feature group. Tags of None are left as they are; others are all tags that it has."""
+    """A feature group. Tags, where they are given, are all that it has."""
 
     feature_group: str
     record_identifier: str
@@ -97,7 +90,7 @@ class DeclaredGroup(_Declared):
     online: bool | DeclaredOnlineStore = True
     offline: bool | DeclaredOfflineStore = True
     throughput: DeclaredThroughput | None = None
-    role_arn: str = ROLE_ARN
+    role_arn: str | None = None
     description: str | None = None
     tags: dict[str, str] | None = None
 
@@ -115,7 +108,7 @@ class DeclaredGroup(_Declared):
             online=self._online(),
             offline=self._offline(),
             throughput=self._throughput(),
-            role_arn=self.role_arn,
+            role_arn=self.role_arn or ROLE_ARN,
             description=self.description,
             tags=self.tags,
         )
@@ -124,10 +117,22 @@ class DeclaredGroup(_Declared):
         declared = self.feature(name)
         return FeatureDefinition(name, declared.type, declared.collection, declared.dimension)
 
+    @property
+    def online_store(self) -> DeclaredOnlineStore | None:
+        if isinstance(self.online, bool):
+            return DeclaredOnlineStore() if self.online else None
+        return self.online
+
+    @property
+    def offline_store(self) -> DeclaredOfflineStore | None:
+        if isinstance(self.offline, bool):
+            return DeclaredOfflineStore() if self.offline else None
+        return self.offline
+
     def _online(self) -> OnlineStoreConfig | None:
-        if not self.online:
+        declared = self.online_store
+        if declared is None:
             return None
-        declared = self.online if not isinstance(self.online, bool) else DeclaredOnlineStore()
         return OnlineStoreConfig(
             enabled=True,
             storage_type=declared.storage_type,
@@ -136,18 +141,18 @@ class DeclaredGroup(_Declared):
         )
 
     def _offline(self) -> OfflineStoreConfig | None:
-        if not self.offline:
+        declared = self.offline_store
+        if declared is None:
             return None
-        declared = self.offline if not isinstance(self.offline, bool) else DeclaredOfflineStore()
         catalog = declared.data_catalog
         return OfflineStoreConfig(
-            s3_uri=declared.s3_uri,
+            s3_uri=declared.s3_uri or S3_URI,
             kms_key_id=declared.kms_key_id,
-            table_format=declared.table_format,
-            disable_glue_table_creation=declared.disable_glue_table_creation,
-            data_catalog=None
-            if catalog is None
-            else DataCatalog(catalog.catalog, catalog.database, catalog.table),
+            table_format=declared.table_format or TableFormat.GLUE,
+            disable_glue_table_creation=declared.disable_glue_table_creation or False,
+            data_catalog=DataCatalog(catalog.catalog, catalog.database, catalog.table)
+            if catalog
+            else None,
         )
 
     def _throughput(self) -> ThroughputConfig:
@@ -165,48 +170,6 @@ class DeclaredAlias(_Declared):
 Declared = DeclaredGroup | DeclaredAlias
 
 
-def declarations(path: Path) -> Sequence[Declared]:
-    """What a file declares, or all files of a folder and its folders, in the order of their names.
-
-    Raises ValidationError that names the file and the member, also where a name is declared twice.
-    """
-    if not path.exists():
-        raise ValidationError(f"there is no file or folder {str(path)!r}")
-    files = sorted(_files(path)) if path.is_dir() else [path]
-    if not files:
-        raise ValidationError(f"the folder {str(path)!r} holds no file that ends in {_ENDINGS}")
-    found: dict[tuple[type[Declared], str], Path] = {}
-    result: list[Declared] = []
-    for file in files:
-        for declared in _read(file):
-            name = declared.alias if isinstance(declared, DeclaredAlias) else declared.feature_group
-            first = found.setdefault((type(declared), name), file)
-            if len(found) == len(result):
-                raise ValidationError(f"{name!r} is declared twice: in {first} and in {file}")
-            result.append(declared)
-    return result
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.suffix in _ENDINGS and path.is_file())
-
-
-def _read(file: Path) -> Iterator[Declared]:
-    try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValidationError(f"{file} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ValidationError(f"{file} is not YAML: {error}") from error
-    for document in documents:
-        if document is not None:
-            yield _declared(document, file)
-
-
-def _declared(document: Any, file: Path) -> Declared:
-    try:
-        if isinstance(document, Mapping) and "alias" in document:
-            return msgspec.convert(document, DeclaredAlias)
-        return msgspec.convert(document, DeclaredGroup)
-    except msgspec.ValidationError as error:
-        raise ValidationError(f"{file}: {error}") from None
+def declared_name(declared: Declared) -> str:
+    """The name that is declared: a feature group and an alias cannot share one, either."""
+    return declared.alias if isinstance(declared, DeclaredAlias) else declared.feature_group

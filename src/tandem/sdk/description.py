@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from tandem.model.feature_group import FeatureGroup, FeatureMetadata
+from tandem.model.feature_group import (
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureGroupStatus,
+    FeatureMetadata,
+)
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.rows.feature_values import python_value
 from tandem.sdk.backend import Backend
-from tandem.sdk.listing import labels
-from tandem.sdk.tables import html_table, moment, text_table
+from tandem.sdk.tables import Table, html, iso, moment, plain
 
 _SAMPLE_ROWS = 5
 _LAST_WRITE = "write_time"
@@ -23,17 +27,20 @@ class GroupDescription:
     """What `FeatureStore.describe` found, at one moment.
 
     group            the definition, without retired features
+    aliases          names that stand for the group in reads
     tags             of the group
     metadata         what is said of each feature, by its name
     retired          the names of retired features
     rows, records    rows in history, and different record identifiers among them; None without
                      history
     last_write_time  when the newest row was committed, UTC; None where there is none
-    last_event_time  the event time of that row, as it was written
+    last_event_time  the greatest event time in history, as texts compare where it is a String
     sample           up to five records: online ones, or rows of history where there are none
+    described_at     when this was found, UTC
     """
 
     group: FeatureGroup
+    aliases: Sequence[str]
     tags: Mapping[str, str]
     metadata: Mapping[str, FeatureMetadata]
     retired: Sequence[str]
@@ -42,86 +49,104 @@ class GroupDescription:
     last_write_time: datetime | None
     last_event_time: str | float | None
     sample: Sequence[Mapping[str, Any]]
+    described_at: datetime
 
-    def __repr__(self) -> str:
-        facts = [f"{name}: {value}" for name, value in self.facts().items() if value is not None]
-        parts = ["\n".join(facts), text_table(*self._schema())]
-        if self.sample:
-            parts.append("sample:\n" + text_table(*self.sample_table()))
-        return "\n\n".join(parts)
+    @property
+    def age_of_last_write(self) -> timedelta | None:
+        """How long before `described_at` the newest row was committed."""
+        if self.last_write_time is None:
+            return None
+        return max(self.described_at - self.last_write_time, timedelta(0))
 
-    def _repr_html_(self) -> str:
-        facts = [[name, value] for name, value in self.facts().items() if value is not None]
-        parts = [
-            html_table(["", ""], facts, self.group.name),
-            html_table(*self._schema(), "features"),
-        ]
-        if self.sample:
-            parts.append(html_table(*self.sample_table(), "sample"))
-        return "".join(parts)
-
-    def facts(self) -> dict[str, Any]:
-        """All but features and sample, each as one text or number."""
-        group = self.group
-        ttl = group.default_ttl
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in the types that JSON has."""
+        group, online, offline = self.group, self.group.online, self.group.offline
+        ttl, last_write = group.default_ttl, self.last_write_time
         return {
-            "feature group": group.name,
+            "name": group.name,
             "status": group.status.value,
             "description": group.description,
-            "tags": labels(self.tags) or None,
-            "stores": ", ".join(group.stores.names()),
-            "storage type": group.storage_type.value if group.online else None,
-            "time to live": f"{ttl.value} {ttl.unit}" if ttl else None,
-            "table format": group.offline.table_format.value if group.offline else None,
-            "history": group.offline.resolved_uri if group.offline else None,
-            "record identifier": group.record_identifier_name,
-            "event time": group.event_time_name,
+            "aliases": list(self.aliases),
+            "tags": dict(self.tags),
+            "stores": group.stores.names(),
+            "storage_type": group.storage_type.value if online else None,
+            "ttl": f"{ttl.value} {ttl.unit.lower()}" if ttl else None,
+            "table_format": offline.table_format.value if offline else None,
+            "history": offline.resolved_uri if offline else None,
+            "record_identifier": group.record_identifier_name,
+            "event_time": group.event_time_name,
             "created": moment(group.created_at_us),
             "rows": self.rows,
             "records": self.records,
-            "last write": None if self.last_write_time is None else f"{self.last_write_time}Z",
-            "last event time": self.last_event_time,
-            "retired features": ", ".join(self.retired) or None,
+            "last_write_time": None if last_write is None else iso(last_write),
+            "last_event_time": self.last_event_time,
+            "retired_features": list(self.retired),
+            "features": [self._feature(feature) for feature in group.features],
+            "sample": [dict(row) for row in self.sample],
         }
 
-    def _schema(self) -> tuple[list[str], list[list[Any]]]:
-        rows = []
-        for feature in self.group.features:
-            said = self.metadata.get(feature.name)
-            kind = feature.type.value
-            rows.append(
-                [
-                    feature.name,
-                    f"{feature.collection} of {kind}" if feature.collection else kind,
-                    said.description if said else None,
-                    labels(said.parameters) if said else None,
-                ]
-            )
-        return ["feature", "type", "description", "parameters"], rows
+    def tables(self) -> list[Table]:
+        """Facts, features and sample, as they are shown."""
+        known = self.as_dict()
+        features, sample = known.pop("features"), known.pop("sample")
+        if (age := self.age_of_last_write) is not None:
+            known["last_write_time"] += f" ({_in_words(age)} ago)"
+        facts = [[name.replace("_", " "), value] for name, value in known.items() if _says(value)]
+        columns = [name for name in _FEATURE_COLUMNS if any(name in one for one in features)]
+        shown = [[one.get(name) for name in columns] for one in features]
+        tables = [Table(["", ""], facts, cell_length_max=None), Table(columns, shown, "features")]
+        if sample:
+            names = list(dict.fromkeys(name for row in sample for name in row))
+            rows = [[row.get(name) for name in names] for row in sample]
+            tables.append(Table(names, rows, "sample"))
+        return tables
 
-    def sample_table(self) -> tuple[list[str], list[list[Any]]]:
-        """The sample's columns, and its rows."""
-        columns = list(dict.fromkeys(name for row in self.sample for name in row))
-        return columns, [[row.get(name) for name in columns] for row in self.sample]
+    def __repr__(self) -> str:
+        return "\n\n".join(plain(table) for table in self.tables())
+
+    def _repr_html_(self) -> str:
+        return "".join(html(table) for table in self.tables())
+
+    def _feature(self, feature: FeatureDefinition) -> dict[str, Any]:
+        said = self.metadata.get(feature.name)
+        found: dict[str, Any] = {"name": feature.name, "type": feature.type.value}
+        if feature.collection is not None:
+            found["collection"] = feature.collection.value
+        if feature.vector_dimension is not None:
+            found["dimension"] = feature.vector_dimension
+        if said is not None and said.description:
+            found["description"] = said.description
+        if said is not None and said.parameters:
+            found["parameters"] = dict(said.parameters)
+        return found
+
+
+_FEATURE_COLUMNS = ("name", "type", "collection", "dimension", "description", "parameters")
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 def describe_group(backend: Backend, name: str) -> GroupDescription:
     """Raises ResourceNotFound."""
-    group = backend.control.describe(name)
-    said = backend.control.search_features(
+    group = backend.groups.describe(name)
+    said = backend.features.search(
         {"Filters": [{"Name": "FeatureGroupName", "Operator": "Equals", "Value": group.name}]}
     )
-    history = _history(backend, group) if group.offline is not None else {}
+    # One that is being made, or could not be, answers no reader.
+    can_be_read = group.status is FeatureGroupStatus.CREATED
+    history = _history(backend, group) if can_be_read and group.offline is not None else {}
+    last_write = history.get("last_write")
     return GroupDescription(
         group=group,
-        tags=backend.control.tags(group.name),
+        aliases=[alias for alias, of in backend.groups.aliases().items() if of == group.name],
+        tags=backend.tags.all(group.name),
         metadata={feature.name: feature.metadata for feature in said},
-        retired=[feature.name for feature in backend.control.retired_features(group.name)],
+        retired=[feature.name for feature in backend.features.retired(group.name)],
         rows=history.get("rows"),
         records=history.get("records"),
-        last_write_time=history.get("last_write"),
+        last_write_time=None if last_write is None else _utc(last_write),
         last_event_time=history.get("last_event"),
-        sample=_sample(backend, group),
+        sample=_sample(backend, group) if can_be_read else [],
+        described_at=datetime.now(UTC),
     )
 
 
@@ -130,7 +155,7 @@ def _history(backend: Backend, group: FeatureGroup) -> Mapping[str, Any]:
     table = backend.sql(
         f'SELECT count(*) AS "rows", count(DISTINCT "{key}") AS "records",'  # noqa: S608
         f' max("{_LAST_WRITE}") AS "last_write",'
-        f' arg_max("{event_time}", "{_LAST_WRITE}") AS "last_event" FROM "{group.name}"'
+        f' max("{event_time}") AS "last_event" FROM "{group.name}"'
     )
     found: Mapping[str, Any] = table.to_pylist()[0]
     return found
@@ -144,11 +169,30 @@ def _sample(backend: Backend, group: FeatureGroup) -> Sequence[Mapping[str, Any]
             return records
     if group.offline is None:
         return []
-    table = backend.sql(f'SELECT * FROM "{group.name}" LIMIT {_SAMPLE_ROWS}')  # noqa: S608
+    names = ", ".join(f'"{feature.name}"' for feature in group.features)
+    table = backend.sql(f'SELECT {names} FROM "{group.name}" LIMIT {_SAMPLE_ROWS}')  # noqa: S608
     rows: Sequence[Mapping[str, Any]] = table.to_pylist()
     return rows
 
 
 def _python(group: FeatureGroup, values: Sequence[FeatureValue]) -> Mapping[str, Any]:
     features = group.features_by_name
-    return {name: python_value(features[name], value) for name, value in values}
+    return {name: python_value(features[name], value) for name, value in values if name in features}
+
+
+def _utc(written: datetime | str) -> datetime:
+    # An engine without timestamps has texts for them.
+    when = datetime.fromisoformat(written) if isinstance(written, str) else written
+    return when.replace(tzinfo=UTC)
+
+
+def _says(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
+
+
+def _in_words(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    for unit, length in _UNITS:
+        if (count := seconds // length) > 0:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} seconds"

@@ -1,24 +1,41 @@
 """A store in this process: the library straight over the services."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
+from tandem.errors import StoreUnavailable
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.sdk.backend import Backend
-from tandem.sdk.embedded_control_plane import EmbeddedControlPlane
+from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.records import DeletionMode
+
+_MADE_FIRST = "token.key"
+
+
+def holds_store(folder: Path) -> bool:
+    """Whether somebody has made a store in this folder."""
+    return (folder / _MADE_FIRST).exists()
 
 
 class EmbeddedBackend(Backend):
     def __init__(self, settings: Settings) -> None:
-        self._core, self._give_back = open_core(settings)
-        self.control = EmbeddedControlPlane(self._core)
+        try:
+            self._core, self._give_back = open_core(settings)
+        except OSError as error:
+            why = error.strerror or error
+            raise StoreUnavailable(
+                f"the folder {str(settings.data)!r} cannot be used ({why}): name another one"
+            ) from error
+        self.groups = EmbeddedGroups(self._core)
+        self.features = EmbeddedFeatures(self._core)
+        self.tags = EmbeddedTags(self._core)
 
     def put(
         self,

@@ -1,65 +1,41 @@
 """Feature groups of a store in this process: the library straight over the services."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tandem.assembly.core import Core
 from tandem.model.changes import GroupUpdate, MetadataUpdate
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureMetadata
-from tandem.sdk.control_plane import ControlPlane, FoundFeature
+from tandem.model.search_document import parse_expression
+from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
 from tandem.service.cloning import CloneRequest
 from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.search import SearchQuery
 
 
-class EmbeddedControlPlane(ControlPlane):
+class EmbeddedGroups(GroupControl):
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def create(self, new: NewFeatureGroup) -> FeatureGroup:
-        return self._core.groups.create(new)
+        return _as_described(self._core.groups.create(new))
 
     def describe(self, name: str) -> FeatureGroup:
-        return self._core.groups.describe(name).for_readers
+        return _as_described(self._core.groups.describe(name))
 
     def update(self, name: str, update: GroupUpdate) -> FeatureGroup:
-        return self._core.updates.update(name, update).for_readers
+        return _as_described(self._core.updates.update(name, update))
 
     def delete(self, name: str) -> None:
         self._core.groups.delete(name)
 
-    def search_groups(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
-        raise NotImplementedError
-
-    def search_features(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
-        raise NotImplementedError
-
-    def tags(self, name: str) -> Mapping[str, str]:
-        return self._core.groups.describe(name).tags
-
-    def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        self._core.updates.tag(name, tags)
-
-    def untag(self, name: str, keys: Sequence[str]) -> None:
-        self._core.updates.untag(name, keys)
-
-    def describe_feature(self, name: str, feature: str) -> FeatureMetadata:
-        return self._core.updates.describe_feature(name, feature).metadata
-
-    def update_feature(self, name: str, feature: str, update: MetadataUpdate) -> None:
-        self._core.updates.update_feature(name, feature, update)
-
-    def retired_features(self, name: str) -> Sequence[FeatureDefinition]:
-        features = self._core.groups.describe(name).features
-        return [feature for feature in features if feature.retired_at_us is not None]
-
-    def retire_feature(self, name: str, feature: str) -> None:
-        self._core.updates.retire_feature(name, feature)
-
-    def restore_feature(self, name: str, feature: str) -> None:
-        self._core.updates.restore_feature(name, feature)
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
+        found = self._core.search.feature_groups(_query(expression))
+        return [replace(_as_described(group), tags=group.tags) for group in found.hits]
 
     def clone(self, request: CloneRequest) -> FeatureGroup:
-        return self._core.cloning.clone(request).group
+        return _as_described(self._core.cloning.clone(request).group)
 
     def aliases(self) -> Mapping[str, str]:
         return self._core.aliases.all()
@@ -69,3 +45,60 @@ class EmbeddedControlPlane(ControlPlane):
             self._core.aliases.remove(alias)
         else:
             self._core.aliases.set(alias, group_name)
+
+
+class EmbeddedFeatures(FeatureControl):
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
+        found = self._core.search.features(_query(expression))
+        return [
+            FoundFeature(
+                feature.group.name, feature.name, feature.definition.type, feature.metadata
+            )
+            for feature in found.hits
+        ]
+
+    def describe(self, group_name: str, feature: str) -> FeatureMetadata:
+        return self._core.updates.describe_feature(group_name, feature).metadata
+
+    def update(self, group_name: str, feature: str, update: MetadataUpdate) -> None:
+        self._core.updates.update_feature(group_name, feature, update)
+
+    def retired(self, group_name: str) -> Sequence[FeatureDefinition]:
+        features = self._core.groups.describe(group_name).features
+        return [feature for feature in features if feature.retired_at_us is not None]
+
+    def retire(self, group_name: str, feature: str) -> None:
+        self._core.updates.retire_feature(group_name, feature)
+
+    def restore(self, group_name: str, feature: str) -> None:
+        self._core.updates.restore_feature(group_name, feature)
+
+
+class EmbeddedTags(TagControl):
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def all(self, group_name: str) -> Mapping[str, str]:
+        return self._core.groups.describe(group_name).tags
+
+    def add(self, group_name: str, tags: Mapping[str, str]) -> None:
+        self._core.updates.tag(group_name, tags)
+
+    def remove(self, group_name: str, keys: Sequence[str]) -> None:
+        self._core.updates.untag(group_name, keys)
+
+
+def _as_described(group: FeatureGroup) -> FeatureGroup:
+    # What a server tells of a group, so that a program sees the same wherever its store runs.
+    return replace(group.for_readers, tags={}, metadata={})
+
+
+def _query(expression: Mapping[str, Any]) -> SearchQuery:
+    return SearchQuery(
+        expression=parse_expression(expression) if expression else None,
+        sort_by="FeatureGroupName",
+        descending=False,
+    )

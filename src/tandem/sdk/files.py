@@ -1,53 +1,105 @@
 """Tables in files: CSV, Parquet and JSON lines, read as the features of a group.
 
-Text formats have no types of their own. A column that is a feature is read in the feature's type,
-so `007` stays `007` where the feature is a String; an empty cell is no value.
+Text formats have no types of their own. What a feature's cell says is kept as it is written, so
+that `007` stays `007` where the feature is a String, and `89.50` stays `89.50`; an empty cell is no
+value.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
 from tandem.errors import ValidationError
-from tandem.model.feature_group import FeatureDefinition
-from tandem.rows.history_rows import arrow_type
+from tandem.model.feature_group import FeatureGroup, FeatureType
 
 _PARQUET = (".parquet", ".pq")
 _JSON_LINES = (".jsonl", ".ndjson")
 _CSV = (".csv", ".tsv")
+_BLOCK_BYTES = 16 << 20
+"""A row may not be longer; the largest record has 350 KB, which text may write down longer."""
 
 
-def read_table(path: Path, features: Sequence[FeatureDefinition] = ()) -> pa.Table:
-    """The table in a file, by its ending. Raises ValidationError that names the file."""
+def read_table(path: Path, group: FeatureGroup | None = None) -> pa.Table:
+    """The table in a file, by its ending: rows of `group`, or a sample whose types are those that
+    its cells suggest.
+
+    Raises ValidationError that names the file.
+    """
     endings = [*_CSV, *_PARQUET, *_JSON_LINES]
     ending = path.suffix.lower()
     if ending not in endings:
-        raise ValidationError(f"{path} ends in {ending!r}: give a file that ends in {endings}")
-    types = {feature.name: arrow_type(feature) for feature in features}
+        raise ValidationError(
+            f"{path} ends in {ending!r}: give a file that ends in {', '.join(endings)}"
+        )
     try:
         if ending in _PARQUET:
             return pa.parquet.read_table(path)
         if ending in _JSON_LINES:
-            return _read_json_lines(path, types)
-        return _read_csv(path, types, "\t" if ending == ".tsv" else ",")
-    except (pa.ArrowException, OSError) as error:
+            return _read_json_lines(path, group)
+        return _read_csv(path, group, "\t" if ending == ".tsv" else ",")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ValidationError(f"{path} cannot be read: {error}") from error
 
 
-def _read_csv(path: Path, types: dict[str, pa.DataType], delimiter: str) -> pa.Table:
-    return pa.csv.read_csv(
+def _read_csv(path: Path, group: FeatureGroup | None, delimiter: str) -> pa.Table:
+    features = group.features if group is not None else ()
+    table = pa.csv.read_csv(
         path,
+        read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pa.csv.ConvertOptions(
-            column_types=types, null_values=[""], strings_can_be_null=True
+            column_types={feature.name: pa.string() for feature in features},
+            null_values=[""],
+            strings_can_be_null=True,
         ),
     )
+    for index, name in enumerate(table.column_names if group is not None else ()):
+        assert group is not None
+        column = _as_features_are_written(table.column(index), group, name)
+        table = table.set_column(index, name, column)
+    return table
 
 
-def _read_json_lines(path: Path, types: dict[str, pa.DataType]) -> pa.Table:
-    schema = pa.schema(list(types.items())) if types else None
-    return pa.json.read_json(path, parse_options=pa.json.ParseOptions(explicit_schema=schema))
+def _as_features_are_written(
+    column: pa.ChunkedArray, group: FeatureGroup, name: str
+) -> pa.ChunkedArray:
+    """What pandas writes in another form than features have is rewritten."""
+    feature = group.features_by_name.get(name)
+    rules: Sequence[tuple[str, str]] = ()
+    if feature is not None and feature.type is FeatureType.INTEGRAL:
+        rules = _WHOLE_NUMBERS
+    elif name == group.event_time_name and group.event_time.type is FeatureType.STRING:
+        rules = _MOMENTS
+    for pattern, replacement in rules:
+        column = pa.compute.replace_substring_regex(column, pattern, replacement)
+    return column
+
+
+_WHOLE_NUMBERS = (
+    (r"^(?i:true)$", "1"),
+    (r"^(?i:false)$", "0"),
+    (r"^([+-]?\d+)\.0+$", r"\1"),  # a column with gaps is one of doubles there
+)
+_MOMENTS = (
+    (r"^(\d{4}-\d\d-\d\d) (\d\d:.*)$", r"\1T\2"),
+    (r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00:00Z"),
+)
+
+
+def _read_json_lines(path: Path, group: FeatureGroup | None) -> pa.Table:
+    # Left to itself, the reader takes a text that looks like a date for a timestamp.
+    texts = [
+        (feature.name, pa.string())
+        for feature in (group.features if group is not None else ())
+        if feature.type is FeatureType.STRING and feature.collection is None
+    ]
+    return pa.json.read_json(
+        path,
+        read_options=pa.json.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pa.json.ParseOptions(explicit_schema=pa.schema(texts) if texts else None),
+    )

@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tandem.errors import ValidationError
+from tandem.sdk.tables import first_rows, html, plain
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+
+
+_ROWS_SHOWN_MAX = 10
 
 
 class Result:
@@ -47,7 +51,14 @@ class Result:
         return rows
 
     def __repr__(self) -> str:
-        return f"<Result: {len(self)} rows, columns {self._table.column_names}>"
+        return f"{plain(first_rows(self._table, _ROWS_SHOWN_MAX))}\n[{self._size()}]"
+
+    def _repr_html_(self) -> str:
+        return f"{html(first_rows(self._table, _ROWS_SHOWN_MAX))}<p>{self._size()}</p>"
+
+    def _size(self) -> str:
+        counts = ((len(self), "row"), (self._table.num_columns, "column"))
+        return ", ".join(f"{count} {noun}{'s' if count != 1 else ''}" for count, noun in counts)
 
 
 def to_arrow(frame: Any) -> pa.Table:

@@ -1,10 +1,11 @@
 """A feature group in a program's hands: its records, its tags, and how it changes."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from tandem.errors import ValidationError
+from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.changes import GroupUpdate, MetadataUpdate, ThroughputUpdate
 from tandem.model.feature_group import (
     FeatureGroup,
@@ -14,22 +15,31 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.rows.feature_values import python_value, values_of_mapping
-from tandem.sdk.arguments import choice, definitions, target_stores_of, ttl_duration
+from tandem.sdk.arguments import checked, choice, definitions, target_stores_of, ttl_duration
 from tandem.sdk.backend import Backend
+from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.frames import to_arrow
 from tandem.service.records import DeletionMode
 
+_ALIAS_SECONDS_MAX = 1.0
+
 
 class FeatureGroupHandle:
-    """A feature group to write to and read from. `definition` is as of when it was looked up."""
+    """A feature group to write to and read from, by its name or an alias.
 
-    def __init__(self, backend: Backend, definition: FeatureGroup) -> None:
+    name        the name that it was looked up by
+    definition  the group's definition as of the last look; looked at again where a record does not
+                fit it, since others may add features at any time
+
+    Of an alias, reads go to the group that it stands for, at most a second after it is switched;
+    writes are refused.
+    """
+
+    def __init__(self, backend: Backend, name: str, definition: FeatureGroup) -> None:
         self._backend = backend
+        self.name = name
         self.definition = definition
-
-    @property
-    def name(self) -> str:
-        return self.definition.name
+        self._looked_at = time.monotonic()
 
     def put(
         self,
@@ -42,6 +52,9 @@ class FeatureGroupHandle:
 
         None and NaN are left out. Raises ValidationError that names the feature and the value.
         """
+        checked(Mapping, record, "record")
+        if not record.keys() <= self.definition.features_by_name.keys():
+            self._look_again()
         values = values_of_mapping(record, self.definition.features_by_name)
         self._backend.put(self.name, values, target_stores_of(target_stores), ttl_duration(ttl))
 
@@ -53,10 +66,18 @@ class FeatureGroupHandle:
         self, identifiers: Sequence[Any], features: Sequence[str] = ()
     ) -> list[dict[str, Any] | None]:
         """`get` for many identifiers, in the order given."""
+        self._follow_alias()
         texts = [self._identifier_text(identifier) for identifier in identifiers]
         if not texts:
             return []
-        found = self._backend.get(self.name, texts, features)
+        try:
+            found = self._backend.get(self.definition.name, texts, features)
+        except ResourceNotFound:
+            if self.name == self.definition.name:
+                raise
+            # The alias was switched and the group deleted since the last look.
+            self._look_again()
+            found = self._backend.get(self.definition.name, texts, features)
         return [None if values is None else self._python(values) for values in found]
 
     def delete(
@@ -88,7 +109,9 @@ class FeatureGroupHandle:
 
     def list_records(self, *, include_soft_deleted: bool = False) -> Iterator[str]:
         """The identifiers of the records that can be served, in no particular order."""
-        return self._backend.list_records(self.name, include_soft_deleted=include_soft_deleted)
+        self._follow_alias()
+        name = self.definition.name
+        return self._backend.list_records(name, include_soft_deleted=include_soft_deleted)
 
     def update(
         self,
@@ -123,24 +146,24 @@ class FeatureGroupHandle:
             else None,
             throughput=throughput,
         )
-        self.definition = self._backend.control.update(self.name, update)
+        self.definition = self._backend.groups.update(self.name, update)
 
     @property
     def tags(self) -> dict[str, str]:
         """The group's tags, as of now."""
-        return dict(self._backend.control.tags(self.name))
+        return dict(self._backend.tags.all(self.name))
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Adds tags; those whose key is there already get the new value."""
-        self._backend.control.tag(self.name, tags)
+        self._backend.tags.add(self.name, checked(Mapping, tags, "tags"))
 
     def remove_tags(self, *keys: str) -> None:
         """Removes tags; keys that the group does not have are passed over."""
-        self._backend.control.untag(self.name, keys)
+        self._backend.tags.remove(self.name, keys)
 
     def describe_feature(self, feature: str) -> FeatureMetadata:
         """What is said of a feature: its description and its parameters."""
-        return self._backend.control.describe_feature(self.name, feature)
+        return self._backend.features.describe(self.name, feature)
 
     def update_feature(
         self,
@@ -156,26 +179,42 @@ class FeatureGroupHandle:
             additions=tuple((parameters or {}).items()),
             removals=tuple(remove_parameters),
         )
-        self._backend.control.update_feature(self.name, feature, update)
+        self._backend.features.update(self.name, feature, update)
 
     def retired_features(self) -> list[str]:
         """The names of the features that are retired."""
-        return [feature.name for feature in self._backend.control.retired_features(self.name)]
+        return [feature.name for feature in self._backend.features.retired(self.name)]
 
     def retire_feature(self, feature: str) -> None:
         """Hides a feature from readers, in records, SQL and training sets, and refuses it in
         writes. Its history is kept; `restore_feature` takes this back.
         """
-        self._backend.control.retire_feature(self.name, feature)
-        self.definition = self._backend.control.describe(self.name)
+        self._backend.features.retire(self.name, feature)
+        self._look_again()
 
     def restore_feature(self, feature: str) -> None:
         """Shows a retired feature again, older values included."""
-        self._backend.control.restore_feature(self.name, feature)
-        self.definition = self._backend.control.describe(self.name)
+        self._backend.features.restore(self.name, feature)
+        self._look_again()
+
+    def describe(self) -> GroupDescription:
+        """What there is to know of the group: schema, tags, freshness, counts, a sample."""
+        return describe_group(self._backend, self.name)
 
     def __repr__(self) -> str:
-        return f"<FeatureGroup {self.name!r}: {len(self.definition.features)} features>"
+        group = self.definition
+        means = "" if self.name == group.name else f", alias of {group.name!r}"
+        return f"<FeatureGroup {self.name!r}{means}: {len(group.features)} features>"
+
+    def _look_again(self) -> None:
+        self.definition = self._backend.groups.describe(self.name)
+        self._looked_at = time.monotonic()
+
+    def _follow_alias(self) -> None:
+        # The group that is read and the definition that its values are read by are one look's.
+        is_alias = self.name != self.definition.name
+        if is_alias and time.monotonic() - self._looked_at > _ALIAS_SECONDS_MAX:
+            self._look_again()
 
     def _identifier_text(self, identifier: Any) -> str:
         named = {self.definition.record_identifier_name: identifier}
@@ -185,5 +224,7 @@ class FeatureGroupHandle:
         return str(values[0].value)
 
     def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
+        if any(name not in self.definition.features_by_name for name, _ in values):
+            self._look_again()
         features = self.definition.features_by_name
         return {name: python_value(features[name], value) for name, value in values}

@@ -13,9 +13,9 @@ import urllib3
 
 from tandem import errors
 
-ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
-ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
-"""For requests that a 503 may have done in part."""
+_ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
+_REQUEST_ID = "x-amzn-RequestId"
+_ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
 _RETRY = urllib3.Retry(
     connect=3,
     read=0,
@@ -43,9 +43,18 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
 
 
 class Http:
-    """A pool of connections to one server. Safe to use from many threads."""
+    """A pool of connections to one server. Safe to use from many threads.
+
+    Each method raises the error that the answer is, and StoreUnavailable where there is none.
+    """
 
     def __init__(self, url: str) -> None:
+        try:
+            is_url = urllib3.util.parse_url(url).host is not None
+        except urllib3.exceptions.LocationParseError:
+            is_url = False
+        if not is_url:
+            raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
         self._url = url.rstrip("/")
         self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
 
@@ -55,52 +64,95 @@ class Http:
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"SageMaker.{operation}",
         }
-        answer: dict[str, Any] = json.loads(
-            self.call("POST", "/", json_bytes(request), headers) or b"{}"
-        )
-        return answer
+        return self._parsed(self._call("POST", "/", json_bytes(request), headers))
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        retries: urllib3.Retry = _RETRY,
-    ) -> bytes:
-        """The body of the answer. Raises the error that the answer is, and StoreUnavailable."""
-        sent = headers or ({"Content-Type": "application/json"} if body is not None else {})
+    def json(
+        self, method: str, path: str, request: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """An operation of REST with JSON."""
+        if request is None:
+            return self._parsed(self._call(method, path, None, {}))
+        headers = {"Content-Type": "application/json"}
+        return self._parsed(self._call(method, path, json_bytes(request), headers))
+
+    def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
+        """Sends a table once only, since a 503 may come after a part of it was written."""
+        return self._parsed(self._call("POST", path, _arrow_bytes(table), _ARROW, _ONLY_CONNECT))
+
+    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
+        """The table that answers a question, which is JSON or a table itself."""
+        if isinstance(request, pa.Table):
+            answer = self._call("POST", path, _arrow_bytes(request), _ARROW)
+        else:
+            headers = {"Content-Type": "application/json"}
+            answer = self._call("POST", path, json_bytes(request), headers)
         try:
-            response = self._pool.request(
-                method, self._url + path, body=body, headers=dict(sent), retries=retries
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise errors.StoreUnavailable(
-                f"there is no answer from {self._url}: is the server running? ({error})"
-            ) from error
-        if response.status >= 400:
-            raise _error_of(response)
-        return response.data
+            with pa.ipc.open_stream(answer) as reader:
+                return reader.read_all()
+        except pa.ArrowException as error:
+            raise self._not_understood(error) from error
 
     def close(self) -> None:
         self._pool.clear()
 
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        retries: urllib3.Retry = _RETRY,
+    ) -> bytes:
+        try:
+            response = self._pool.request(
+                method, self._url + path, body=body, headers=dict(headers), retries=retries
+            )
+        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+            raise self._no_answer(error) from error
+        if response.status >= 400:
+            raise self._error_of(response)
+        if _REQUEST_ID not in response.headers:
+            raise self._not_understood(f"the answer has no {_REQUEST_ID}")
+        return response.data
+
+    def _parsed(self, answer: bytes) -> dict[str, Any]:
+        try:
+            parsed = json.loads(answer or b"{}")
+        except ValueError as error:
+            raise self._not_understood(error) from error
+        return dict(parsed)
+
+    def _no_answer(self, error: Exception) -> errors.StoreUnavailable:
+        reason = getattr(error, "reason", None) or error
+        if isinstance(reason, urllib3.exceptions.NameResolutionError):
+            why = "no such host"
+        else:
+            # A time-out has no cause; what the system refused has, and says it shorter.
+            why = getattr(reason.__cause__, "strerror", None) or str(reason)
+        return errors.StoreUnavailable(
+            f"there is no answer from {self._url} ({why}): is the server running?"
+            " 'tandem serve' starts one"
+        )
+
+    def _error_of(self, response: urllib3.BaseHTTPResponse) -> errors.TandemError:
+        try:
+            answer = dict(json.loads(response.data))
+        except (TypeError, ValueError):
+            answer = {}
+        code = response.headers.get("x-amzn-ErrorType") or answer.get("__type")
+        if code is None:
+            return self._not_understood(f"HTTP status {response.status}")
+        message = answer.get("Message") or answer.get("message") or f"{code}"
+        return error_of_code(code.partition(":")[0].rpartition("#")[2], message)
+
+    def _not_understood(self, why: object) -> errors.StoreUnavailable:
+        return errors.StoreUnavailable(
+            f"{self._url} does not answer as a Tandem server does ({why}): check the URL"
+        )
+
 
 def json_bytes(value: Any) -> bytes:
     return json.dumps(value).encode()
-
-
-def arrow_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def arrow_table(content: bytes) -> pa.Table:
-    with pa.ipc.open_stream(content) as reader:
-        return reader.read_all()
 
 
 def error_of_code(code: str, message: str) -> errors.TandemError:
@@ -108,11 +160,9 @@ def error_of_code(code: str, message: str) -> errors.TandemError:
     return _ERRORS.get(code, errors.TandemError)(message)
 
 
-def _error_of(response: urllib3.BaseHTTPResponse) -> errors.TandemError:
-    try:
-        answer = json.loads(response.data)
-    except ValueError:
-        answer = {}
-    code = response.headers.get("x-amzn-ErrorType") or answer.get("__type") or ""
-    message = answer.get("Message") or answer.get("message") or f"HTTP status {response.status}"
-    return error_of_code(code.partition(":")[0].rpartition("#")[2], message)
+def _arrow_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

@@ -2,7 +2,6 @@
 endpoints for tables.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,16 +14,8 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
-from tandem.sdk.http import (
-    ARROW,
-    ONLY_CONNECT,
-    Http,
-    arrow_bytes,
-    arrow_table,
-    error_of_code,
-    json_bytes,
-)
-from tandem.sdk.remote_control_plane import RemoteControlPlane
+from tandem.sdk.http import Http, error_of_code, json_bytes
+from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.records import DeletionMode
 
@@ -34,7 +25,9 @@ _BATCH_GET_MAX = 100
 class RemoteBackend(Backend):
     def __init__(self, url: str) -> None:
         self._http = Http(url)
-        self.control = RemoteControlPlane(self._http)
+        self.groups = RemoteGroups(self._http)
+        self.features = RemoteFeatures(self._http)
+        self.tags = RemoteTags(self._http)
 
     def put(
         self,
@@ -48,7 +41,7 @@ class RemoteBackend(Backend):
             body["TargetStores"] = targets.names()
         if ttl is not None:
             body["TtlDuration"] = {"Unit": ttl.unit, "Value": ttl.value}
-        self._http.call("PUT", f"/FeatureGroup/{quote(group_name, safe='')}", json_bytes(body))
+        self._http.json("PUT", f"/FeatureGroup/{quote(group_name, safe='')}", body)
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
@@ -58,7 +51,7 @@ class RemoteBackend(Backend):
             query = [("RecordIdentifierValueAsString", identifiers[0])]
             query += [("FeatureName", name) for name in features]
             path = f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}"
-            record = json.loads(self._http.call("GET", path)).get("Record")
+            record = self._http.json("GET", path).get("Record")
             return [None if record is None else feature_values(record)]
         found: dict[str, tuple[FeatureValue, ...]] = {}
         for start in range(0, len(identifiers), _BATCH_GET_MAX):
@@ -75,9 +68,7 @@ class RemoteBackend(Backend):
         }
         if features:
             wanted["FeatureNames"] = features
-        answer = json.loads(
-            self._http.call("POST", "/BatchGetRecord", json_bytes({"Identifiers": [wanted]}))
-        )
+        answer = self._http.json("POST", "/BatchGetRecord", {"Identifiers": [wanted]})
         for problem in answer["Errors"]:
             raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
         return {
@@ -99,15 +90,13 @@ class RemoteBackend(Backend):
             ("DeletionMode", mode.value),
         ]
         query += [("TargetStores", name) for name in (targets.names() if targets else [])]
-        self._http.call("DELETE", f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}")
+        self._http.json("DELETE", f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}")
 
     def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
         query = urlencode([("TargetStores", name) for name in (targets.names() if targets else [])])
         path = f"/tandem/ingest/{quote(group_name, safe='')}?{query}"
-        # One request, since all rows are checked before the first is written; and never repeated,
-        # since a 503 may come after the first batches were.
-        answer = self._http.call("POST", path, arrow_bytes(table), ARROW, retries=ONLY_CONNECT)
-        rows: int = json.loads(answer)["Rows"]
+        # One request, since all rows are checked before the first is written.
+        rows: int = self._http.send_table(path, table)["Rows"]
         return rows
 
     def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
@@ -117,16 +106,14 @@ class RemoteBackend(Backend):
             "IncludeSoftDeletedRecords": include_soft_deleted,
         }
         while True:
-            page = json.loads(self._http.call("POST", path, json_bytes(request)))
+            page = self._http.json("POST", path, request)
             yield from page["RecordIdentifiers"]
             if not page.get("NextToken"):
                 return
             request["NextToken"] = page["NextToken"]
 
     def sql(self, statement: str) -> pa.Table:
-        return arrow_table(
-            self._http.call("POST", "/tandem/query", json_bytes({"Statement": statement}))
-        )
+        return self._http.ask_table("/tandem/query", {"Statement": statement})
 
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
         # The request travels in the schema's metadata, so that the body is one Arrow stream.
@@ -138,8 +125,7 @@ class RemoteBackend(Backend):
             "MaxAgeSeconds": request.max_age_seconds,
         }
         described = labels.replace_schema_metadata({"tandem.request": json_bytes(metadata)})
-        answer = self._http.call("POST", "/tandem/training-set", arrow_bytes(described), ARROW)
-        return arrow_table(answer)
+        return self._http.ask_table("/tandem/training-set", described)
 
     def close(self) -> None:
         self._http.close()

@@ -1,6 +1,5 @@
 """Feature groups of a store behind HTTP: AWS's operations, and Tandem's own where AWS has none."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +19,8 @@ from tandem.sdk.aws_shapes import (
     tags_of,
     update_request,
 )
-from tandem.sdk.control_plane import ControlPlane, FoundFeature
-from tandem.sdk.http import Http, json_bytes
+from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
+from tandem.sdk.http import Http
 from tandem.service.cloning import CloneRequest
 from tandem.service.feature_groups import NewFeatureGroup
 
@@ -29,7 +28,7 @@ _SEARCH_RESULTS_MAX = 100
 _ALIASES = "/tandem/aliases"
 
 
-class RemoteControlPlane(ControlPlane):
+class RemoteGroups(GroupControl):
     def __init__(self, http: Http) -> None:
         self._http = http
 
@@ -47,66 +46,11 @@ class RemoteControlPlane(ControlPlane):
     def delete(self, name: str) -> None:
         self._http.control("DeleteFeatureGroup", {"FeatureGroupName": name})
 
-    def search_groups(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FeatureGroup]:
         return [
             feature_group(result["FeatureGroup"])
-            for result in self._search("FeatureGroup", "FeatureGroupName", expression)
+            for result in _search(self._http, "FeatureGroup", "FeatureGroupName", expression)
         ]
-
-    def search_features(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
-        found = [
-            result["FeatureMetadata"]
-            for result in self._search("FeatureMetadata", "FeatureName", expression)
-        ]
-        return [
-            FoundFeature(
-                one["FeatureGroupName"],
-                one["FeatureName"],
-                FeatureType(one["FeatureType"]),
-                feature_metadata(one),
-            )
-            for one in sorted(found, key=lambda one: (one["FeatureGroupName"], one["FeatureName"]))
-        ]
-
-    def tags(self, name: str) -> Mapping[str, str]:
-        answer = self._http.control("ListTags", {"ResourceArn": self._arn(name)})
-        return tags_of(answer["Tags"])
-
-    def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        self._http.control("AddTags", {"ResourceArn": self._arn(name), "Tags": tags_json(tags)})
-
-    def untag(self, name: str, keys: Sequence[str]) -> None:
-        request = {"ResourceArn": self._arn(name), "TagKeys": list(keys)}
-        self._http.control("DeleteTags", request)
-
-    def describe_feature(self, name: str, feature: str) -> FeatureMetadata:
-        request = {"FeatureGroupName": name, "FeatureName": feature}
-        return feature_metadata(self._http.control("DescribeFeatureMetadata", request))
-
-    def update_feature(self, name: str, feature: str, update: MetadataUpdate) -> None:
-        request: dict[str, Any] = {"FeatureGroupName": name, "FeatureName": feature}
-        if update.description is not None:
-            request["Description"] = update.description
-        request["ParameterAdditions"] = tags_json(dict(update.additions))
-        request["ParameterRemovals"] = list(update.removals)
-        self._http.control("UpdateFeatureMetadata", request)
-
-    def retired_features(self, name: str) -> Sequence[FeatureDefinition]:
-        answer = json.loads(self._http.call("GET", _retired_path(name)))
-        return [
-            FeatureDefinition(
-                feature["FeatureName"],
-                FeatureType(feature["FeatureType"]),
-                retired_at_us=round(feature["RetiredTime"] * 1e6),
-            )
-            for feature in answer["RetiredFeatures"]
-        ]
-
-    def retire_feature(self, name: str, feature: str) -> None:
-        self._http.call("PUT", _retired_path(name, feature))
-
-    def restore_feature(self, name: str, feature: str) -> None:
-        self._http.call("DELETE", _retired_path(name, feature))
 
     def clone(self, request: CloneRequest) -> FeatureGroup:
         body: dict[str, Any] = {
@@ -116,43 +60,110 @@ class RemoteControlPlane(ControlPlane):
             "StorageType": request.storage_type,
         }
         path = f"/tandem/feature-groups/{quote(request.source, safe='')}/clone"
-        self._http.call("POST", path, json_bytes(body))
+        self._http.json("POST", path, body)
         return self.describe(request.target)
 
     def aliases(self) -> Mapping[str, str]:
-        answer = json.loads(self._http.call("GET", _ALIASES))
+        answer = self._http.json("GET", _ALIASES)
         return {alias["Alias"]: alias["FeatureGroupName"] for alias in answer["Aliases"]}
 
     def set_alias(self, alias: str, group_name: str | None) -> None:
         path = f"{_ALIASES}/{quote(alias, safe='')}"
         if group_name is None:
-            self._http.call("DELETE", path)
+            self._http.json("DELETE", path)
         else:
-            self._http.call("PUT", path, json_bytes({"FeatureGroupName": group_name}))
+            self._http.json("PUT", path, {"FeatureGroupName": group_name})
 
-    def _arn(self, name: str) -> str:
-        answer = self._http.control("DescribeFeatureGroup", {"FeatureGroupName": name})
-        arn: str = answer["FeatureGroupArn"]
-        return arn
 
-    def _search(
-        self, resource: str, sort_by: str, expression: Mapping[str, Any]
-    ) -> list[Mapping[str, Any]]:
-        request: dict[str, Any] = {
-            "Resource": resource,
-            "SortBy": sort_by,
-            "SortOrder": "Ascending",
-            "MaxResults": _SEARCH_RESULTS_MAX,
-        }
-        if expression:
-            request["SearchExpression"] = expression
-        results: list[Mapping[str, Any]] = []
-        while True:
-            page = self._http.control("Search", request)
-            results += page["Results"]
-            if not page.get("NextToken"):
-                return results
-            request["NextToken"] = page["NextToken"]
+class RemoteFeatures(FeatureControl):
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def search(self, expression: Mapping[str, Any]) -> Sequence[FoundFeature]:
+        found = [
+            result["FeatureMetadata"]
+            for result in _search(self._http, "FeatureMetadata", "FeatureGroupName", expression)
+        ]
+        return [
+            FoundFeature(
+                one["FeatureGroupName"],
+                one["FeatureName"],
+                FeatureType(one["FeatureType"]),
+                feature_metadata(one),
+            )
+            for one in found
+        ]
+
+    def describe(self, group_name: str, feature: str) -> FeatureMetadata:
+        request = {"FeatureGroupName": group_name, "FeatureName": feature}
+        return feature_metadata(self._http.control("DescribeFeatureMetadata", request))
+
+    def update(self, group_name: str, feature: str, update: MetadataUpdate) -> None:
+        request: dict[str, Any] = {"FeatureGroupName": group_name, "FeatureName": feature}
+        if update.description is not None:
+            request["Description"] = update.description
+        request["ParameterAdditions"] = tags_json(dict(update.additions))
+        request["ParameterRemovals"] = list(update.removals)
+        self._http.control("UpdateFeatureMetadata", request)
+
+    def retired(self, group_name: str) -> Sequence[FeatureDefinition]:
+        answer = self._http.json("GET", _retired_path(group_name))
+        return [
+            FeatureDefinition(
+                feature["FeatureName"],
+                FeatureType(feature["FeatureType"]),
+                retired_at_us=round(feature["RetiredTime"] * 1e6),
+            )
+            for feature in answer["RetiredFeatures"]
+        ]
+
+    def retire(self, group_name: str, feature: str) -> None:
+        self._http.json("PUT", _retired_path(group_name, feature))
+
+    def restore(self, group_name: str, feature: str) -> None:
+        self._http.json("DELETE", _retired_path(group_name, feature))
+
+
+class RemoteTags(TagControl):
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def all(self, group_name: str) -> Mapping[str, str]:
+        answer = self._http.control("ListTags", {"ResourceArn": self._arn(group_name)})
+        return tags_of(answer["Tags"])
+
+    def add(self, group_name: str, tags: Mapping[str, str]) -> None:
+        request = {"ResourceArn": self._arn(group_name), "Tags": tags_json(tags)}
+        self._http.control("AddTags", request)
+
+    def remove(self, group_name: str, keys: Sequence[str]) -> None:
+        request = {"ResourceArn": self._arn(group_name), "TagKeys": list(keys)}
+        self._http.control("DeleteTags", request)
+
+    def _arn(self, group_name: str) -> str:
+        answer = self._http.control("DescribeFeatureGroup", {"FeatureGroupName": group_name})
+        # Of an alias, its own: whether it may be used here is the server's to say.
+        return f"{answer['FeatureGroupArn'].rpartition('/')[0]}/{group_name}"
+
+
+def _search(
+    http: Http, resource: str, sort_by: str, expression: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    request: dict[str, Any] = {
+        "Resource": resource,
+        "SortBy": sort_by,
+        "SortOrder": "Ascending",
+        "MaxResults": _SEARCH_RESULTS_MAX,
+    }
+    if expression:
+        request["SearchExpression"] = expression
+    results: list[Mapping[str, Any]] = []
+    while True:
+        page = http.control("Search", request)
+        results += page["Results"]
+        if not page.get("NextToken"):
+            return results
+        request["NextToken"] = page["NextToken"]
 
 
 def _retired_path(name: str, feature: str | None = None) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
 from tandem.model.feature_group import (
+    FeatureGroup,
     FeatureType,
     OfflineStoreConfig,
     OnlineStoreConfig,
@@ -27,14 +28,18 @@ from tandem.model.feature_group import (
 from tandem.sdk import search
 from tandem.sdk.arguments import checked, choice, definitions, microseconds, ttl_duration
 from tandem.sdk.backend import Backend
-from tandem.sdk.control_plane import ControlPlane
+from tandem.sdk.declaration import Declared
+from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.embedded import EmbeddedBackend
 from tandem.sdk.frames import Result, to_arrow
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.listing import FeatureList, GroupList
+from tandem.sdk.plan import Plan
+from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
+from tandem.sdk.standing import standing
 from tandem.service.cloning import CloneRequest
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.feature_groups import NewFeatureGroup
@@ -49,26 +54,29 @@ def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureSt
     if isinstance(location, str) and location.startswith(("http://", "https://")):
         if settings:
             raise ValidationError(f"a server has its own settings; leave out {sorted(settings)}")
-        return FeatureStore(RemoteBackend(location))
-    return FeatureStore(EmbeddedBackend(settings_from_environment(data=Path(location), **settings)))
+        return FeatureStore(RemoteBackend(location), location)
+    if isinstance(location, str) and "://" in location:
+        raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
+    backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
+    return FeatureStore(backend, str(location))
 
 
 class FeatureStore:
     """A connection. Close it, or use it in a `with` block, to stop its threads."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, location: str) -> None:
         self._backend = backend
+        self._location = location
 
-    @property
-    def control(self) -> ControlPlane:
-        """The store's feature groups as plans work on them."""
-        return self._backend.control
+    def __repr__(self) -> str:
+        return f"<FeatureStore at {self._location!r}>"
 
     def create_feature_group(
         self,
         name: str,
         *,
         features: Any,
+        types: Mapping[str, str] | None = None,
         record_identifier: str,
         event_time: str,
         online: bool = True,
@@ -85,6 +93,7 @@ class FeatureStore:
 
         features      a frame whose columns give names and types (its rows are not written), an
                       Arrow schema, or a mapping of name to "String", "Integral" or "Fractional"
+        types         such types by name, where the columns suggest others
         storage_type  of the online store: "Standard", "Standard_V2" (records can be updated) or
                       "InMemory" (collections; no offline store)
         ttl           how long after its event time a record is served, unless put says otherwise: a
@@ -97,7 +106,7 @@ class FeatureStore:
             name=name,
             record_identifier_name=record_identifier,
             event_time_name=event_time,
-            features=definitions(features, event_time),
+            features=definitions(features, event_time, types),
             online=OnlineStoreConfig(True, storage, ttl_duration(ttl)) if online else None,
             offline=OfflineStoreConfig(
                 s3_uri, table_format=choice(TableFormat, table_format, "table_format")
@@ -108,11 +117,11 @@ class FeatureStore:
             description=description,
             tags=tags,
         )
-        return FeatureGroupHandle(self._backend, self._backend.control.create(new))
+        return self._handle(self._backend.groups.create(new))
 
     def feature_group(self, name: str) -> FeatureGroupHandle:
         """The feature group of this name or alias. Raises ResourceNotFound."""
-        return FeatureGroupHandle(self._backend, self._backend.control.describe(name))
+        return FeatureGroupHandle(self._backend, name, self._backend.groups.describe(name))
 
     def groups(self, name_contains: str | None = None) -> GroupList:
         """All feature groups by name, or those whose name contains a text. Shown as a table."""
@@ -132,7 +141,9 @@ class FeatureStore:
         tags        are the group's, with these values
         expression  a SearchExpression as AWS's Search takes it
         """
-        return self._groups(search.groups_expression(text, tags or {}, expression))
+        return self._groups(
+            search.groups_expression(text, checked(Mapping, tags or {}, "tags"), expression)
+        )
 
     def search_features(
         self,
@@ -147,8 +158,9 @@ class FeatureStore:
         parameters  are the feature's, with these values
         expression  a SearchExpression as AWS's Search takes it, over FeatureMetadata
         """
-        wanted = search.features_expression(text, parameters or {}, expression)
-        return FeatureList(self._backend.control.search_features(wanted))
+        named = checked(Mapping, parameters or {}, "parameters")
+        wanted = search.features_expression(text, named, expression)
+        return FeatureList(self._backend.features.search(wanted))
 
     def describe(self, name: str) -> GroupDescription:
         """What there is to know of a feature group: schema, tags, freshness, counts, a sample.
@@ -162,7 +174,7 @@ class FeatureStore:
 
         Raises ResourceNotFound, and ResourceInUse where an alias names it.
         """
-        self._backend.control.delete(name)
+        self._backend.groups.delete(name)
 
     def clone_feature_group(
         self,
@@ -196,11 +208,11 @@ class FeatureStore:
             if storage_type
             else None,
         )
-        return FeatureGroupHandle(self._backend, self._backend.control.clone(request))
+        return self._handle(self._backend.groups.clone(request))
 
     def aliases(self) -> dict[str, str]:
         """The feature group's name by alias."""
-        return dict(self._backend.control.aliases())
+        return dict(self._backend.groups.aliases())
 
     def set_alias(self, alias: str, group: str) -> None:
         """Lets readers of `alias` read `group` from now on, whatever they read before.
@@ -208,11 +220,22 @@ class FeatureStore:
         An alias stands for a group in reads, SQL and training sets; writers name the group itself.
         Raises ResourceNotFound, and ResourceInUse where a group is called like the alias.
         """
-        self._backend.control.set_alias(alias, group)
+        self._backend.groups.set_alias(alias, group)
 
     def remove_alias(self, alias: str) -> None:
         """Raises ResourceNotFound where there is no such alias."""
-        self._backend.control.set_alias(alias, None)
+        self._backend.groups.set_alias(alias, None)
+
+    def plan(self, declared: str | Path | Sequence[Declared]) -> Plan:
+        """What is to be done so that the store is as declared; `plan(...).apply()` does it.
+
+        declared  a YAML file, or a folder of them, in the form that `tandem.sdk.declaration` shows
+
+        Raises ValidationError where a file cannot be read, or a change is not possible.
+        """
+        if isinstance(declared, str | Path):
+            declared = declarations(Path(declared))
+        return Plan(self._backend, planned_steps(declared, standing(self._backend, declared)))
 
     def training_set(
         self,
@@ -269,5 +292,8 @@ class FeatureStore:
         self.close()
 
     def _groups(self, expression: Mapping[str, Any]) -> GroupList:
-        found = self._backend.control.search_groups(expression)
-        return GroupList([FeatureGroupHandle(self._backend, group) for group in found])
+        found = self._backend.groups.search(expression)
+        return GroupList([self._handle(group) for group in found])
+
+    def _handle(self, group: FeatureGroup) -> FeatureGroupHandle:
+        return FeatureGroupHandle(self._backend, group.name, group)

@@ -1,6 +1,7 @@
 """The life of an HTTP request, as one flat list.
 
-    ASGI scope ─► health?  ─► answered here
+    ASGI scope ─► S3?      ─► server.s3_requests, which streams bodies both ways
+               ─► health?  ─► answered here
                ─► browser? ─► refused: pages of other sites must not reach a store without a lock
                ─► body     read whole, refused above the limit
                ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
@@ -9,18 +10,15 @@ Nothing here knows an operation; nothing in `wire` knows ASGI.
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 from uuid import uuid4
 
 from tandem.errors import AccessForbidden
+from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
+from tandem.server.s3_requests import S3Requests
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
@@ -37,6 +35,8 @@ def browser_reason(headers: Mapping[str, str]) -> str | None:
     """
     if "origin" in headers:
         return "requests with an Origin header come from web pages, which are not answered"
+    if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        return "requests that a page of another site makes are not answered"
     host = headers.get("host", "").rpartition("@")[2]
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name in ("", "localhost") or name.endswith(".localhost"):
@@ -48,35 +48,36 @@ def browser_reason(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-class _ClientGone(Exception):
-    """The client left before its request was whole: nothing is done and nobody is answered."""
-
-
 class Application:
     """An ASGI application around a router.
 
     is_insecure     answers requests under any host name, as behind a proxy
+    s3              answers those of S3; None where the gateway is off
     """
 
-    def __init__(self, router: Router, *, is_insecure: bool = False) -> None:
+    def __init__(
+        self, router: Router, *, is_insecure: bool = False, s3: S3Requests | None = None
+    ) -> None:
         self._router = router
+        self._s3 = s3
         self._is_insecure = is_insecure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            with suppress(_ClientGone):
-                await _send(send, await self._answer(scope, receive))
+            with suppress(ClientGone):
+                if self._s3 is not None and self._s3.claims(scope):
+                    reason = None if self._is_insecure else browser_reason(headers_of(scope))
+                    await self._s3.answer(scope, receive, send, reason)
+                else:
+                    await _send(send, await self._answer(scope, receive))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        path: bytes = scope.get("raw_path") or scope["path"].encode()
-        path = path.partition(b"?")[0]
+        path = path_of(scope)
         if path == _HEALTH_PATH:
             return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = headers_of(scope)
         limit = BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
         body = await _read_body(headers, receive, limit)
         request = Request(
@@ -107,7 +108,7 @@ async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _ClientGone
+            raise ClientGone
         part: bytes = message.get("body", b"")
         size += len(part)
         if size <= limit:

@@ -7,7 +7,9 @@ change in the registry.
 
 from collections.abc import Mapping
 
+from tandem.errors import ValidationError
 from tandem.model.definition import check_group_name
+from tandem.model.feature_group import FeatureGroupStatus
 from tandem.registry.base import GroupRegistry
 from tandem.service.definitions import Definitions
 
@@ -21,10 +23,18 @@ class Aliases:
         """Lets `alias` stand for the feature group from now on, whatever it stood for before.
 
         Readers in this process see it at once, those of other processes within a second. Raises
-        ValidationError, ResourceNotFound (no such group), and ResourceInUse where a group is called
-        like the alias.
+        ValidationError (also where the group is not in status Created, since its readers would
+        fail), ResourceNotFound (no such group), and ResourceInUse where a group is called like the
+        alias.
         """
         check_group_name(alias)
+        self._definitions.refresh()
+        group = self._definitions.find(group_name)
+        if group is not None and group.status is not FeatureGroupStatus.CREATED:
+            raise ValidationError(
+                f"feature group {group_name!r} is in status {group.status}, so readers of an alias"
+                " could not use it: wait until it is Created"
+            )
         self._registry.set_alias(alias, group_name)
         self._definitions.refresh()
 

@@ -4,43 +4,54 @@ AWS cannot change a feature's type. A clone can: it has the same features in the
 and is filled from the log of the source, so nothing is guessed from history's columns.
 
     1. the clone is created in status Creating: nobody reads or writes it yet
-    2. history     every entry that targets history, in log order, with its time of call
-    3. online      the newest records and tombstones, with their expiry
-    4. catching up what was written to the source meanwhile, until there is no more
-    5. the clone's status becomes Created
+    2. it is filled (`tandem.service.copying`)
+    3. its status becomes Created
 
-A value that does not fit its new type ends the clone, and the clone is deleted: there is never one
-that holds a part. One that is cut short by a crash stays in status Creating; delete it and clone
-again. Rows of a clone have their own write time, since that is when the store came to know them.
-Whatever is written to the source once the clone is Created is not in it: stop the writers, or let
-them write to both.
+* There is never a clone that holds a part. One that cannot be completed, since a value does not fit
+  its new type or a store fails, is deleted. One whose process ended becomes CreateFailed.
+* Rows of a clone have their own write time, since that is when the store came to know them.
+* Whatever is written to the source once the clone is Created is not in it: stop the writers, or let
+  them write to both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from tandem.errors import ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceNotFound,
+    StoreUnavailable,
+    TandemError,
+    ValidationError,
+)
 from tandem.model.conversion import Conversion
 from tandem.model.feature_group import (
-    FeatureDefinition,
     FeatureGroup,
     FeatureGroupStatus,
     FeatureType,
+    OfflineStoreConfig,
+    OnlineStoreConfig,
     StorageType,
     TableFormat,
+    feature_names,
 )
-from tandem.model.record import Record, canonical_identifier
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry, Operation, RecordKey, Write
+from tandem.model.write import Write
 from tandem.offline.base import OfflineStore
-from tandem.online.base import OnlineRecord, OnlineStore
-from tandem.online.features_json import decode_features
+from tandem.online.base import OnlineStore
 from tandem.service.clock import Clock
-from tandem.service.feature_groups import FeatureGroups, NewFeatureGroup
+from tandem.service.copying import Copied, Copying
+from tandem.service.feature_groups import FeatureGroups, GroupFilter, NewFeatureGroup
 from tandem.service.records import Records
 
-_BATCH_WRITES = 500
-"""Writes in one transaction: other writers wait about 25 ms for one."""
+_REASON_LENGTH_MAX = 1_024
+_INTERRUPTED = (
+    "The process that made this clone ended before it was complete: delete the feature group, and"
+    " clone again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +84,12 @@ class Clone:
 
 
 class Cloning:
+    """Makes clones, in the threads of its callers.
+
+    making  a context that others can see to be open while a clone is being made, however this
+            process ends; whoever sees none open may call `fail_interrupted`
+    """
+
     def __init__(
         self,
         groups: FeatureGroups,
@@ -80,156 +97,115 @@ class Cloning:
         store: OnlineStore,
         offline: OfflineStore,
         clock: Clock,
+        making: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._groups = groups
         self._records = records
         self._store = store
         self._offline = offline
         self._clock = clock
+        self._making = making
+        self._running = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
 
     def clone(self, request: CloneRequest) -> Clone:
         """Makes the clone and fills it. Raises ResourceNotFound, ResourceInUse (the target's name
-        is taken) and ValidationError (a definition or a value that does not fit).
+        is taken), ValidationError (a definition or a value that does not fit), and ConflictError
+        where source or clone are changed or deleted meanwhile.
         """
-        source = self._groups.find_for_reading(request.source).for_readers
-        target = self._groups.create(_definition(source, request), FeatureGroupStatus.CREATING)
+        with self._counted(), self._making():
+            source = self._groups.find_for_reading(request.source).for_readers
+            target = self._groups.create(_definition(source, request), FeatureGroupStatus.CREATING)
+            try:
+                copied = self._copy(source, target)
+                self._check_source(source)
+                created = self._change(target, status=FeatureGroupStatus.CREATED)
+            except BaseException as error:
+                self._give_up(target, error)
+                raise
+        return Clone(created, copied.rows, copied.records)
+
+    def fail_interrupted(self) -> int:
+        """Ends clones that no process goes on to make; returns how many. Only for a caller who sees
+        that none is being made anywhere, and that none begins meanwhile.
+        """
+        interrupted = self._groups.list(GroupFilter(status=FeatureGroupStatus.CREATING))
+        for group in interrupted:
+            self._change(
+                group, status=FeatureGroupStatus.CREATE_FAILED, failure_reason=_INTERRUPTED
+            )
+        return len(interrupted)
+
+    def close(self) -> None:
+        """Gives up the clones that are being made, and waits until they are."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.wait_for(lambda: not self._running)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._changed:
+            self._check_open()
+            self._running += 1
         try:
-            rows, records = self._fill(Conversion(source, target))
-        except BaseException:
-            self._groups.delete(target.name)
-            raise
-        created = self._groups.change(
-            target.name, lambda group: replace(group, status=FeatureGroupStatus.CREATED)
-        )
-        return Clone(created, rows, records)
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
-    def _fill(self, conversion: Conversion) -> tuple[int, int]:
-        writes = _CloneWrites(conversion)
-        rows = records = 0
-        reached: dict[int, int] = {}
-        if conversion.source.offline is not None:
-            entries, reached = self._entries(conversion.source, {})
-            rows = self._write(
-                writes.write_of_entry(entry, TargetStores.OFFLINE)
-                for entry in entries
-                if TargetStores.OFFLINE in entry.targets
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the store is closed: connect again, and clone again")
+
+    def _copy(self, source: FeatureGroup, target: FeatureGroup) -> Copied:
+        conversion = Conversion(source, target)
+        copying = Copying(conversion, self._commit, self._store, self._offline, self._clock)
+        return copying.run()
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        self._check_open()
+        for error in self._records.commit(writes).result():
+            if error is not None:
+                raise error
+
+    def _check_source(self, source: FeatureGroup) -> None:
+        """Raises ConflictError where what the source has now is more than what was copied."""
+        now = self._groups.latest(source)
+        if now.deleted_at_us is not None:
+            raise ConflictError(f"feature group {source.name!r} was deleted while it was cloned")
+        names = set(feature_names(source.features))
+        if added := [name for name in feature_names(now.current_features) if name not in names]:
+            raise ConflictError(
+                f"feature group {source.name!r} got the features {added} while it was cloned:"
+                " clone again"
             )
-        if TargetStores.ONLINE in conversion.source.stores:
-            records = self._write(
-                writes.write_of_record(record, self._clock())
-                for record in self._online(conversion.source)
+
+    def _give_up(self, target: FeatureGroup, error: BaseException) -> None:
+        # Where even this fails, the group stays in status Creating until somebody looks for clones
+        # that were interrupted.
+        with suppress(TandemError):
+            self._change(
+                target,
+                status=FeatureGroupStatus.DELETING,
+                deleted_at_us=self._clock(),
+                failure_reason=str(error)[:_REASON_LENGTH_MAX] or type(error).__name__,
             )
-        while conversion.source.offline is not None:
-            entries, reached = self._entries(conversion.source, reached)
-            if not entries:
-                break
-            self._write(
-                writes.write_of_entry(entry, targets)
-                for entry in entries
-                # One by one: a hard delete that the newer record here refuses is history all the
-                # same.
-                for targets in (TargetStores.OFFLINE, TargetStores.ONLINE)
-                if targets in entry.targets
-            )
-            rows += sum(TargetStores.OFFLINE in entry.targets for entry in entries)
-        return rows, records
 
-    def _entries(
-        self, group: FeatureGroup, after: Mapping[int, int]
-    ) -> tuple[Sequence[LogEntry], dict[int, int]]:
-        """The group's entries behind these positions, and the positions they reach."""
-        reached = dict(after)
-        found: list[LogEntry] = []
-        # The log first: what leaves it from now on is in the archive by the time that is read.
-        with self._store.log() as log:
-            for entry in self._offline.archived(group):
-                if entry.position > after.get(entry.partition, 0):
-                    found.append(entry)
-                reached[entry.partition] = max(entry.position, reached.get(entry.partition, 0))
-            for partition in range(self._store.partitions):
-                start = reached.get(partition, 0)
-                for entry in log.entries(partition, start, group_id=group.group_id):
-                    found.append(entry)
-                    reached[partition] = entry.position
-        return found, reached
+    def _change(self, target: FeatureGroup, **changes: Any) -> FeatureGroup:
+        """Changes a clone that is being made; raises ConflictError where it is not any more."""
+        is_gone = ConflictError(f"feature group {target.name!r} was deleted while it was made")
 
-    def _online(self, group: FeatureGroup) -> Iterator[OnlineRecord]:
-        after: str | None = None
-        while page := self._store.scan(group.group_id, after, _BATCH_WRITES):
-            for identifier, record in page:
-                after = identifier
-                yield record
+        def rule(group: FeatureGroup) -> FeatureGroup:
+            if (group.group_id, group.status) != (target.group_id, FeatureGroupStatus.CREATING):
+                raise is_gone
+            return replace(group, **changes)
 
-    def _write(self, writes: Iterable[Write]) -> int:
-        batch: list[Write] = []
-        total = 0
-        for write in writes:
-            batch.append(write)
-            total += 1
-            if len(batch) == _BATCH_WRITES:
-                self._commit(batch)
-                batch = []
-        self._commit(batch)
-        return total
-
-    def _commit(self, writes: list[Write]) -> None:
-        # A hard delete may be refused where a newer record was taken over already; an error of the
-        # store itself is raised.
-        self._records.commit(writes).result()
-
-
-class _CloneWrites:
-    """Writes of the clone, and which record of the source each of its keys comes from."""
-
-    def __init__(self, conversion: Conversion) -> None:
-        self._conversion = conversion
-        source, target = conversion.source, conversion.target
-        self._can_meet = source.record_identifier.type is not target.record_identifier.type
-        self._sources: dict[str, str] = {}
-
-    def write_of_entry(self, entry: LogEntry, targets: TargetStores) -> Write:
-        record = self._conversion.record(entry.values, entry.event_time)
-        is_delete = entry.operation.is_delete
-        return Write(
-            # The values of an update's entry are the whole record after it.
-            operation=entry.operation if is_delete else Operation.PUT,
-            key=self._key(record, entry.key.identifier),
-            event_time=record.event_time,
-            targets=targets,
-            values=record.values,
-            expires_at_ms=entry.expires_at_ms,
-            invoked_at_us=entry.invoked_at_us,
-        )
-
-    def write_of_record(self, stored: OnlineRecord, now_us: int) -> Write:
-        state = stored.state
-        values = decode_features(stored.features_json)
-        record = self._conversion.record(values, state.event_time)
-        source = self._conversion.source
-        by_name = {value.name: str(value.value) for value in values}
-        identifier = canonical_identifier(source, by_name[source.record_identifier_name])
-        return Write(
-            operation=Operation.SOFT_DELETE if state.is_deleted else Operation.PUT,
-            key=self._key(record, identifier),
-            event_time=record.event_time,
-            targets=TargetStores.ONLINE,
-            values=record.values,
-            expires_at_ms=state.expires_at_ms,
-            invoked_at_us=now_us,
-        )
-
-    def _key(self, record: Record, source_identifier: str) -> RecordKey:
-        """The clone's key. Raises ValidationError where two records of the source would become
-        one, as the texts "7" and "007" do as numbers.
-        """
-        if self._can_meet:
-            first = self._sources.setdefault(record.identifier, source_identifier)
-            if first != source_identifier:
-                raise ValidationError(
-                    f"the record identifiers {first!r} and {source_identifier!r} would become one"
-                    f" in the clone, {record.identifier!r}: keep the identifier's type"
-                )
-        return RecordKey(self._conversion.target.group_id, record.identifier)
+        try:
+            return self._groups.change(target.name, rule)
+        except ResourceNotFound:
+            raise is_gone from None
 
 
 def _definition(source: FeatureGroup, request: CloneRequest) -> NewFeatureGroup:
@@ -238,26 +214,16 @@ def _definition(source: FeatureGroup, request: CloneRequest) -> NewFeatureGroup:
             raise ValidationError(
                 f"types names {name[:64]!r}, which is not a feature of {source.name!r}"
             )
-    offline = source.offline
-    if offline is not None:
-        offline = replace(
-            offline,
-            resolved_uri="",
-            data_catalog=None,
-            table_format=request.table_format or offline.table_format,
-        )
-    elif request.table_format is not None:
-        raise ValidationError(f"feature group {source.name!r} has no offline store to convert")
-    online = source.online
-    if online is not None and request.storage_type is not None:
-        online = replace(online, storage_type=request.storage_type)
     return NewFeatureGroup(
         name=request.target,
         record_identifier_name=source.record_identifier_name,
         event_time_name=source.event_time_name,
-        features=tuple(_feature(feature, request.types) for feature in source.features),
-        online=online,
-        offline=offline,
+        features=tuple(
+            replace(feature, type=request.types.get(feature.name, feature.type), added_at_us=None)
+            for feature in source.features
+        ),
+        online=_online(source, request),
+        offline=_offline(source, request),
         throughput=source.throughput,
         role_arn=source.role_arn,
         description=source.description,
@@ -268,5 +234,30 @@ def _definition(source: FeatureGroup, request: CloneRequest) -> NewFeatureGroup:
     )
 
 
-def _feature(feature: FeatureDefinition, types: Mapping[str, FeatureType]) -> FeatureDefinition:
-    return replace(feature, type=types.get(feature.name, feature.type), added_at_us=None)
+def _online(source: FeatureGroup, request: CloneRequest) -> OnlineStoreConfig | None:
+    if request.storage_type is None:
+        return source.online
+    if source.online is None or TargetStores.ONLINE not in source.stores:
+        raise ValidationError(
+            f"StorageType {request.storage_type} is of no use: feature group {source.name!r} has no"
+            " online store"
+        )
+    return replace(source.online, storage_type=request.storage_type)
+
+
+def _offline(source: FeatureGroup, request: CloneRequest) -> OfflineStoreConfig | None:
+    offline = source.offline
+    if offline is None:
+        if request.table_format is not None:
+            raise ValidationError(
+                f"TableFormat {request.table_format} is of no use: feature group {source.name!r}"
+                " has no offline store"
+            )
+        return None
+    # A place and a table of its own: those of the source are the source's.
+    return replace(
+        offline,
+        resolved_uri="",
+        data_catalog=None,
+        table_format=request.table_format or offline.table_format,
+    )

@@ -18,9 +18,11 @@ from tandem.service.queries import Queries
 class TrainingSetRequest:
     """What a training set is made of.
 
-    features         "group:feature" each, or "group:*" for all but the identifier and event time
+    features         "group:feature" each, or "group:*" for all but the identifier and event time;
+                     an alias may stand for the group
     event_time       the label column that tells each label's moment
-    keys             label column by group name, where it is not called as the group's identifier
+    keys             label column by group as `features` names it, where it is not called as the
+                     group's identifier
     as_of_us         only what was committed by then; None: everything
     max_age_seconds  features older than this at the label's moment are null; None: any age
     """
@@ -33,6 +35,12 @@ class TrainingSetRequest:
 
 
 class _Wanted(NamedTuple):
+    """A feature that is asked for, and its group as it was asked for: by its name or by an alias.
+
+    What a caller sees goes by that name, so that switching an alias renames nothing.
+    """
+
+    named: str
     group: FeatureGroup
     feature: str
 
@@ -51,25 +59,25 @@ class Datasets:
         """
         wanted = self._resolve(request.features)
         names = _output_names(wanted, labels.column_names)
-        by_group: dict[str, dict[str, str]] = {}
-        groups = {group.name: group for group, _ in wanted}
+        columns: dict[str, dict[str, str]] = {}
+        groups = {one.named: one.group for one in wanted}
         for name in request.keys or {}:
             if name not in groups:
                 raise ValidationError(f"keys names {name!r}, of which no feature is asked for")
-        for (group, feature), name in zip(wanted, names, strict=True):
-            by_group.setdefault(group.name, {})[feature] = name
+        for one, name in zip(wanted, names, strict=True):
+            columns.setdefault(one.named, {})[one.feature] = name
         if request.as_of_us is not None:
             self._queries.settle(request.as_of_us)
         tables = self._queries.history(list(groups.values()))
         joins = [
             FeatureJoin(
                 table=table,
-                key=_key_column(table.group, labels, request.keys or {}),
-                columns=by_group[table.group.name],
+                key=_key_column(named, table.group, labels, request.keys or {}),
+                columns=columns[named],
                 as_of_us=request.as_of_us,
                 max_age_seconds=request.max_age_seconds,
             )
-            for table in tables
+            for named, table in zip(groups, tables, strict=True)
         ]
         return self._engine.point_in_time(labels, request.event_time, joins)
 
@@ -77,11 +85,15 @@ class Datasets:
         if not features:
             raise ValidationError('features is empty: name at least one as "group:feature"')
         wanted: list[_Wanted] = []
+        groups: dict[str, FeatureGroup] = {}
         for text in features:
             group_name, colon, feature = text.partition(":")
             if not colon or not feature:
                 raise ValidationError(f'{text!r} is not a feature: write "group:feature"')
-            group = self._groups.find_for_reading(group_name).for_readers
+            if group_name not in groups:
+                # Looked up once, so that no switch of an alias comes between two features.
+                groups[group_name] = self._groups.find_for_reading(group_name).for_readers
+            group = groups[group_name]
             if group.offline is None:
                 raise ValidationError(f"feature group {group_name!r} has no offline store")
             if feature == "*":
@@ -91,28 +103,28 @@ class Datasets:
                 names = [feature]
             else:
                 raise ResourceNotFound(f"feature group {group_name!r} has no feature {feature!r}")
-            wanted += [_Wanted(group, name) for name in names]
+            wanted += [_Wanted(group_name, group, name) for name in names]
         if len(set(features)) < len(features) or len(_distinct(wanted)) < len(wanted):
             raise ValidationError(f"features names a feature twice: {list(features)}")
         return wanted
 
 
 def _distinct(wanted: Sequence[_Wanted]) -> set[tuple[str, str]]:
-    return {(group.group_id, feature) for group, feature in wanted}
+    return {(one.group.group_id, one.feature) for one in wanted}
 
 
 def _output_names(wanted: Sequence[_Wanted], label_columns: Sequence[str]) -> list[str]:
     # SQL engines fold case, so names that differ by case alone count as taken.
-    taken = Counter(feature.lower() for _, feature in wanted)
+    taken = Counter(one.feature.lower() for one in wanted)
     taken.update(column.lower() for column in label_columns)
     return [
-        feature if taken[feature.lower()] == 1 else f"{group.name}:{feature}"
-        for group, feature in wanted
+        one.feature if taken[one.feature.lower()] == 1 else f"{one.named}:{one.feature}"
+        for one in wanted
     ]
 
 
-def _key_column(group: FeatureGroup, labels: pa.Table, keys: Mapping[str, str]) -> str:
-    column = keys.get(group.name, group.record_identifier_name)
+def _key_column(named: str, group: FeatureGroup, labels: pa.Table, keys: Mapping[str, str]) -> str:
+    column = keys.get(named, group.record_identifier_name)
     if column not in labels.column_names:
         raise ValidationError(
             f"the labels have no column {column!r}, which identifies the records of feature group"

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound, ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceInUse,
+    ResourceNotFound,
+    TandemError,
+    ValidationError,
+)
 from tandem.model.definition import check_definition
 from tandem.model.feature_group import (
     DataCatalog,
@@ -19,6 +25,7 @@ from tandem.model.feature_group import (
     OnlineStoreConfig,
     ThroughputConfig,
 )
+from tandem.offline.base import OfflineStore
 from tandem.registry.base import GroupRegistry
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
@@ -78,13 +85,13 @@ class FeatureGroups:
         self,
         registry: GroupRegistry,
         definitions: Definitions,
-        is_unused: Callable[[str], bool],
+        offline: OfflineStore,
         clock: Clock,
         account: Account,
     ) -> None:
         self._registry = registry
         self._definitions = definitions
-        self._is_unused = is_unused
+        self._offline = offline
         self._clock = clock
         self.account = account
         self._creating = threading.Lock()
@@ -129,6 +136,8 @@ class FeatureGroups:
         while True:
             offline = group.offline and self._place(group.offline, group.name, epoch)
             placed = replace(group, group_id=f"{group.name}-{epoch}", offline=offline)
+            if offline is not None:
+                self._offline.check(placed)
             # A table that the caller names may be another group's too; one made here may not, and
             # names that differ only in what a table's name leaves out would meet: `a-b`, `a_b`.
             is_named = group.offline is not None and group.offline.data_catalog is not None
@@ -147,7 +156,7 @@ class FeatureGroups:
             catalog = offline.data_catalog
             if catalog is not None and (catalog.database, catalog.table.lower()) in tables:
                 return False
-            if not self._is_unused(offline.resolved_uri):
+            if not self._offline.is_unused(offline.resolved_uri):
                 return False
         return self._registry.get(group.group_id) is None
 
@@ -193,22 +202,24 @@ class FeatureGroups:
         """
         group = self._definitions.find(name)
         if group is None:
-            target = self._definitions.aliases().get(name)
-            if target is None:
-                raise _not_found(name)
-            raise ValidationError(
-                f"{name!r} is an alias for readers: write to the feature group {target!r} itself"
-            )
+            raise self._no_group_itself(name)
         return _usable(group)
+
+    def latest(self, group: FeatureGroup) -> FeatureGroup:
+        """The definition of `group` at this moment, read from the registry; it may be deleted."""
+        found = self._registry.get(group.group_id)
+        assert found is not None  # definitions are kept for ever
+        return found
 
     def change(self, name: str, rule: Callable[[FeatureGroup], FeatureGroup]) -> FeatureGroup:
         """Stores what `rule` makes of the group; returns it. Raises ResourceNotFound, what `rule`
-        raises, and ConflictError where others change the group again and again.
+        raises, ValidationError where the name is an alias, and ConflictError where others change
+        the group again and again.
         """
         for _ in range(_CHANGE_ATTEMPTS):
             group = self._registry.find(name)
             if group is None:
-                raise _not_found(name)
+                raise self._no_group_itself(name)
             changed = replace(rule(group), revision=group.revision + 1)
             try:
                 self._registry.replace(changed)
@@ -225,7 +236,21 @@ class FeatureGroups:
         now_us = self._clock()
         self.change(
             name,
-            lambda group: replace(group, status=FeatureGroupStatus.DELETING, deleted_at_us=now_us),
+            lambda group: replace(
+                group,
+                status=FeatureGroupStatus.DELETING,
+                deleted_at_us=now_us,
+                failure_reason=_why_not_whole(group),
+            ),
+        )
+
+    def _no_group_itself(self, name: str) -> TandemError:
+        target = self._definitions.aliases().get(name)
+        if target is None:
+            return _not_found(name)
+        return ValidationError(
+            f"{name!r} is an alias, which is for readers alone:"
+            f" name the feature group {target!r} itself"
         )
 
     def list(self, wanted: GroupFilter) -> Sequence[FeatureGroup]:
@@ -262,10 +287,22 @@ def _passes(group: FeatureGroup, wanted: GroupFilter) -> bool:
     )
 
 
+def _why_not_whole(group: FeatureGroup) -> str | None:
+    if group.status is FeatureGroupStatus.CREATING:
+        return "It was deleted while it was being made"
+    return group.failure_reason
+
+
 def _usable(group: FeatureGroup) -> FeatureGroup:
+    if group.status is FeatureGroupStatus.CREATE_FAILED:
+        raise ValidationError(
+            f"feature group {group.name!r} is in status {group.status}, so it cannot be used:"
+            f" {group.failure_reason}"
+        )
     if group.status is not FeatureGroupStatus.CREATED:
         raise ValidationError(
-            f"feature group {group.name!r} is in status {group.status}, so it cannot be used yet"
+            f"feature group {group.name!r} is in status {group.status}, so it cannot be used yet:"
+            " wait until it is Created"
         )
     return group
 

@@ -99,6 +99,11 @@ class Queries:
                 f"there is no table {shown!r}: name a feature group, in double quotes where its"
                 ' name has hyphens, as in "customer-features"'
             )
+        if not group.is_whole:
+            raise QueryFailed(
+                f"feature group {group.name!r} is in status {group.status}, so its history is not"
+                " whole"
+            )
         if group.offline is None:
             raise QueryFailed(
                 f"feature group {group.name!r} has no offline store, so there is no history"

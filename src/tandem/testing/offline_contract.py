@@ -8,6 +8,10 @@
         def reopen(self, store):
             return MyStore(...)         # over the same data; leave this out where nothing lasts
 
+        def make_group(self, name="purchases", *, epoch=1_700_000_000):
+            return purchases_group(name, epoch=epoch, table_format=TableFormat.ICEBERG)
+                                        # where the store keeps another format than Glue
+
 The suite reads the rows of a snapshot behind the store's back, as a query engine does. A store
 that keeps its files in a manifest passes `tandem.testing.manifested_store_contract` as well.
 """
@@ -36,8 +40,6 @@ from tandem.offline.base import OfflineStore
 from tandem.rows.history_rows import history_rows
 from tandem.testing.purchases import NOON, purchase, purchases_group
 from tandem.testing.race import race, winners
-
-GROUP = purchases_group()
 
 TEN_HOURS = [
     EventTime(SECONDS_MIN, 0),
@@ -76,69 +78,117 @@ class OfflineStoreContract:
     def store(self) -> OfflineStore:
         raise NotImplementedError("override the fixture `store` with an empty store")
 
+    def make_group(self, name: str = "purchases", *, epoch: int = 1_700_000_000) -> FeatureGroup:
+        """A group whose history the store keeps."""
+        return purchases_group(name, epoch=epoch)
+
+    @pytest.fixture
+    def group(self) -> FeatureGroup:
+        return self.make_group()
+
     def reopen(self, store: OfflineStore) -> OfflineStore:
         """The store as a new process finds it."""
         return store
 
-    def check_history(self, store: OfflineStore, entries: Sequence[LogEntry]) -> None:
+    def check_history(
+        self, store: OfflineStore, group: FeatureGroup, entries: Sequence[LogEntry]
+    ) -> None:
         """Asserts that history and archive consist of `entries`, in any order of the hours."""
         for seen in (store, self.reopen(store)):
-            snapshot = seen.snapshot(GROUP)
-            by_write = sorted(rows_of(GROUP, snapshot), key=lambda row: row["write_time"])
-            assert by_write == rows_of_entries(GROUP, entries)
-            assert list(seen.archived(GROUP)) == list(entries)
+            snapshot = seen.snapshot(group)
+            by_write = sorted(rows_of(group, snapshot), key=lambda row: row["write_time"])
+            assert by_write == rows_of_entries(group, entries)
+            assert list(seen.archived(group)) == list(entries)
 
-    def test_history_begins_empty(self, store: OfflineStore) -> None:
-        assert store.snapshot(GROUP) == HistorySnapshot()
-        assert list(store.archived(GROUP)) == []
-        assert GROUP.offline is not None
-        assert store.is_unused(GROUP.offline.resolved_uri)
+    def test_its_own_groups_can_be_kept(self, store: OfflineStore, group: FeatureGroup) -> None:
+        store.check(group)
 
-    def test_entries_become_rows_and_are_archived(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, 1), purchase(GROUP, 2, customer="c-2", amount=None)]
-        store.append(GROUP, 0, 0, entries)
-        self.check_history(store, entries)
-        assert store.snapshot(GROUP).delivered == {0: 2}
-        assert rows_of(GROUP, store.snapshot(GROUP))[1]["amount"] is None
+    def test_history_begins_empty(self, store: OfflineStore, group: FeatureGroup) -> None:
+        assert store.snapshot(group) == HistorySnapshot()
+        assert list(store.archived(group)) == []
+        assert group.offline is not None
+        assert store.is_unused(group.offline.resolved_uri)
 
-    def test_the_same_range_takes_effect_once(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, 3), purchase(GROUP, 4)]
+    def test_entries_become_rows_and_are_archived(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, 1), purchase(group, 2, customer="c-2", amount=None)]
+        store.append(group, 0, 0, entries)
+        self.check_history(store, group, entries)
+        assert store.snapshot(group).delivered == {0: 2}
+        assert rows_of(group, store.snapshot(group))[1]["amount"] is None
+
+    def test_the_same_range_takes_effect_once(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, 3), purchase(group, 4)]
         for _ in range(3):
-            store.append(GROUP, 0, 2, entries)
-            self.reopen(store).append(GROUP, 0, 2, entries)
-        self.check_history(store, entries)
-        assert store.snapshot(GROUP).delivered == {0: 4}
+            store.append(group, 0, 2, entries)
+            self.reopen(store).append(group, 0, 2, entries)
+        self.check_history(store, group, entries)
+        assert store.snapshot(group).delivered == {0: 4}
 
-    def test_ranges_follow_each_other(self, store: OfflineStore) -> None:
+    def test_ranges_follow_each_other(self, store: OfflineStore, group: FeatureGroup) -> None:
         """Other groups' entries lie between them in the log, so positions have gaps."""
-        first = [purchase(GROUP, 3), purchase(GROUP, 7)]
-        second = [purchase(GROUP, 15)]
-        third = [purchase(GROUP, 21), purchase(GROUP, 22)]
-        store.append(GROUP, 0, 0, first)
-        store.append(GROUP, 0, 10, second)
-        self.reopen(store).append(GROUP, 0, 20, third)
-        store.append(GROUP, 0, 0, first)
-        self.check_history(store, [*first, *second, *third])
-        assert store.snapshot(GROUP).delivered == {0: 22}
+        first = [purchase(group, 3), purchase(group, 7)]
+        second = [purchase(group, 15)]
+        third = [purchase(group, 21), purchase(group, 22)]
+        store.append(group, 0, 0, first)
+        store.append(group, 0, 10, second)
+        self.reopen(store).append(group, 0, 20, third)
+        store.append(group, 0, 0, first)
+        self.check_history(store, group, [*first, *second, *third])
+        assert store.snapshot(group).delivered == {0: 22}
 
-    def test_equal_keys_and_times_keep_the_order_of_the_log(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, number, amount=f"{number}.5") for number in range(1, 41)]
+    def test_equal_keys_and_times_keep_the_order_of_the_log(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, number, amount=f"{number}.5") for number in range(1, 41)]
         for start in range(0, 40, 8):
-            store.append(GROUP, 0, start, entries[start : start + 8])
-        rows = rows_of(GROUP, self.reopen(store).snapshot(GROUP))
+            store.append(group, 0, start, entries[start : start + 8])
+        rows = rows_of(group, self.reopen(store).snapshot(group))
         assert [row["amount"] for row in rows] == [number + 0.5 for number in range(1, 41)]
 
-    def test_late_rows_and_duplicates_are_rows_too(self, store: OfflineStore) -> None:
-        entries = [
-            purchase(GROUP, 1),
-            purchase(GROUP, 2, event_time=EventTime(NOON.seconds - 86_400, 0)),
-            replace(purchase(GROUP, 3), values=purchase(GROUP, 1).values),
+    def test_one_moment_in_two_texts_keeps_the_order_of_the_log(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        """With an offset from UTC it is a moment of two days, or of two hours of a day."""
+        midnight = EventTime(1_719_792_000, 0)
+        texts = [
+            "2024-07-01T00:00:00Z",
+            "2024-06-30T23:00:00-01:00",
+            "2024-07-01T01:00:00+01:00",
+            "2024-06-30T23:59:59.999999999Z",
         ]
-        store.append(GROUP, 0, 0, entries)
-        self.check_history(store, entries)
+        entries = []
+        for position, number in enumerate([1, 0, 2, 1, 1, 0, 3, 1, 0], 1):
+            moment = midnight if number < 3 else EventTime(midnight.seconds - 1, 999_999_999)
+            entry = purchase(group, position, event_time=moment, amount=f"{position}.5")
+            values = [
+                value._replace(value=texts[number]) if value.name == "bought_at" else value
+                for value in entry.values
+            ]
+            entries.append(replace(entry, values=tuple(values)))
+        store.append(group, 0, 0, entries[:5])
+        store.append(group, 0, 5, entries[5:])
+        self.check_history(store, group, entries)
+        rows = rows_of(group, store.snapshot(group))
+        at_midnight = [row["amount"] for row in rows if row["bought_at"] != texts[3]]
+        assert at_midnight == [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 8.5, 9.5]
+
+    def test_late_rows_and_duplicates_are_rows_too(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [
+            purchase(group, 1),
+            purchase(group, 2, event_time=EventTime(NOON.seconds - 86_400, 0)),
+            replace(purchase(group, 3), values=purchase(group, 1).values),
+        ]
+        store.append(group, 0, 0, entries)
+        self.check_history(store, group, entries)
 
     def test_entries_for_the_online_store_alone_are_archived_only(
-        self, store: OfflineStore
+        self, store: OfflineStore, group: FeatureGroup
     ) -> None:
         targets = [
             TargetStores.ONLINE,
@@ -146,134 +196,152 @@ class OfflineStoreContract:
             TargetStores.ONLINE | TargetStores.OFFLINE,
         ]
         entries = [
-            purchase(GROUP, number, customer=f"c-{number}", targets=targets[number % 3])
+            purchase(group, number, customer=f"c-{number}", targets=targets[number % 3])
             for number in range(1, 10)
         ]
-        store.append(GROUP, 0, 0, entries)
-        rows = rows_of(GROUP, store.snapshot(GROUP))
+        store.append(group, 0, 0, entries)
+        rows = rows_of(group, store.snapshot(group))
         assert [row["customer"] for row in rows] == ["c-1", "c-2", "c-4", "c-5", "c-7", "c-8"]
-        assert list(self.reopen(store).archived(GROUP)) == entries
+        assert list(self.reopen(store).archived(group)) == entries
 
-    def test_a_range_without_rows_moves_the_position(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, 4, targets=TargetStores.ONLINE)]
-        store.append(GROUP, 0, 0, entries)
-        snapshot = self.reopen(store).snapshot(GROUP)
+    def test_a_range_without_rows_moves_the_position(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, 4, targets=TargetStores.ONLINE)]
+        store.append(group, 0, 0, entries)
+        snapshot = self.reopen(store).snapshot(group)
         assert snapshot == HistorySnapshot(delivered={0: 4})
-        assert list(store.archived(GROUP)) == entries
+        assert list(store.archived(group)) == entries
 
-    def test_a_range_without_entries_changes_nothing(self, store: OfflineStore) -> None:
-        store.append(GROUP, 0, 0, [])
-        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
-        before = store.snapshot(GROUP)
-        store.append(GROUP, 0, 50, [])
-        assert store.snapshot(GROUP) == before
+    def test_a_range_without_entries_changes_nothing(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        store.append(group, 0, 0, [])
+        store.append(group, 0, 0, [purchase(group, 1)])
+        before = store.snapshot(group)
+        store.append(group, 0, 50, [])
+        assert store.snapshot(group) == before
 
     @pytest.mark.parametrize("after", [0, 2])
     def test_a_range_that_was_cut_elsewhere_is_refused(
-        self, store: OfflineStore, after: int
+        self, store: OfflineStore, group: FeatureGroup, after: int
     ) -> None:
-        entries = [purchase(GROUP, number) for number in range(1, 7)]
-        store.append(GROUP, 0, 0, entries[:4])
+        entries = [purchase(group, number) for number in range(1, 7)]
+        store.append(group, 0, 0, entries[:4])
         with pytest.raises(ConflictError, match=rf"position 4 .* \({after}, 6\]"):
-            store.append(GROUP, 0, after, entries[after:])
-        self.check_history(store, entries[:4])
+            store.append(group, 0, after, entries[after:])
+        self.check_history(store, group, entries[:4])
 
-    def test_a_range_inside_the_delivered_part_is_done(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, number) for number in range(1, 7)]
-        store.append(GROUP, 0, 0, entries)
-        store.append(GROUP, 0, 1, entries[1:3])
-        self.check_history(store, entries)
+    def test_a_range_inside_the_delivered_part_is_done(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, number) for number in range(1, 7)]
+        store.append(group, 0, 0, entries)
+        store.append(group, 0, 1, entries[1:3])
+        self.check_history(store, group, entries)
 
-    def test_entries_that_are_not_the_ranges_own_are_refused(self, store: OfflineStore) -> None:
-        other = purchases_group("other")
+    def test_entries_that_are_not_the_ranges_own_are_refused(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        other = self.make_group("other")
         for after, entries in (
             (0, [purchase(other, 1)]),
-            (0, [purchase(GROUP, 1, partition=1)]),
-            (1, [purchase(GROUP, 1)]),
-            (0, [purchase(GROUP, 2), purchase(GROUP, 1)]),
-            (0, [purchase(GROUP, 2), purchase(GROUP, 2)]),
+            (0, [purchase(group, 1, partition=1)]),
+            (1, [purchase(group, 1)]),
+            (0, [purchase(group, 2), purchase(group, 1)]),
+            (0, [purchase(group, 2), purchase(group, 2)]),
         ):
             with pytest.raises(ValueError, match="entry"):
-                store.append(GROUP, 0, after, entries)
-        assert store.snapshot(GROUP) == HistorySnapshot()
+                store.append(group, 0, after, entries)
+        assert store.snapshot(group) == HistorySnapshot()
 
-    def test_delete_markers_are_rows(self, store: OfflineStore) -> None:
+    def test_delete_markers_are_rows(self, store: OfflineStore, group: FeatureGroup) -> None:
         entries = [
-            purchase(GROUP, 1),
-            purchase(GROUP, 2, operation=Operation.UPDATE, amount="1"),
-            purchase(GROUP, 3, operation=Operation.SOFT_DELETE),
-            purchase(GROUP, 4, operation=Operation.HARD_DELETE),
+            purchase(group, 1),
+            purchase(group, 2, operation=Operation.UPDATE, amount="1"),
+            purchase(group, 3, operation=Operation.SOFT_DELETE),
+            purchase(group, 4, operation=Operation.HARD_DELETE),
         ]
-        store.append(GROUP, 0, 0, entries)
-        rows = rows_of(GROUP, self.reopen(store).snapshot(GROUP))
+        store.append(group, 0, 0, entries)
+        rows = rows_of(group, self.reopen(store).snapshot(group))
         assert [row["is_deleted"] for row in rows] == [False, False, True, True]
         assert [row["amount"] for row in rows] == [89.5, 1.0, None, None]
         assert [row["customer"] for row in rows] == ["c-1"] * 4
         assert [row["bought_at"] for row in rows] == ["2024-06-30T12:00:00Z"] * 4
 
-    def test_every_year_can_be_delivered(self, store: OfflineStore) -> None:
+    def test_every_year_can_be_delivered(self, store: OfflineStore, group: FeatureGroup) -> None:
         entries = [
-            purchase(GROUP, position, event_time=event_time)
+            purchase(group, position, event_time=event_time)
             for position, event_time in enumerate(reversed(TEN_HOURS), 1)
         ]
-        store.append(GROUP, 0, 0, entries)
-        self.check_history(store, entries)
+        store.append(group, 0, 0, entries)
+        self.check_history(store, group, entries)
 
-    def test_log_partitions_are_delivered_on_their_own(self, store: OfflineStore) -> None:
-        first = [purchase(GROUP, number, partition=2) for number in (1, 2)]
-        second = [purchase(GROUP, number, partition=10, customer="c-2") for number in (1, 9)]
-        store.append(GROUP, 10, 0, second[:1])
-        store.append(GROUP, 2, 0, first)
-        store.append(GROUP, 10, 1, second[1:])
-        assert store.snapshot(GROUP).delivered == {2: 2, 10: 9}
-        assert list(self.reopen(store).archived(GROUP)) == [*first, *second]
-        assert len(rows_of(GROUP, store.snapshot(GROUP))) == 4
+    def test_log_partitions_are_delivered_on_their_own(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        first = [purchase(group, number, partition=2) for number in (1, 2)]
+        second = [purchase(group, number, partition=10, customer="c-2") for number in (1, 9)]
+        store.append(group, 10, 0, second[:1])
+        store.append(group, 2, 0, first)
+        store.append(group, 10, 1, second[1:])
+        assert store.snapshot(group).delivered == {2: 2, 10: 9}
+        assert list(self.reopen(store).archived(group)) == [*first, *second]
+        assert len(rows_of(group, store.snapshot(group))) == 4
 
-    def test_a_group_created_again_shares_nothing(self, store: OfflineStore) -> None:
-        again = purchases_group(epoch=1_800_000_000)
+    def test_a_group_created_again_shares_nothing(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        again = self.make_group(epoch=1_800_000_000)
         assert again.offline is not None
-        store.append(GROUP, 0, 0, [purchase(GROUP, 1)])
+        store.append(group, 0, 0, [purchase(group, 1)])
         assert store.is_unused(again.offline.resolved_uri)
         assert store.snapshot(again) == HistorySnapshot()
         store.append(again, 0, 1, [purchase(again, 2)])
         assert list(self.reopen(store).archived(again)) == [purchase(again, 2)]
-        self.check_history(store, [purchase(GROUP, 1)])
+        self.check_history(store, group, [purchase(group, 1)])
 
     @pytest.mark.parametrize("targets", [TargetStores.OFFLINE, TargetStores.ONLINE])
     def test_a_folder_is_used_once_anything_was_delivered(
-        self, store: OfflineStore, targets: TargetStores
+        self, store: OfflineStore, group: FeatureGroup, targets: TargetStores
     ) -> None:
-        store.append(GROUP, 0, 0, [purchase(GROUP, 1, targets=targets)])
-        assert GROUP.offline is not None
-        assert not self.reopen(store).is_unused(GROUP.offline.resolved_uri)
+        store.append(group, 0, 0, [purchase(group, 1, targets=targets)])
+        assert group.offline is not None
+        assert not self.reopen(store).is_unused(group.offline.resolved_uri)
 
-    def test_a_group_without_an_offline_store_is_refused(self, store: OfflineStore) -> None:
-        online_only = replace(GROUP, offline=None)
+    def test_a_group_without_an_offline_store_is_refused(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        online_only = replace(group, offline=None)
         with pytest.raises(ValidationError, match="'purchases' has no offline store"):
-            store.append(online_only, 0, 0, [purchase(GROUP, 1)])
+            store.append(online_only, 0, 0, [purchase(group, 1)])
         with pytest.raises(ValidationError, match="no offline store"):
             store.snapshot(online_only)
         with pytest.raises(ValidationError, match="no offline store"):
             store.archived(online_only)
 
-    def test_an_older_definition_than_the_entries_is_refused(self, store: OfflineStore) -> None:
+    def test_an_older_definition_than_the_entries_is_refused(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
         """With it, the history would lose the values of the features that it does not know."""
         grown = replace(
-            GROUP,
-            features=(*GROUP.features, FeatureDefinition("shop", FeatureType.STRING)),
+            group,
+            features=(*group.features, FeatureDefinition("shop", FeatureType.STRING)),
             revision=2,
         )
         entry = purchase(grown, 1, extra=[FeatureValue("shop", "north")])
         with pytest.raises(ConflictError, match=r"revision 1 .*\['shop'\]"):
-            store.append(GROUP, 0, 0, [entry])
+            store.append(group, 0, 0, [entry])
         store.append(grown, 0, 0, [entry])
         assert rows_of(grown, self.reopen(store).snapshot(grown))[0]["shop"] == "north"
 
-    def test_the_archive_keeps_entries_to_the_letter(self, store: OfflineStore) -> None:
+    def test_the_archive_keeps_entries_to_the_letter(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
         group = replace(
-            GROUP,
+            group,
             features=(
-                *GROUP.features,
+                *group.features,
                 FeatureDefinition("tags", FeatureType.STRING, CollectionType.SET),
                 FeatureDefinition("place", FeatureType.FRACTIONAL, CollectionType.VECTOR, 2),
             ),
@@ -291,31 +359,37 @@ class OfflineStoreContract:
         store.append(group, 0, 0, entries)
         assert list(self.reopen(store).archived(group)) == entries
 
-    def test_of_many_appends_of_one_range_one_takes_effect(self, store: OfflineStore) -> None:
+    def test_of_many_appends_of_one_range_one_takes_effect(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
         entries = [
-            purchase(GROUP, position, event_time=event_time)
+            purchase(group, position, event_time=event_time)
             for position, event_time in enumerate(TEN_HOURS, 1)
         ]
-        outcomes = race([partial(store.append, GROUP, 0, 0, entries) for _ in range(6)])
+        outcomes = race([partial(store.append, group, 0, 0, entries) for _ in range(6)])
         assert winners(outcomes) >= 1
         assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
-        self.check_history(store, entries)
+        self.check_history(store, group, entries)
 
-    def test_of_overlapping_ranges_one_takes_effect(self, store: OfflineStore) -> None:
-        entries = [purchase(GROUP, number) for number in range(1, 9)]
+    def test_of_overlapping_ranges_one_takes_effect(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        entries = [purchase(group, number) for number in range(1, 9)]
         ends = [2, 4, 6, 8]
-        outcomes = race([partial(store.append, GROUP, 0, 0, entries[:end]) for end in ends])
+        outcomes = race([partial(store.append, group, 0, 0, entries[:end]) for end in ends])
         assert winners(outcomes) >= 1
         assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
-        self.check_history(store, entries[: store.snapshot(GROUP).delivered[0]])
+        self.check_history(store, group, entries[: store.snapshot(group).delivered[0]])
 
-    def test_log_partitions_do_not_stop_each_other(self, store: OfflineStore) -> None:
+    def test_log_partitions_do_not_stop_each_other(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
         outcomes = race(
             [
-                partial(store.append, GROUP, number, 0, [purchase(GROUP, 1, partition=number)])
+                partial(store.append, group, number, 0, [purchase(group, 1, partition=number)])
                 for number in range(4)
             ]
         )
         assert winners(outcomes) == 4
-        assert store.snapshot(GROUP).delivered == {0: 1, 1: 1, 2: 1, 3: 1}
-        assert len(rows_of(GROUP, self.reopen(store).snapshot(GROUP))) == 4
+        assert store.snapshot(group).delivered == {0: 1, 1: 1, 2: 1, 3: 1}
+        assert len(rows_of(group, self.reopen(store).snapshot(group))) == 4

@@ -9,6 +9,7 @@ from tandem.model.feature_group import (
     FeatureType,
     OfflineStoreConfig,
     OnlineStoreConfig,
+    TableFormat,
 )
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
@@ -19,7 +20,12 @@ NOON = EventTime(1_719_748_800, 0)
 """2024-06-30T12:00:00Z."""
 
 
-def purchases_group(name: str = "purchases", *, epoch: int = 1_700_000_000) -> FeatureGroup:
+def purchases_group(
+    name: str = "purchases",
+    *,
+    epoch: int = 1_700_000_000,
+    table_format: TableFormat = TableFormat.GLUE,
+) -> FeatureGroup:
     """A group with an online and an offline store and one feature of each type."""
     group_id = f"{name}-{epoch}"
     return FeatureGroup(
@@ -42,6 +48,7 @@ def purchases_group(name: str = "purchases", *, epoch: int = 1_700_000_000) -> F
                 "s3://bucket/features/123456789012/sagemaker/eu-west-1/offline-store"
                 f"/{group_id}/data"
             ),
+            table_format=table_format,
         ),
         role_arn="arn:aws:iam::123456789012:role/feature-store",
     )

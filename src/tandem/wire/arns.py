@@ -17,8 +17,8 @@ def feature_group_arn(name: str, account: Account) -> str:
     return f"{_prefix(account)}{name}"
 
 
-def feature_group_name(text: str, account: Account) -> str:
-    """The name of the group that `text`, a name or an ARN, means.
+def feature_group_name(text: str, account: Account, member: str = "FeatureGroupName") -> str:
+    """The name of the group that `text`, a name or an ARN, means. `member` of the request holds it.
 
     Raises ValidationError where it is neither, and ResourceNotFound for an ARN of another account
     or region: no such group is here, though one of the same name may be.
@@ -26,7 +26,7 @@ def feature_group_name(text: str, account: Account) -> str:
     found = _NAME_OR_ARN.fullmatch(text) if len(text) <= _LENGTH_MAX else None
     if found is None:
         raise ValidationError(
-            f"1 validation error detected: Value {text[:64]!r} at 'FeatureGroupName' failed to"
+            f"1 validation error detected: Value {text[:_LENGTH_MAX]!r} at {member!r} failed to"
             " satisfy constraint: Member must be the name or the ARN of a feature group"
         )
     prefix, name = found.groups()
@@ -49,7 +49,7 @@ def feature_group_name_of_arn(arn: str, account: Account) -> str:
             f"Resource Not Found: {arn[:256]!r} is not the ARN of a feature group; other resources"
             " are not served here"
         )
-    return feature_group_name(arn, account)
+    return feature_group_name(arn, account, "ResourceArn")
 
 
 def _prefix(account: Account) -> str:

@@ -43,10 +43,13 @@ class Decoder(Generic[RequestShape]):
         except _UNREADABLE as error:
             raise _not_json(error) from None
 
-    def from_members(self, members: dict[str, Any]) -> RequestShape:
-        """The shape that members from a path and a query string make."""
+    def from_members(self, members: dict[str, Any], *, strict: bool = True) -> RequestShape:
+        """The shape that members from a path, a query string or a form make.
+
+        Without `strict`, a text stands for a number where the shape has one.
+        """
         try:
-            return msgspec.convert(members, self._shape)
+            return msgspec.convert(members, self._shape, strict=strict)
         except msgspec.ValidationError as error:
             raise refusal(error, self._shape, lambda: members) from None
 

@@ -1,7 +1,8 @@
 """The one table of error codes: which code and status each domain error has in which dialect.
 
 Feature Store's runtime names its errors as its service model does and uses HTTP's statuses. The
-JSON protocol answers 400 for everything that is the caller's to mend; so does the query protocol.
+JSON protocol answers 400 for everything that is the caller's to mend. The query protocol has IAM's
+codes and statuses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,15 @@ from tandem.errors import (
     AccessForbidden,
     ConflictError,
     DataCorrupted,
+    DeleteConflict,
+    MalformedPolicyDocument,
     QueryFailed,
     ResourceInUse,
     ResourceLimitExceeded,
     ResourceNotFound,
     StoreUnavailable,
     TandemError,
+    UnmodifiableEntity,
     ValidationError,
 )
 
@@ -64,6 +68,18 @@ _ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
         ErrorCode("ValidationError", 400),
     ),
     (
+        MalformedPolicyDocument,
+        ErrorCode("ValidationError", 400),
+        ErrorCode("ValidationException", 400),
+        ErrorCode("MalformedPolicyDocument", 400),
+    ),
+    (
+        UnmodifiableEntity,
+        ErrorCode("ValidationError", 400),
+        ErrorCode("ValidationException", 400),
+        ErrorCode("UnmodifiableEntity", 400),
+    ),
+    (
         ResourceNotFound,
         ErrorCode("ResourceNotFound", 404),
         ErrorCode("ResourceNotFound", 400),
@@ -86,6 +102,12 @@ _ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
         ErrorCode("ConflictException", 409),
         ErrorCode("ConflictException", 400),
         ErrorCode("ConcurrentModification", 409),
+    ),
+    (
+        DeleteConflict,
+        ErrorCode("ConflictException", 409),
+        ErrorCode("ConflictException", 400),
+        ErrorCode("DeleteConflict", 409),
     ),
     (
         AccessForbidden,

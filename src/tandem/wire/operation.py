@@ -16,6 +16,8 @@ from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
+from tandem.service.roles import Roles
+from tandem.service.search import Search
 from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import Request, Response
 
@@ -38,7 +40,13 @@ class Core(Protocol):
     def cloning(self) -> Cloning: ...
 
     @property
+    def search(self) -> Search: ...
+
+    @property
     def records(self) -> Records: ...
+
+    @property
+    def roles(self) -> Roles: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,8 @@ class PageTokens:
         encoded = msgspec.json.encode(cursor)
         return base64.urlsafe_b64encode(self._seal(question, encoded) + encoded).decode()
 
-    def open(self, question: tuple[Any, ...], token: str) -> Any:
-        """The cursor that was sealed for this question. Raises ValidationError."""
+    def open(self, question: tuple[Any, ...], token: str, member: str = "NextToken") -> Any:
+        """The cursor that was sealed for this question. Raises ValidationError naming `member`."""
         try:
             opened = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError):
@@ -40,7 +40,7 @@ class PageTokens:
         seal, encoded = opened[:_SEAL_BYTES], opened[_SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(question, encoded)):
             raise ValidationError(
-                f"NextToken {token[:32]!r} is not valid for this request: give back the token of"
+                f"{member} {token[:32]!r} is not valid for this request: give back the token of"
                 " the page before, with the same arguments, or begin without one"
             )
         return msgspec.json.decode(encoded)

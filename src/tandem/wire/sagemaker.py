@@ -8,8 +8,10 @@ from tandem.wire.feature_groups import FeatureGroupOperations
 from tandem.wire.feature_metadata import FeatureMetadataOperations
 from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.paging import PageTokens
+from tandem.wire.search import SearchOperations
 from tandem.wire.shapes import feature_metadata as metadata_shapes
 from tandem.wire.shapes import sagemaker as shapes
+from tandem.wire.shapes import search as search_shapes
 from tandem.wire.shapes import tags as tag_shapes
 from tandem.wire.tags import TagOperations
 
@@ -23,6 +25,7 @@ def sagemaker_service(core: Core, tokens: PageTokens) -> Service:
             *_feature_groups(core, tokens),
             *_feature_metadata(core),
             *_tags(core, tokens),
+            *_search(core, tokens),
         ],
     )
 
@@ -86,4 +89,16 @@ def _tags(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
         Operation(name="AddTags", request=tag_shapes.AddTagsRequest, perform=tags.add),
         Operation(name="ListTags", request=tag_shapes.ListTagsRequest, perform=tags.list),
         Operation(name="DeleteTags", request=tag_shapes.DeleteTagsRequest, perform=tags.delete),
+    ]
+
+
+def _search(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
+    search = SearchOperations(core.search, core.groups.account, tokens)
+    return [
+        Operation(name="Search", request=search_shapes.SearchRequest, perform=search.search),
+        Operation(
+            name="GetSearchSuggestions",
+            request=search_shapes.GetSearchSuggestionsRequest,
+            perform=search.suggestions,
+        ),
     ]

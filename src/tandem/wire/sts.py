@@ -1,17 +1,16 @@
 """sts: GetCallerIdentity, which the SDKs and Terraform ask before anything else.
 
 The caller is an assumed role, because the SageMaker SDK turns that ARN into a role's and refuses
-any other.
+any other; it then asks IAM for the role, which therefore is part of every store.
 """
 
 from tandem.service.feature_groups import Account
+from tandem.service.roles import BUILT_IN_ROLE
 from tandem.wire.error_table import Dialect
 from tandem.wire.operation import Operation, Service
 from tandem.wire.shapes import sts as shapes
 
-_ROLE = "tandem"
 _SESSION = "session"
-_ROLE_ID = "AROATANDEM"
 
 
 class Sts:
@@ -24,9 +23,9 @@ class Sts:
         del request  # it carries nothing
         account_id = self._account.account_id
         return shapes.GetCallerIdentityResponse(
-            user_id=f"{_ROLE_ID}:{_SESSION}",
+            user_id=f"{BUILT_IN_ROLE.role_id}:{_SESSION}",
             account=account_id,
-            arn=f"arn:aws:sts::{account_id}:assumed-role/{_ROLE}/{_SESSION}",
+            arn=f"arn:aws:sts::{account_id}:assumed-role/{BUILT_IN_ROLE.name}/{_SESSION}",
         )
 
 

@@ -7,6 +7,7 @@ gone). TANDEM_KILL_ROUNDS sets the number of rounds; the soak has 50.
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.crash.workload import Account, Writers, create_group
+from e2e.crash.workload import GROUPS, Account, Writers, create_groups
 from e2e.power_loss import Unavailable, build, environment, reconstruct
 from e2e.server_process import ServerProcess
 
@@ -51,7 +52,9 @@ def power_cut(folder: Path, seed: int | None) -> Cut:
 
         def cut() -> Path:
             reconstruct(data, image, after, seed=round_seed)
-            return after
+            # In its place: Iceberg tables know their files by full paths.
+            shutil.rmtree(data)
+            return after.rename(data)
 
         return variables, cut
 
@@ -68,7 +71,7 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
         added, survivor = prepare(number, data)
         server = ServerProcess(data, environment={**SETTINGS, **variables, **added})
         if number == 0:
-            create_group(server)
+            create_groups(server)
         writers = Writers(server, f"round-{number}", account)
         time.sleep(chance.uniform(0.3, 1.5))
         server.kill()
@@ -111,18 +114,21 @@ def test_a_server_goes_on_after_kills(tmp_path: Path) -> None:
     """What was acknowledged before the kill is served by the server started after it."""
     account = Account()
     with ServerProcess(tmp_path / "data", environment=SETTINGS) as server:
-        create_group(server)
+        create_groups(server)
         writers = Writers(server, "before", account)
         time.sleep(0.7)
         server.kill()
         writers.join()
-    own = [token for token, key in account.acknowledged.items() if key == token][-100:]
-    assert own
+    own = [token for token, key in account.acknowledged.items() if key == token]
     with ServerProcess(tmp_path / "data", environment=SETTINGS) as server:
         client = server.client("sagemaker-featurestore-runtime")
-        identifiers = [{"FeatureGroupName": "crash-test", "RecordIdentifiersValueAsString": own}]
-        answer = client.batch_get_record(Identifiers=identifiers)
-        assert [record["RecordIdentifierValueAsString"] for record in answer["Records"]] == own
+        for group in GROUPS:
+            last = [token for token in own if token.startswith(f"{group}/")][-100:]
+            assert last
+            identifiers = [{"FeatureGroupName": group, "RecordIdentifiersValueAsString": last}]
+            answer = client.batch_get_record(Identifiers=identifiers)
+            found = [record["RecordIdentifierValueAsString"] for record in answer["Records"]]
+            assert found == last
 
 
 @pytest.mark.parametrize(

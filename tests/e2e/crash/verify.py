@@ -11,65 +11,96 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow.dataset as ds
+from pyiceberg.catalog.sql import SqlCatalog
 
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.model.decision import NewestState
+from tandem.model.feature_group import TableFormat
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import is_expired
 from tandem.model.write import LogEntry, RecordKey
 from tandem.online.features_json import decode_features
 from tandem.testing.replay import replay
 
-GROUP = "crash-test"
+GROUPS = ["crash-test", "crash-test-iceberg"]
 SHOWN = 3
 
 
-def check(data: Path, account: dict[str, dict[str, str]]) -> list[str]:
+def check(data: Path, account: dict[str, Any]) -> list[str]:
     core = Core(Settings(data=data), in_background=False)
     try:
-        before = token_counts_in_history(core)
+        before = {group: token_counts_in_history(core, group) for group in GROUPS}
         core.delivery.deliver_all()
-        after = token_counts_in_history(core)
         return [
-            *_is_complete("history with its undelivered tail", before, account),
-            *_is_complete("history", after, account),
-            *_is_complete("the files that anybody sees", token_counts_in_files(core), account),
-            *_is_complete("the archive", token_counts_in_archive(core), account),
-            *_is_served(core, account),
-            *_equals_replay(core),
+            f"{group}: {fault}"
+            for group in GROUPS
+            for fault in check_group(core, group, before[group], account_of(account, group))
         ]
     finally:
         core.close()
 
 
-def token_counts_in_history(core: Core) -> Counter[str]:
-    rows = core.queries.sql(f'SELECT token FROM "{GROUP}" WHERE token IS NOT NULL')
+def check_group(core: Core, group: str, before: Counter[str], account: dict[str, Any]) -> list[str]:
+    after = token_counts_in_history(core, group)
+    return [
+        *_is_complete("history with its undelivered tail", before, account),
+        *_is_complete("history", after, account),
+        *_is_complete("what anybody sees", token_counts_in_files(core, group), account),
+        *_is_complete("the archive", token_counts_in_archive(core, group), account),
+        *_is_served(core, group, account),
+        *_equals_replay(core, group),
+    ]
+
+
+def account_of(account: dict[str, Any], group: str) -> dict[str, Any]:
+    """The part of the account that is about one group."""
+    acknowledged = account["acknowledged"].items()
+    return {
+        "acknowledged": {token: key for token, key in acknowledged if is_of(token, group)},
+        "attempted": [token for token in account["attempted"] if is_of(token, group)],
+    }
+
+
+def is_of(token: str, group: str) -> bool:
+    return token.startswith(f"{group}/")
+
+
+def token_counts_in_history(core: Core, group: str) -> Counter[str]:
+    rows = core.queries.sql(f'SELECT token FROM "{group}" WHERE token IS NOT NULL')
     return Counter(rows.column("token").to_pylist())
 
 
-def token_counts_in_files(core: Core) -> Counter[str]:
-    group = core.groups.describe(GROUP)
+def token_counts_in_files(core: Core, name: str) -> Counter[str]:
+    """As somebody reads the history who does not have Tandem."""
+    group = core.groups.describe(name)
     assert group.offline is not None
     folder = core.settings.data / "s3" / group.offline.resolved_uri.removeprefix("s3://")
     if not folder.exists():
         return Counter()
-    rows = ds.dataset(folder, format="parquet", partitioning="hive").to_table(columns=["token"])
+    if group.offline.table_format is TableFormat.ICEBERG:
+        catalog = SqlCatalog("tandem", uri=f"sqlite:///{core.settings.data / 'iceberg.sqlite'}")
+        table = catalog.load_table(f"sagemaker_featurestore.{group.group_id}")
+        rows = table.scan(selected_fields=("token",)).to_arrow()
+    else:
+        dataset = ds.dataset(folder, format="parquet", partitioning="hive")
+        rows = dataset.to_table(columns=["token"])
     return Counter(token for token in rows.column("token").to_pylist() if token is not None)
 
 
-def token_counts_in_archive(core: Core) -> Counter[str]:
-    tokens = (dict(entry.values).get("token") for entry in archive(core))
+def token_counts_in_archive(core: Core, group: str) -> Counter[str]:
+    tokens = (dict(entry.values).get("token") for entry in archive(core, group))
     return Counter(str(token) for token in tokens if token is not None)
 
 
-def archive(core: Core) -> list[LogEntry]:
-    return list(core.offline.archived(core.groups.describe(GROUP)))
+def archive(core: Core, group: str) -> list[LogEntry]:
+    return list(core.offline.archived(core.groups.describe(group)))
 
 
-def _is_complete(place: str, counts: Counter[str], account: dict[str, dict[str, str]]) -> list[str]:
+def _is_complete(place: str, counts: Counter[str], account: dict[str, Any]) -> list[str]:
     acknowledged, attempted = account["acknowledged"], set(account["attempted"])
     lost = [token for token in acknowledged if token not in counts]
     # An update keeps the features it does not name, so a token is in history again with each update
@@ -83,9 +114,9 @@ def _is_complete(place: str, counts: Counter[str], account: dict[str, dict[str, 
     ]
 
 
-def _is_served(core: Core, account: dict[str, dict[str, str]]) -> list[str]:
+def _is_served(core: Core, group: str, account: dict[str, Any]) -> list[str]:
     own = [token for token, key in account["acknowledged"].items() if key == token]
-    served = core.records.get_many(GROUP, own)
+    served = core.records.get_many(group, own)
     missing = [
         token
         for token, record in zip(own, served, strict=True)
@@ -94,9 +125,9 @@ def _is_served(core: Core, account: dict[str, dict[str, str]]) -> list[str]:
     return [f"{len(missing)} records are not served, such as {missing[:SHOWN]}"] if missing else []
 
 
-def _equals_replay(core: Core) -> list[str]:
-    group_id = core.groups.describe(GROUP).group_id
-    expected = replay(archive(core))
+def _equals_replay(core: Core, group: str) -> list[str]:
+    group_id = core.groups.describe(group).group_id
+    expected = replay(archive(core, group))
     held: dict[RecordKey, tuple[NewestState, tuple[FeatureValue, ...]]] = {
         RecordKey(group_id, identifier): (record.state, decode_features(record.features_json))
         for identifier, record in core.online.scan(group_id, None, 10_000_000)

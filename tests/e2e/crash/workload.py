@@ -1,7 +1,8 @@
 """Writers at full speed through boto3, who keep account of what was acknowledged.
 
-Every put carries a token of its own. Most go to a key of their own, some to a key that all share,
-where older and newer event times, times to live, updates and deletes meet.
+Every put carries a token of its own, which begins with its group. Most go to a key of their own,
+some to a key that all share, where older and newer event times, times to live, updates and deletes
+meet. Each writer has one of the groups, whose histories are in different table formats.
 """
 
 import json
@@ -9,12 +10,15 @@ import random
 import threading
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-GROUP = "crash-test"
+GROUPS = {"crash-test": ("Glue", "Fractional"), "crash-test-iceberg": ("Iceberg", "String")}
+"""Table format, and type of the event time."""
 HOT_KEYS_PER_SECOND = 20
 
 
@@ -40,21 +44,25 @@ class Account:
         path.write_text(json.dumps(asdict(self)))
 
 
-def create_group(server: Any) -> None:
-    server.client("sagemaker").create_feature_group(
-        FeatureGroupName=GROUP,
-        RecordIdentifierFeatureName="key",
-        EventTimeFeatureName="time",
-        FeatureDefinitions=[
-            {"FeatureName": "key", "FeatureType": "String"},
-            {"FeatureName": "time", "FeatureType": "Fractional"},
-            {"FeatureName": "token", "FeatureType": "String"},
-            {"FeatureName": "extra", "FeatureType": "String"},
-        ],
-        OnlineStoreConfig={"EnableOnlineStore": True, "StorageType": "Standard_V2"},
-        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://crash/test"}},
-        RoleArn="arn:aws:iam::123456789012:role/test",
-    )
+def create_groups(server: Any) -> None:
+    for group, (table_format, event_time_type) in GROUPS.items():
+        server.client("sagemaker").create_feature_group(
+            FeatureGroupName=group,
+            RecordIdentifierFeatureName="key",
+            EventTimeFeatureName="time",
+            FeatureDefinitions=[
+                {"FeatureName": "key", "FeatureType": "String"},
+                {"FeatureName": "time", "FeatureType": event_time_type},
+                {"FeatureName": "token", "FeatureType": "String"},
+                {"FeatureName": "extra", "FeatureType": "String"},
+            ],
+            OnlineStoreConfig={"EnableOnlineStore": True, "StorageType": "Standard_V2"},
+            OfflineStoreConfig={
+                "S3StorageConfig": {"S3Uri": "s3://crash/test"},
+                "TableFormat": table_format,
+            },
+            RoleArn="arn:aws:iam::123456789012:role/test",
+        )
 
 
 class Writers:
@@ -66,8 +74,8 @@ class Writers:
         self._stop = threading.Event()
         client = server.client("sagemaker-featurestore-runtime", connect_timeout=5, read_timeout=15)
         self._threads = [
-            threading.Thread(target=self._run, args=(client, f"{name}-{number}"))
-            for number in range(threads)
+            threading.Thread(target=self._run, args=(client, group, f"{name}-{number}"))
+            for number, group in zip(range(threads), cycle(GROUPS), strict=False)
         ]
         for thread in self._threads:
             thread.start()
@@ -79,13 +87,13 @@ class Writers:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, client: Any, name: str) -> None:
+    def _run(self, client: Any, group: str, name: str) -> None:
         chance = random.Random(name)
         number = 0
         while not self._stop.is_set():
             number += 1
             try:
-                self._write(client, chance, f"{name}-{number}")
+                self._write(client, group, chance, f"{group}/{name}-{number}")
             except ClientError as error:
                 # An update or a delete of a hot key may lose; the server must not fail otherwise.
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
@@ -93,33 +101,36 @@ class Writers:
             except BotoCoreError:
                 return  # the server is gone
 
-    def _write(self, client: Any, chance: random.Random, token: str) -> None:
+    def _write(self, client: Any, group: str, chance: random.Random, token: str) -> None:
         kind = chance.random()
         if kind < 0.6:
-            self._put(client, token, token, time.time())
+            self._put(client, group, token, token, time.time())
         elif kind < 0.85:
-            self._put(client, hot_key(), token, float(chance.randrange(1, 50)))
+            self._put(client, group, hot_key(), token, float(chance.randrange(1, 50)))
         elif kind < 0.87:
             one_second = {"TtlDuration": {"Unit": "Seconds", "Value": 1}}
-            self._put(client, hot_key(), token, time.time(), **one_second)
+            self._put(client, group, hot_key(), token, time.time(), **one_second)
         elif kind < 0.9:
-            self._batch(client, token)
+            self._batch(client, group, token)
         elif kind < 0.95:
-            self._update(client, token)
+            self._update(client, group, token)
         else:
-            self._delete(client, chance)
+            self._delete(client, group, chance)
 
-    def _put(self, client: Any, key: str, token: str, moment: float, **ttl: Any) -> None:
+    def _put(
+        self, client: Any, group: str, key: str, token: str, moment: float, **ttl: Any
+    ) -> None:
         self._attempt(token)
-        client.put_record(FeatureGroupName=GROUP, Record=_record(key, token, moment), **ttl)
+        client.put_record(FeatureGroupName=group, Record=_record(group, key, token, moment), **ttl)
         self._acknowledge(token, key)
 
-    def _batch(self, client: Any, token: str) -> None:
+    def _batch(self, client: Any, group: str, token: str) -> None:
         tokens = [f"{token}-{number}" for number in range(5)]
         for one in tokens:
             self._attempt(one)
         entries = [
-            {"FeatureGroupName": GROUP, "Record": _record(one, one, time.time())} for one in tokens
+            {"FeatureGroupName": group, "Record": _record(group, one, one, time.time())}
+            for one in tokens
         ]
         answer = client.batch_write_record(Entries=entries)
         if "Errors" not in answer:
@@ -128,21 +139,21 @@ class Writers:
         for one in tokens:
             self._acknowledge(one, one)
 
-    def _update(self, client: Any, token: str) -> None:
+    def _update(self, client: Any, group: str, token: str) -> None:
         self._attempt(token)
         key = hot_key()
         client.update_record(
-            FeatureGroupName=GROUP,
+            FeatureGroupName=group,
             RecordIdentifierValueAsString=key,
             Features=[{"FeatureName": "token", "ValueAsString": token}],
         )
         self._acknowledge(token, key)
 
-    def _delete(self, client: Any, chance: random.Random) -> None:
+    def _delete(self, client: Any, group: str, chance: random.Random) -> None:
         client.delete_record(
-            FeatureGroupName=GROUP,
+            FeatureGroupName=group,
             RecordIdentifierValueAsString=hot_key(),
-            EventTime=str(float(chance.randrange(1, 50))),
+            EventTime=_event_time(group, float(chance.randrange(1, 50))),
             DeletionMode=chance.choice(["SoftDelete", "HardDelete"]),
         )
         with self._lock:
@@ -157,9 +168,15 @@ class Writers:
             self._account.acknowledged[token] = key
 
 
-def _record(key: str, token: str, moment: float) -> list[dict[str, str]]:
+def _event_time(group: str, moment: float) -> str:
+    if GROUPS[group][1] == "Fractional":
+        return repr(moment)
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")
+
+
+def _record(group: str, key: str, token: str, moment: float) -> list[dict[str, str]]:
     return [
         {"FeatureName": "key", "ValueAsString": key},
-        {"FeatureName": "time", "ValueAsString": repr(moment)},
+        {"FeatureName": "time", "ValueAsString": _event_time(group, moment)},
         {"FeatureName": "token", "ValueAsString": token},
     ]

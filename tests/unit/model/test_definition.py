@@ -1,5 +1,7 @@
 """Definitions: what the wire's tests do not reach."""
 
+from dataclasses import replace
+
 import pytest
 
 from tandem.errors import ValidationError
@@ -9,6 +11,7 @@ from tandem.model.feature_group import (
     FeatureGroup,
     FeatureType,
     OfflineStoreConfig,
+    TableFormat,
 )
 
 
@@ -53,3 +56,14 @@ def test_places_that_are_taken(s3_uri: str) -> None:
 def test_places_that_are_refused_are_named(s3_uri: str) -> None:
     with pytest.raises(ValidationError, match="S3Uri"):
         check_definition(group(s3_uri))
+
+
+@pytest.mark.parametrize("name", ["id_trunc", "Id_Trunc", "write_time_day"])
+def test_the_names_of_an_iceberg_tables_partitions_are_reserved(name: str) -> None:
+    plain = group("s3://b/p")
+    plain = replace(plain, features=(*plain.features, FeatureDefinition(name, FeatureType.STRING)))
+    check_definition(plain)
+    assert plain.offline is not None
+    iceberg = replace(plain, offline=replace(plain.offline, table_format=TableFormat.ICEBERG))
+    with pytest.raises(ValidationError, match=f"'{name}' is reserved"):
+        check_definition(iceberg)

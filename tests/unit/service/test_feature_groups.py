@@ -1,5 +1,6 @@
 """Feature groups: created, found, listed, deleted, and created again."""
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -39,11 +40,24 @@ def test_an_unknown_group_is_named(core: Core) -> None:
 
 def test_a_bad_definition_stores_nothing(core: Core) -> None:
     new = definition()
+    with pytest.raises(ValidationError, match="RoleArn"):
+        core.groups.create(replace(new, role_arn=None))
+    assert core.groups.list(GroupFilter()) == []
+
+
+def test_a_history_that_cannot_be_kept_stores_nothing(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyIceberg is an extra, which need not be installed."""
+    monkeypatch.setitem(sys.modules, "pyiceberg.catalog.sql", None)
+    new = definition()
     assert new.offline is not None
     iceberg = replace(new, offline=replace(new.offline, table_format=TableFormat.ICEBERG))
-    with pytest.raises(ValidationError, match="Iceberg"):
+    with pytest.raises(ValidationError, match=r"pip install 'tandem-feature-store\[iceberg\]'"):
         core.groups.create(iceberg)
     assert core.groups.list(GroupFilter()) == []
+    monkeypatch.undo()
+    assert core.groups.create(iceberg).offline.table_format is TableFormat.ICEBERG
 
 
 def test_a_group_created_again_starts_empty(core: Core, customers: FeatureGroup) -> None:

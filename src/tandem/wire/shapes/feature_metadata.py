@@ -8,6 +8,8 @@ from tandem.model import limits
 from tandem.model.feature_group import FeatureType
 from tandem.wire.shapes.shape import Shape
 
+FeatureName = Annotated[str, Meta(min_length=1, max_length=limits.FEATURE_NAME_LENGTH_MAX)]
+
 
 class FeatureParameter(Shape):
     key: str | None = None
@@ -16,7 +18,7 @@ class FeatureParameter(Shape):
 
 class UpdateFeatureMetadataRequest(Shape):
     feature_group_name: str
-    feature_name: str
+    feature_name: FeatureName
     description: str | None = None
     parameter_additions: (
         Annotated[list[FeatureParameter], Meta(max_length=limits.FEATURE_PARAMETERS_MAX)] | None
@@ -28,7 +30,7 @@ class UpdateFeatureMetadataRequest(Shape):
 
 class DescribeFeatureMetadataRequest(Shape):
     feature_group_name: str
-    feature_name: str
+    feature_name: FeatureName
 
 
 class DescribeFeatureMetadataResponse(Shape):

@@ -1,0 +1,4 @@
+environment  = "dev"
+bucket       = "features-dev"
+table_format = "Glue"
+session_days = 1

@@ -1,0 +1,64 @@
+"""What commands print: tables and sentences for people, JSON for programs.
+
+In a pipe there is no colour, and a row is one line however long; in a terminal, tables fit it.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from tandem.sdk.tables import Table, printable, styled
+
+_PIPE_WIDTH = 100_000
+
+
+class Failure(click.ClickException):
+    """An error as the user sees it: one line, and exit code 1."""
+
+    def format_message(self) -> str:
+        return printable(" ".join(self.message.split()))
+
+
+def print_table(table: Table) -> None:
+    console = _console()
+    console.print(styled(table, console.width))
+
+
+def print_tables(tables: Sequence[Table]) -> None:
+    for index, table in enumerate(tables):
+        if index > 0:
+            print_line("")
+        print_table(table)
+
+
+def print_line(text: str, style: str = "") -> None:
+    _console().print(printable(text), style=style, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    # JSON has no NaN and no infinity; a reader of JSON takes null for both.
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    finite = _finite(value)
+    click.echo(json.dumps(finite, indent=2, default=_json_value, ensure_ascii=not is_unicode))
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json_value(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

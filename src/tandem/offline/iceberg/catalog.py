@@ -1,0 +1,195 @@
+"""The catalog of Iceberg tables: one SQLite file, which says which version of a table is current.
+
+* It is PyIceberg's own `SqlCatalog`, so anybody opens it with PyIceberg and no Tandem.
+* A table has the group's id for its name, in one namespace. The table that a group has in the data
+  catalog would not do: callers may give several groups the same one. An id is never used twice.
+* A commit is on disk when it returns. SQLite's rollback journal needs EXTRA for that: with FULL, a
+  power cut right after a commit can bring back the journal, and with it the state from before.
+* The moments of a table's versions never step back.
+* One file and no write-ahead log beside it: it can be copied, and read from where nothing can be
+  written.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError as InvalidDocument
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import (
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+    ValidationError,
+)
+from pyiceberg.io import PY_IO_IMPL
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import StagedTable, Table
+from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
+from pyiceberg.typedef import Identifier
+from sqlalchemy import URL, NullPool, create_engine, event, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
+from tandem.offline.durable_files import sync
+from tandem.offline.iceberg.file_io import DurableFileIO
+
+CATALOG = "tandem"
+NAMESPACE = "sagemaker_featurestore"
+
+BUSY_TIMEOUT_SECONDS = 10.0
+_RETRY_SECONDS = 0.02
+
+
+class TableCatalog(SqlCatalog):
+    """The catalog in the file `path`, which is made where it is missing.
+
+    Safe to use from many threads and processes. It holds no connection between calls, so there is
+    nothing to close.
+    """
+
+    def __init__(self, path: Path, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+        # The class makes its engine itself and lets nobody set it up: it gets one in memory, which
+        # is then replaced by ours.
+        implementation = f"{DurableFileIO.__module__}.{DurableFileIO.__name__}"
+        super().__init__(CATALOG, uri="sqlite://", **{PY_IO_IMPL: implementation})
+        self.engine.dispose()
+        self._path = path
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self.engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            poolclass=NullPool,
+            connect_args={"timeout": busy_timeout_seconds},
+        )
+        event.listen(self.engine, "connect", _set_up_connection)
+        is_new = not path.exists()
+        with self.errors_named():
+            self._make_tables()
+        if is_new:
+            sync(path.parent)
+
+    def metadata_location(self, name: str) -> str | None:
+        """Where the current version of a table is; None where there is no table."""
+        query = select(IcebergTables.metadata_location).where(
+            IcebergTables.catalog_name == CATALOG,
+            IcebergTables.table_namespace == NAMESPACE,
+            IcebergTables.table_name == name,
+        )
+        with self.errors_named(), self.engine.connect() as connection:
+            return connection.scalar(query)
+
+    def load(self, name: str) -> Table | None:
+        """A table in its current version; None where there is none."""
+        with self.errors_named():
+            try:
+                return self.load_table((NAMESPACE, name))
+            except NoSuchTableError:
+                return None
+            except (ValidationError, InvalidDocument, ValueError) as error:
+                raise DataCorrupted(
+                    f"the Iceberg metadata file {self.metadata_location(name)} cannot be read"
+                    f" ({error}): restore it from a backup"
+                ) from error
+
+    def create(
+        self,
+        name: str,
+        schema: Schema,
+        location: str,
+        spec: PartitionSpec,
+        properties: dict[str, str],
+    ) -> Table:
+        """The table, made now unless another process was faster."""
+        with self.errors_named():
+            # Of two that make the namespace at once, one finds it after its look or in its write.
+            with suppress(NamespaceAlreadyExistsError, IntegrityError):
+                self.create_namespace(NAMESPACE)
+            try:
+                return self.create_table(
+                    (NAMESPACE, name), schema, location, spec, properties=properties
+                )
+            except TableAlreadyExistsError:
+                return self.load_table((NAMESPACE, name))
+
+    def _update_and_stage_table(
+        self,
+        current_table: Table | None,
+        table_identifier: Identifier,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> StagedTable:
+        """The next version, whose moments are never before those of the version it follows.
+
+        The system clock may be set back, and Java's readers refuse a table whose versions or
+        snapshots are a minute or more out of order.
+        """
+        earliest_ms = 0 if current_table is None else current_table.metadata.last_updated_ms
+        staged = super()._update_and_stage_table(
+            current_table,
+            table_identifier,
+            requirements,
+            tuple(_not_before(earliest_ms, update) for update in updates),
+        )
+        if staged.metadata.last_updated_ms < earliest_ms:
+            later = {"last_updated_ms": earliest_ms}
+            staged.metadata = staged.metadata.model_copy(update=later)
+        return staged
+
+    @contextmanager
+    def errors_named(self) -> Iterator[None]:
+        """Turns the driver's errors into ours, which name the file."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._meaning(error) from error
+
+    def _make_tables(self) -> None:
+        """Makes the catalog's tables where they are missing. Two processes may do so together."""
+        deadline = time.monotonic() + self._busy_timeout_seconds
+        while True:
+            try:
+                self.create_tables()
+            except DBAPIError as error:
+                was_faster = "already exists" in str(error.orig)
+                if not was_faster or time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    def _meaning(self, error: DBAPIError) -> TandemError:
+        # The primary code is the low byte of the extended one.
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        reason = str(error.orig)
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return DataCorrupted(
+                f"the Iceberg catalog {self._path} is damaged ({reason}): restore it from a backup"
+            )
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreUnavailable(
+                f"the Iceberg catalog {self._path} was locked by another process for more than"
+                f" {self._busy_timeout_seconds:g} seconds; try again"
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return StoreUnavailable(
+                f"the disk that holds the Iceberg catalog {self._path} is full; free some space"
+            )
+        return StoreUnavailable(f"the Iceberg catalog {self._path} cannot be used: {reason}")
+
+
+def _not_before(earliest_ms: int, update: TableUpdate) -> TableUpdate:
+    if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms >= earliest_ms:
+        return update
+    snapshot = update.snapshot.model_copy(update={"timestamp_ms": earliest_ms})
+    return update.model_copy(update={"snapshot": snapshot})
+
+
+def _set_up_connection(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = EXTRA")
+    cursor.execute("PRAGMA fullfsync = ON")  # macOS: a sync reaches the disk itself
+    cursor.close()

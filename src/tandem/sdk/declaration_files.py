@@ -1,0 +1,191 @@
+"""Declarations read from YAML files, and refused where they cannot be meant.
+
+Whatever is wrong with a file raises ValidationError, which names the file, the line where the
+declaration begins, and the member. That includes what YAML itself would let pass: a member that no
+declaration has, and a member or a name that comes twice.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from tandem.errors import ValidationError
+from tandem.model.definition import check_group_name
+from tandem.model.feature_group import FeatureType
+from tandem.sdk.declaration import (
+    Declared,
+    DeclaredAlias,
+    DeclaredFeature,
+    DeclaredGroup,
+    DeclaredOfflineStore,
+    DeclaredOnlineStore,
+    DeclaredThroughput,
+    declared_name,
+)
+from tandem.sdk.steps import after_creation
+
+_ENDINGS = (".yaml", ".yml")
+
+
+def declarations(path: Path) -> Sequence[Declared]:
+    """What a file declares, or all YAML files of a folder and its folders, in order of their names.
+
+    Hidden files and folders are passed over.
+    """
+    if path.is_dir():
+        files = sorted(_files(path))
+        if not files:
+            endings = " or ".join(_ENDINGS)
+            raise ValidationError(f"the folder {str(path)!r} holds no file that ends in {endings}")
+    elif path.exists():
+        files = [path]
+    else:
+        raise ValidationError(f"there is no file or folder {str(path)!r}")
+    places: dict[str, str] = {}
+    result: list[Declared] = []
+    for file in files:
+        for place, declared in _read(file):
+            name = declared_name(declared)
+            if name in places:
+                raise ValidationError(
+                    f"{name!r} is declared twice, in {places[name]} and in {place}: remove one"
+                )
+            places[name] = place
+            result.append(declared)
+    if not result:
+        raise ValidationError(f"{str(path)!r} declares nothing: write feature_group: NAME")
+    return result
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in _ENDINGS and not is_hidden and path.is_file():
+            yield path
+
+
+def _read(file: Path) -> Iterator[tuple[str, Declared]]:
+    """Each declaration of a file, with the place where it begins."""
+    try:
+        loader = _Loader(file.read_text(encoding="utf-8"))
+        while loader.check_node():
+            node = loader.get_node()
+            document = loader.construct_document(node)
+            if node is not None and document is not None:
+                place = f"{file}:{node.start_mark.line + 1}"
+                yield place, _declared(document, place)
+    except OSError as error:
+        raise ValidationError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValidationError(f"{file} is not text in UTF-8 ({error.reason})") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise ValidationError(f"{file}{line}: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ValidationError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ValidationError(f"{file} is nested too deeply to be read") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with two habits changed: a member that comes twice is an error, and only true and false
+    are Booleans, so that a feature may be called `on`, and a tag may have the value NO or a date.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem=f"the member {key.value!r} comes twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_Loader.yaml_implicit_resolvers = {
+    first: [one for one in resolvers if one[0] not in (_BOOLEAN, _TIMESTAMP)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile("true|false"), ["t", "f"])
+
+
+def _declared(document: Any, place: str) -> Declared:
+    try:
+        if isinstance(document, Mapping) and "alias" in document:
+            return _alias(document)
+        if isinstance(document, Mapping) and "feature_group" in document:
+            return _group(document)
+        raise ValidationError(
+            "a declaration is a mapping with feature_group: NAME, or with alias: NAME"
+        )
+    except ValidationError as error:
+        raise ValidationError(f"{place}: {error}") from None
+    except msgspec.ValidationError as error:
+        problem, _, member = str(error).partition(" - at `$.")
+        where = f"{member.rstrip('`')}: " if member else ""
+        raise ValidationError(f"{place}: {where}{problem}") from None
+
+
+def _alias(document: Mapping[Any, Any]) -> DeclaredAlias:
+    _check_members(document, DeclaredAlias, "alias")
+    alias = msgspec.convert(document, DeclaredAlias)
+    check_group_name(alias.alias)
+    check_group_name(alias.feature_group)
+    return alias
+
+
+def _group(document: Mapping[Any, Any]) -> DeclaredGroup:
+    _check_members(document, DeclaredGroup, "feature group")
+    features = document.get("features")
+    if isinstance(features, Mapping):
+        for name, declared in features.items():
+            _check_feature(name, declared)
+    for member, kind in _STORES.items():
+        _check_members(document.get(member), kind, member)
+    _check_texts(document.get("tags"), "tag")
+    group = msgspec.convert(document, DeclaredGroup)
+    after_creation(group.new_group())
+    return group
+
+
+_STORES: Mapping[str, type[msgspec.Struct]] = {
+    "online": DeclaredOnlineStore,
+    "offline": DeclaredOfflineStore,
+    "throughput": DeclaredThroughput,
+}
+
+
+def _check_feature(name: Any, declared: Any) -> None:
+    what = f"feature {name!r:.80}"
+    if not isinstance(name, str):
+        raise ValidationError(f"{what} is called by no text: put its name in quotes")
+    if isinstance(declared, Mapping):
+        _check_members(declared, DeclaredFeature, what)
+        _check_texts(declared.get("parameters"), f"{what}: parameter")
+        declared = declared.get("type")
+    if declared not in list(FeatureType):
+        kinds = ", ".join(FeatureType)
+        raise ValidationError(f"{what} has type {declared!r:.80}: use one of {kinds}")
+
+
+def _check_members(declared: Any, kind: type[msgspec.Struct], what: str) -> None:
+    known = kind.__struct_fields__
+    for member in declared if isinstance(declared, Mapping) else ():
+        if member not in known:
+            raise ValidationError(
+                f"{what} has no member {member!r:.80}: use one of {', '.join(known)}"
+            )
+
+
+def _check_texts(pairs: Any, what: str) -> None:
+    for key, value in pairs.items() if isinstance(pairs, Mapping) else ():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise ValidationError(f"{what} {key!r:.80} is {value!r:.80}: put both in quotes")
