@@ -1,9 +1,10 @@
-"""A server that the tests of one module share."""
+"""A server that the tests of one module share, and a folder: a store is either."""
 
 from collections.abc import Iterator
 
 import pytest
 
+import tandem
 from e2e.server_process import ServerProcess
 
 
@@ -12,3 +13,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     data = tmp_path_factory.mktemp("server") / "data"
     with ServerProcess(data, environment={"TANDEM_DELIVERY_INTERVAL_SECONDS": "0.2"}) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["folder", "server"])
+def location(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where a store is: in a folder, or behind the URL of a server."""
+    if request.param == "server":
+        server: ServerProcess = request.getfixturevalue("server")
+        return server.url
+    return str(tmp_path_factory.mktemp("store") / "data")
+
+
+@pytest.fixture(scope="module")
+def store(location: str) -> Iterator[tandem.FeatureStore]:
+    with tandem.connect(location) as connected:
+        yield connected
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name of its own for each test, since tests share the store."""
+    node: str = getattr(request.node, "originalname", request.node.name)
+    return node.removeprefix("test_").replace("_", "-")[:56].strip("-")

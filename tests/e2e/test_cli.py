@@ -1,85 +1,407 @@
-"""The command line, as a user runs it."""
+"""The command line, as a user runs it: on a folder and on a server."""
 
 import json
+import os
+import signal
 import subprocess
-import sys
+import time
+from pathlib import Path
 
 import pytest
 
 import tandem
-from e2e.server_process import ServerProcess
+from e2e.command_line import COMMAND, CommandLine
+from e2e.server_process import free_port
+
+SAMPLE = """customer_id,event_time,orders,spend,premium,note
+C1,2024-01-01T00:00:00Z,1,10.50,True,hello
+C2,2024-01-01T00:00:00Z,5,,False,
+C1,2024-02-01T00:00:00Z,2,20.25,True,[bold]x[/bold]
+"""
+KEYS = ("--record-identifier", "customer_id", "--event-time", "event_time")
+
+
+@pytest.fixture(scope="module")
+def cli(location: str, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "sample.csv").write_text(SAMPLE)
+    return CommandLine(location, folder)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _group(server: ServerProcess) -> None:
-    with tandem.connect(server.url) as store:
-        group = store.create_feature_group(
-            "cli-test",
-            features={"id": "String", "time": "String", "orders": "Integral"},
-            record_identifier="id",
-            event_time="time",
-        )
-        group.put({"id": "C1", "time": "2024-01-01T00:00:00Z", "orders": 1})
+def customers(cli: CommandLine) -> str:
+    """A group with the rows of the sample, which no test changes. It makes the folder's store."""
+    said = cli("create", "customers", "--like", "sample.csv", *KEYS, "--tag", "team=growth")
+    assert said == "created customers\n"
+    assert cli("ingest", "customers", "sample.csv") == "wrote 3 records to customers\n"
+    return "customers"
 
 
-def run(server: ServerProcess, *arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "tandem", *arguments, "--store", server.url]
-    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=30)
-    assert done.returncode == code, done.stdout + done.stderr
-    if code:
-        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-        return done.stderr
-    return done.stdout
+def create(cli: CommandLine, name: str) -> None:
+    cli("create", name, "--like", "sample.csv", *KEYS)
 
 
-def test_groups_and_describe(server: ServerProcess) -> None:
-    assert "cli-test" in run(server, "groups")
-    listed = json.loads(run(server, "groups", "--json"))
-    assert "cli-test" in [group["name"] for group in listed]
-    assert "orders" in run(server, "describe", "cli-test")
-    described = json.loads(run(server, "describe", "cli-test", "--json"))
-    assert described["features"][2] == {"name": "orders", "type": "Integral"}
-    assert described["history"].startswith("s3://tandem/")
+def test_groups_are_listed(cli: CommandLine) -> None:
+    lines = cli("groups", "custom").splitlines()
+    assert lines[0].split("  ")[0] == "name"
+    assert lines[2].startswith("customers")
+    assert cli.json("groups", "customers")[0] | {"created": ""} == {
+        "name": "customers",
+        "status": "Created",
+        "stores": ["OnlineStore", "OfflineStore"],
+        "features": 6,
+        "record_identifier": "customer_id",
+        "event_time": "event_time",
+        "tags": {"team": "growth"},
+        "created": "",
+    }
+    assert cli("groups", "no-such-name") == "none\n"
+    assert cli.json("groups", "no-such-name") == []
 
 
-def test_put_get_and_query(server: ServerProcess) -> None:
-    run(server, "put", "cli-test", "id=C2", "time=2024-01-02T00:00:00Z", "orders=2")
-    assert json.loads(run(server, "get", "cli-test", "C2", "--json"))["orders"] == 2
-    assert "2024-01-02T00:00:00Z" in run(server, "get", "cli-test", "C2")
-    rows = json.loads(
-        run(server, "query", 'SELECT id, orders FROM "cli-test" ORDER BY id', "--json")
+def test_search(cli: CommandLine) -> None:
+    assert "customers" in cli("search", "spend")
+    assert [one["name"] for one in cli.json("search", "--tag", "team=growth")] == ["customers"]
+    found = cli.json("search", "--features", "premium")
+    assert found[0] | {"feature_group": ""} == {
+        "feature_group": "",
+        "feature": "premium",
+        "type": "Integral",
+        "description": None,
+        "parameters": {},
+    }
+
+
+def test_describe(cli: CommandLine) -> None:
+    found = cli.json("describe", "customers")
+    assert (found["rows"], found["records"]) == (3, 2)
+    assert found["features"][2] == {"name": "orders", "type": "Integral"}
+    assert found["history"].startswith("s3://tandem/")
+    assert found["last_event_time"] == "2024-02-01T00:00:00Z"
+    assert {row["customer_id"] for row in found["sample"]} == {"C1", "C2"}
+    shown = cli("describe", "customers")
+    assert "team=growth" in shown
+    assert "[bold]x[/bold]" in shown
+    assert "ago)" in shown
+
+
+def test_create_from_a_sample(cli: CommandLine, name: str) -> None:
+    options = ("--type", "orders=String", "--no-online", "--description", "of [b]", "--json")
+    said = json.loads(cli("create", name, "--like", "sample.csv", *KEYS, *options))
+    assert [one["name"] for one in said] == [name]
+    found = cli.json("describe", name)
+    assert found["stores"] == ["OfflineStore"]
+    assert found["description"] == "of [b]"
+    assert {one["name"]: one["type"] for one in found["features"]}["orders"] == "String"
+
+
+def test_create_from_a_declaration(cli: CommandLine, name: str) -> None:
+    path = cli.folder / "one.yaml"
+    path.write_text(
+        f"feature_group: {name}\nrecord_identifier: id\nevent_time: t\n"
+        "features: {id: String, t: {type: String, description: when}}\nonline: {ttl: 2 weeks}\n"
     )
-    assert rows[:2] == [{"id": "C1", "orders": 1}, {"id": "C2", "orders": 2}]
-    assert "C2" in run(server, "query", 'SELECT * FROM "cli-test"')
+    assert cli("create", "-f", "one.yaml") == f"created {name}\n"
+    found = cli.json("describe", name)
+    assert found["ttl"] == "2 weeks"
+    assert found["features"][1]["description"] == "when"
+    assert "use 'tandem apply -f' to change it" in cli("create", "-f", "one.yaml", code=1)
+    path.write_text(path.read_text() + f"---\nalias: a\nfeature_group: {name}\n")
+    assert "aliases" in cli("create", "-f", "one.yaml", code=1)
+
+
+def test_update_tags_and_delete(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    cli("update", name, "--add-feature", "score=Fractional", "--ttl", "30 days")
+    found = cli.json("describe", name)
+    assert found["features"][-1] == {"name": "score", "type": "Fractional"}
+    assert found["ttl"] == "30 days"
+    cli("update", name, "--ttl", "none", "--storage-type", "Standard_V2")
+    cli("update", name, "--throughput-mode", "Provisioned", "--read-units", "5")
+    found = cli.json("describe", name)
+    assert (found["ttl"], found["storage_type"]) == (None, "Standard_V2")
+    assert cli.json("tags", name, "team=growth", "tier=gold") == {"team": "growth", "tier": "gold"}
+    assert cli.json("tags", name, "team=risk", "--remove", "tier") == {"team": "risk"}
+    assert "risk" in cli("tags", name)
+    assert cli("delete", name) == f"deleted {name}\n"
+    assert name in cli("describe", name, code=1)
+
+
+def test_what_is_said_of_a_feature(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    said = cli.json(
+        *("feature", name, "orders", "--description", "so far"),
+        *("--parameter", "unit=order", "--parameter", "pii=no"),
+    )
+    assert said == {"description": "so far", "parameters": {"unit": "order", "pii": "no"}}
+    assert "so far" in cli("feature", name, "orders")
+    cli("feature", name, "orders", "--description", "", "--remove", "pii")
+    assert cli.json("feature", name, "orders") == {
+        "description": None,
+        "parameters": {"unit": "order"},
+    }
+    found = cli.json("search", "--features", "--parameter", "unit=order")
+    assert [one["feature_group"] for one in found] == [name]
+
+
+def test_put_get_list_and_delete_records(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    time = "event_time=2024-01-02T00:00:00Z"
+    assert cli("put", name, "customer_id=A=1", time, "orders=2") == f"wrote A=1 to {name}\n"
+    cli("put", name, "customer_id=B", time, "--target-store", "OfflineStore")
+    cli("put", name, "customer_id=C", time, "--ttl", "1 hour")
+    assert cli.json("get", name, "A=1")["orders"] == 2
+    assert "2024-01-02T00:00:00Z" in cli("get", name, "A=1", "--feature", "event_time")
+    assert cli("list-records", name) == "A=1\n"
+    assert "no record in" in cli("get", name, "B", code=1)
+    both = subprocess.run(
+        [*COMMAND, "get", name, "A=1", "B", "--json"],
+        env=cli.environment,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert both.returncode == 1
+    assert json.loads(both.stdout)[1] is None
+    assert both.stderr == f"Error: no record in {name}: B\n"
+    deleted = ("delete-record", name, "A=1", "--event-time", "2024-01-03T00:00:00Z")
+    assert cli(*deleted) == f"deleted A=1 in {name}\n"
+    assert cli.json("list-records", name) == []
+    assert cli.json("list-records", name, "--include-soft-deleted", "--limit", "1") == ["A=1"]
+    cli(*deleted[:-1], "2024-01-04T00:00:00Z", "--hard")
+    assert cli.json("list-records", name, "--include-soft-deleted") == []
+
+
+def test_collections_are_written_as_json(cli: CommandLine, name: str) -> None:
+    (cli.folder / "vectors.yaml").write_text(
+        f"feature_group: {name}\nrecord_identifier: id\nevent_time: t\n"
+        "features:\n  id: String\n  t: String\n"
+        "  near: {type: Fractional, collection: Vector, dimension: 2}\n"
+        "online: {storage_type: InMemory}\noffline: false\n"
+    )
+    cli("create", "-f", "vectors.yaml")
+    cli("put", name, "id=a", "t=2024-01-01T00:00:00Z", "near=[0.5, 1.5]")
+    assert cli.json("get", name, "a")["near"] == [0.5, 1.5]
+    assert "list in JSON" in cli("put", name, "id=a", "t=2024-01-01T00:00:00Z", "near=x", code=1)
+    assert cli("apply", "-f", "vectors.yaml") == "nothing to do\n"
+
+
+def test_ingest_takes_files_of_every_kind(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    rows = tandem.connect  # the library's own reading of frames is tested elsewhere
+    assert callable(rows)
+    (cli.folder / "more.jsonl").write_text(
+        '{"customer_id": "J", "event_time": "2024-01-01T00:00:00Z", "orders": 1}\n'
+    )
+    (cli.folder / "more.tsv").write_text("customer_id\tevent_time\nT\t2024-01-01\n")
+    cli("query", 'SELECT customer_id FROM "customers"')
+    assert cli.json("ingest", name, "more.jsonl") == {"rows": 1}
+    assert cli("ingest", name, "more.tsv") == f"wrote 1 record to {name}\n"
+    assert sorted(cli.json("list-records", name)) == ["J", "T"]
+
+
+def test_query(cli: CommandLine) -> None:
+    rows = cli.json("query", 'SELECT customer_id, orders FROM "customers" ORDER BY ALL')
+    assert rows[0] == {"customer_id": "C1", "orders": 1}
+    shown = cli("query", "SELECT 1 AS a, 2 AS a, '[bold]' AS \"[red]c\"")
+    assert shown.splitlines()[0].split() == ["a", "a", "[red]c"]
+    assert shown.splitlines()[2].split() == ["1", "2", "[bold]"]
+    assert cli.json("query", "SELECT 1 AS a, 2 AS a") == [{"a": 1, "a_2": 2}]
+    shown = cli("query", "SELECT range FROM range(1000)")
+    assert shown.splitlines()[-1] == "the first 100 of 1000 rows; --json prints all"
+    text = cli("query", "SELECT 'inf'::DOUBLE AS x, DATE '2024-01-01' AS d", "--json")
+    assert json.loads(text, parse_constant=pytest.fail) == [{"x": None, "d": "2024-01-01"}]
+
+
+def test_schema_changes(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    cli("ingest", name, "sample.csv")
+    assert cli("retire", name, "note") == f"retired note of {name}\n"
+    assert "note" not in cli.json("get", name, "C1")
+    assert cli.json("describe", name)["retired_features"] == ["note"]
+    assert cli.json("restore", name, "note") == {"feature_group": name, "restored": "note"}
+    assert "note" in cli.json("get", name, "C1")
+    second = f"{name}-v2"
+    assert cli("alias", name + "-now", name).splitlines()[0].startswith("alias")
+    assert cli("clone", name, second, "--type", "orders=Fractional").startswith("cloned")
+    assert cli.json("describe", second)["rows"] == 3
+    assert cli.json("alias", name + "-now", second)[name + "-now"] == second
+    assert cli.json("get", name + "-now", "C2")["orders"] == 5.0
+    assert "is an alias" in cli("put", name + "-now", "customer_id=x", code=1)
+    assert "aliases" in cli("delete", second, code=1)
+    assert name + "-now" not in cli.json("alias", name + "-now", "--remove")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["describe", "no-such"], "no-such"),
-        (["get", "cli-test", "nobody"], "nobody"),
-        (["put", "cli-test", "id=x"], "'time'"),
-        (["put", "cli-test", "id"], "FEATURE=VALUE"),
+        (["get", "customers", "nobody"], "nobody"),
+        (["put", "customers", "customer_id=x"], "'event_time'"),
+        (["put", "customers", "nothing=x"], "'nothing'"),
+        (["ingest", "customers", "many.csv"], "row 0: the value 'many' of feature 'orders'"),
+        (["ingest", "customers", "latin.csv"], "latin.csv cannot be read"),
+        (["ingest", "customers", "other.csv"], "'unknown'"),
         (["query", "SELEC"], "SELEC"),
         (["query", "SELECT * FROM nowhere"], "nowhere"),
+        (["update", "customers", "--ttl", "soon"], "'soon'"),
+        (["update", "customers", "--storage-type", "Fast"], "'Fast' is not known: use one of"),
+        (["tags", "customers", "new=1", "--remove", "a;b"], "'a;b'"),
+        (["feature", "customers", "nothing"], "'nothing'"),
+        (["retire", "customers", "customer_id"], "cannot be retired"),
+        (["restore", "customers", "note"], "not retired"),
+        (["clone", "customers", "customers"], "customers"),
+        (["clone", "customers", "x", "--type", "note=Integral"], "'note'"),
+        (["alias", "customers", "customers"], "called 'customers'"),
+        (["alias", "nobody", "--remove"], "'nobody'"),
+        (["create", "x", "--like", "sample.csv", *KEYS[:2], "--event-time", "when"], "'when'"),
     ],
 )
-def test_errors_are_one_line(server: ServerProcess, arguments: list[str], said: str) -> None:
-    assert said in run(server, *arguments, code=1)
+def test_what_is_refused_is_said_in_one_line(
+    cli: CommandLine, arguments: list[str], said: str
+) -> None:
+    (cli.folder / "many.csv").write_text("customer_id,event_time,orders\nx,2024-01-01,many\n")
+    (cli.folder / "other.csv").write_text("customer_id,event_time,unknown\nx,2024-01-01,1\n")
+    (cli.folder / "latin.csv").write_bytes(b"customer_id,event_time,note\nx,2024-01-01,\xe9\n")
+    before = cli.json("describe", "customers")
+    assert said in cli(*arguments, code=1)
+    after = cli.json("describe", "customers")
+    assert after == before, "nothing was changed"
 
 
-def test_a_store_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["put", "customers", "no-value"],
+        ["put", "customers", "a=1", "a=2"],
+        ["get", "customers"],
+        ["update", "customers"],
+        ["tags", "customers", "a=1", "--remove", "a"],
+        ["search", "--parameter", "a=1"],
+        ["search", "--features", "--tag", "a=1"],
+        ["create", "x"],
+        ["create", "x", "--like", "sample.csv"],
+        ["create", "x", "--like", "nothing.csv", *KEYS],
+        ["create", "x", "-f", "empty.yaml"],
+        ["ingest", "customers", "."],
+        ["alias", "one"],
+        ["alias", "one", "two", "--remove"],
+        ["delete-record", "customers", "C1"],
+        ["apply"],
+        ["completion", "tcsh"],
+        ["put", "customers", "customer_id=\udcff"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_has_a_code_of_its_own(cli: CommandLine, arguments: list[str]) -> None:
+    (cli.folder / "empty.yaml").write_text("alias: a\nfeature_group: customers\n")
+    said = cli(*arguments, code=2)
+    assert said.startswith("Usage: ")
+    assert "\nError: " in said
+
+
+def test_control_characters_do_not_reach_the_terminal(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    key = "a\x1b[2J\nb"
+    cli("put", name, f"customer_id={key}", "event_time=2024-01-01T00:00:00Z")
+    for arguments in (["list-records", name], ["get", name, key], ["describe", name]):
+        shown = cli(*arguments)
+        assert "\x1b" not in shown
+        assert r"a\x1b[2J\nb" in shown
+    assert cli.json("list-records", name) == [key]
+    assert "\x1b" not in cli("get", name, "\x1b[2J", code=1)
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly(cli: CommandLine) -> None:
+    command = [*COMMAND, "query", "SELECT range FROM range(100000)"]
+    for arguments in ([], ["--json"]):
+        with subprocess.Popen(
+            [*command, *arguments],
+            env=cli.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            running.stdout.close()
+            assert running.stderr.read() == b""
+
+
+def test_an_interrupt_ends_a_command_without_a_traceback(cli: CommandLine) -> None:
+    endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
+    with subprocess.Popen(
+        [*COMMAND, "query", endless],
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        time.sleep(3)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert errors.strip() == "Aborted!"
+
+
+def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    port = free_port()
     for location, said in (
-        ("./no-such-folder", "no-such-folder"),
-        ("http://127.0.0.1:9", "running"),
+        ("no-such-folder", "there is no store in 'no-such-folder'"),
+        ("folder", "'tandem create' and 'tandem apply' make a store"),
+        ("file", "there is no store in 'file'"),
+        ("ftp://host", "'ftp://host'"),
+        ("http://", "is not a URL"),
+        (f"http://127.0.0.1:{port}", "is the server running? 'tandem serve' starts one"),
     ):
-        command = [sys.executable, "-m", "tandem", "groups", "--store", location]
-        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=30)
-        assert done.returncode == 1
-        assert said in done.stderr
-        assert len(done.stderr.strip().splitlines()) == 1
+        assert said in CommandLine(location, tmp_path)("groups", code=1)
+    assert os.listdir(tmp_path / "folder") == []
+    cli = CommandLine("file", tmp_path)
+    (tmp_path / "sample.csv").write_text(SAMPLE)
+    assert "'file' cannot be used" in cli("create", "x", "--like", "sample.csv", *KEYS, code=1)
 
 
-def test_json_is_json(server: ServerProcess) -> None:
-    text = run(server, "query", "SELECT 'inf'::DOUBLE AS x, DATE '2024-01-01' AS d", "--json")
-    assert json.loads(text, parse_constant=pytest.fail) == [{"x": None, "d": "2024-01-01"}]
+def test_a_store_is_not_made_in_vain(tmp_path: Path) -> None:
+    cli = CommandLine("new", tmp_path)
+    (tmp_path / "sample.csv").write_text(SAMPLE)
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "bad.yaml").write_text("feature_group: x\n")
+    (tmp_path / "good.yaml").write_text(
+        "feature_group: x\nrecord_identifier: id\nevent_time: t\nfeatures: {id: String, t: String}"
+    )
+    cli("create", "x", code=2)
+    cli("create", "x", "--like", "sample.csv", *KEYS, "--tag", "team", code=2)
+    cli("create", "x", "--like", "empty.csv", *KEYS, code=1)
+    cli("create", "-f", "bad.yaml", code=1)
+    cli("apply", "-f", "bad.yaml", code=1)
+    cli("apply", "-f", "good.yaml", "--plan", code=1)
+    assert not (tmp_path / "new").exists()
+    assert cli("apply", "-f", "good.yaml").endswith("1 change made\n")
+    assert (tmp_path / "new").is_dir()
+
+
+def test_a_disk_that_is_full_is_said_in_one_line(cli: CommandLine) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [*COMMAND, "groups", "--json"],
+            env=cli.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: No space left on device\n"
+
+
+def test_a_terminal_without_unicode_gets_escapes(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    cli("put", name, "customer_id=Zürich", "event_time=2024-01-01T00:00:00Z")
+    plain = CommandLine(cli.environment["TANDEM_STORE"], cli.folder)
+    plain.environment["PYTHONIOENCODING"] = "ascii"
+    assert plain("list-records", name) == "Z\\xfcrich\n"
+    assert "Z\\xfcrich" in plain("describe", name)
+    assert plain.json("list-records", name) == ["Zürich"]

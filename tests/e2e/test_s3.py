@@ -295,8 +295,8 @@ def test_presigned_urls(server: ServerProcess, s3: Any, version: str) -> None:
     named = {**given, "ResponseContentType": "text/csv"}
     got = urllib3.request("GET", client.generate_presigned_url("get_object", named))
     assert (got.data, got.headers["content-type"]) == (b"content", "text/csv")
-    old = client.generate_presigned_url("get_object", given, ExpiresIn=-5 * (version == "s3"))
-    time.sleep(1.1)
+    old = client.generate_presigned_url("get_object", given, ExpiresIn=1)
+    time.sleep(2.1)
     refused = urllib3.request("GET", old)
     assert (refused.status, b"expired" in refused.data) == (403, True)
     split = {**given, "ResponseContentType": "a\r\nb: c"}
@@ -381,11 +381,8 @@ def test_rclone(server: ServerProcess, tmp_path: Path) -> None:
     run("check", str(source), "T:cloned/pre", "--download")
     run("moveto", "T:cloned/pre/empty", "T:cloned/pre/moved")
     run("sync", str(source), "T:cloned/pre")
-    assert run("lsf", "-R", "--files-only", "T:cloned/pre").split("\n")[:-1] == [
-        "empty",
-        "large",
-        "folder/x y+ü.txt",
-    ]
+    listed = run("lsf", "-R", "--files-only", "T:cloned/pre").splitlines()
+    assert sorted(listed) == ["empty", "folder/x y+ü.txt", "large"]
     run("copy", "T:cloned/pre", str(tmp_path / "back"))
     assert (tmp_path / "back" / "large").read_bytes() == (source / "large").read_bytes()
     run("purge", "T:cloned")

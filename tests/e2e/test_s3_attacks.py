@@ -44,6 +44,7 @@ class Scene:
     def outside(self) -> dict[str, bytes]:
         """Every file beside the buckets, but for those that the server itself works on."""
         own = {"online", "scratch", "s3.sqlite", "registry.sqlite", "data.log"}
+        own |= {"clones.lock", "workers.lock"}
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in sorted(self.folder.rglob("*"))
@@ -172,7 +173,7 @@ QUERIES = [
         st.binary(max_size=12).map(lambda raw: "/box/" + "".join(f"%{byte:02x}" for byte in raw)),
     ),
     queries=st.lists(st.sampled_from(QUERIES), max_size=3),
-    headers=st.lists(st.sampled_from(HEADERS), max_size=3),
+    headers=st.lists(st.sampled_from(HEADERS), max_size=3, unique_by=lambda header: header[0]),
     body=st.one_of(st.binary(max_size=40), st.just(b"5\r\nhello\r\n0\r\n\r\n"), st.just(LAUGHS)),
 )
 def test_anything_is_answered_well(
@@ -190,20 +191,22 @@ def test_anything_is_answered_well(
     check(scene, status, answer)
     head, _, rest = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
     assert b"internal" not in rest.lower()
+    if b"x-amz-request-id" not in head:
+        return  # it was no HTTP, or another protocol's
     if method == b"HEAD" or status in {204, 304}:
         assert rest == b""
-    elif status >= 400 and b"x-amz-request-id" in head:
+    elif status >= 400:
         assert b"<Code>" in rest
 
 
 def test_an_early_answer_does_not_spoil_the_connection(scene: Scene) -> None:
     """Whoever waits for leave to send a body is answered at once; nothing is read as a request."""
     client: Any = scene.server.client("s3", max_pool_connections=1)
-    client.put_object(Bucket="box", Key="key", Body=b"content")
+    client.put_object(Bucket="box", Key="early/answer", Body=b"content")
     for _ in range(3):
         with pytest.raises(client.exceptions.ClientError, match="cannot be the path"):
             client.put_object(Bucket="box", Key="a//b", Body=b"GET / HTTP/1.1\r\n\r\n" * 1_000)
-        assert client.get_object(Bucket="box", Key="key")["Body"].read()
+        assert client.get_object(Bucket="box", Key="early/answer")["Body"].read()
 
 
 def test_the_server_has_nothing_to_report(scene: Scene) -> None:

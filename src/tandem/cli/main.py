@@ -11,7 +11,7 @@ import click
 
 from tandem.cli.lazy_group import LazyCommand, LazyGroup
 
-_SECTIONS = {
+SECTIONS = {
     "Server": {
         "serve": LazyCommand("tandem.cli.serve:serve", "Serve a store over HTTP until stopped."),
     },
@@ -56,7 +56,7 @@ _SECTIONS = {
 
 @click.group(
     cls=LazyGroup,
-    sections=_SECTIONS,
+    sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="tandem-feature-store", prog_name="tandem")

@@ -73,10 +73,9 @@ def _group_steps(declared: DeclaredGroup, standing: Standing) -> Sequence[Step]:
                 " group by its own name"
             )
         plan = _GroupPlan(after_creation(new))
-        stores = [declared.online_store and "online", declared.offline_store and "offline"]
-        what = (
-            f"new feature group, {len(new.features)} features, {' and '.join(filter(None, stores))}"
-        )
+        stores = {"online": new.online, "offline": new.offline}
+        named = " and ".join(name for name, store in stores.items() if store is not None)
+        what = f"new feature group, {len(new.features)} features, {named}"
         plan.steps.append(Step(new.name, "+", what, CreateGroup(new)))
     else:
         check_can_change(declared, group)

@@ -1,5 +1,6 @@
 """Event times: which texts are moments, which moments they are, and how they are written."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -123,3 +124,10 @@ def test_what_is_no_double_of_seconds_is_refused(text: str) -> None:
 )
 def test_different_doubles_of_our_days_are_different_moments(one: float, other: float) -> None:
     assert (one < other) == (from_double(one) < from_double(other))
+
+
+def test_a_long_text_that_is_no_number_is_refused_at_once() -> None:
+    start = time.perf_counter()
+    with pytest.raises(ValidationError, match="event time"):
+        parse_double("1" * 350_000 + "x")
+    assert time.perf_counter() - start < 1

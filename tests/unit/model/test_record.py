@@ -1,5 +1,7 @@
 """Records: which values fit a group, and under which key they are kept."""
 
+import time
+
 import pytest
 
 from tandem.errors import ValidationError
@@ -117,3 +119,11 @@ def test_identifiers_that_are_equal_are_one_key(
     kind: FeatureType, texts: list[str], key: str
 ) -> None:
     assert {canonical_identifier(group(kind), text) for text in texts} == {key}
+
+
+@pytest.mark.parametrize("feature", ["real", "whole"])
+def test_a_long_text_that_is_no_number_is_refused_at_once(feature: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ValidationError, match=f"'{feature}'"):
+        check(**{feature: "1" * 350_000 + "x"})
+    assert time.perf_counter() - start < 1

@@ -1,7 +1,7 @@
 """What filters mean: each operator on each kind of property, and what is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.errors import ValidationError
@@ -55,6 +55,7 @@ def found_groups(groups: list[FeatureGroup], expression: SearchExpression | None
     return {group.name for group, flag in zip(table.entities, flags, strict=True) if flag}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     groups=reference.groups(),
     expression=st.none()
@@ -74,6 +75,7 @@ def test_groups_fit_as_a_plain_reading_says(
     assert found_groups(groups, expression) == wanted
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     groups=reference.groups(),
     expression=st.none()

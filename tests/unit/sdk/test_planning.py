@@ -202,7 +202,7 @@ def test_an_alias_is_switched() -> None:
             group(offline={"data_catalog": {"catalog": "a", "database": "b", "table": "c"}}),
             "data_catalog of 'g'",
         ),
-        (group(online={"storage_type": "InMemory"}), "StorageType InMemory"),
+        (group(online={"storage_type": "InMemory"}), "Standard cannot become InMemory"),
         (group(throughput={"read_units": 5}), "needs ThroughputMode Provisioned"),
         (group(tags={"aws:x": "1"}), "g: tag aws:x=1: tag key 'aws:x' is reserved"),
         (group(tags={f"a{index}": "1" for index in range(51)}), "51 tags"),

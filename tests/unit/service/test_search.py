@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.assembly.core import Core
@@ -71,6 +71,7 @@ def questions(draw: st.DrawFn) -> tuple[SearchResource, str, bool]:
     return resource, draw(st.sampled_from(SORTABLE[resource])), draw(st.booleans())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(groups=reference.groups(), question=questions(), size=st.integers(1, 4))
 def test_pages_hold_each_hit_once_in_order(
     groups: list[FeatureGroup], question: tuple[SearchResource, str, bool], size: int
@@ -92,6 +93,7 @@ def test_pages_hold_each_hit_once_in_order(
     assert seen == wanted
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(groups=reference.groups(), question=questions(), expression=st.booleans())
 def test_an_order_is_the_same_over_few_hits_and_many(
     groups: list[FeatureGroup], question: tuple[SearchResource, str, bool], expression: bool
@@ -108,6 +110,7 @@ def test_an_order_is_the_same_over_few_hits_and_many(
         assert [(name.removeprefix("x7-"), *rest) for name, *rest in hits] == everything
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(groups=reference.groups(), question=questions(), gone=st.integers(0, 5))
 def test_a_page_goes_on_where_its_last_hit_is_gone(
     groups: list[FeatureGroup], question: tuple[SearchResource, str, bool], gone: int
@@ -127,6 +130,7 @@ def test_a_page_goes_on_where_its_last_hit_is_gone(
     assert seen == [one for one in everything[gone + 1 :] if one[0] != group.name]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(states=st.lists(reference.groups(), min_size=2, max_size=4), question=questions())
 def test_every_state_of_the_definitions_is_searched_as_if_it_were_the_first(
     states: list[list[FeatureGroup]], question: tuple[SearchResource, str, bool]

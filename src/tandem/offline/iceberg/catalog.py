@@ -122,21 +122,21 @@ class TableCatalog(SqlCatalog):
         requirements: tuple[TableRequirement, ...],
         updates: tuple[TableUpdate, ...],
     ) -> StagedTable:
-        """The next version, whose moments are never before those of the version it follows.
+        """The next version, whose moments do not come before those of the version it follows.
 
         The system clock may be set back, and Java's readers refuse a table whose versions or
-        snapshots are a minute or more out of order.
+        snapshots are a minute or more out of order. Snapshots have a millisecond each, so that old
+        ones can be told from new.
         """
-        earliest_ms = 0 if current_table is None else current_table.metadata.last_updated_ms
+        latest_ms = -1 if current_table is None else current_table.metadata.last_updated_ms
         staged = super()._update_and_stage_table(
             current_table,
             table_identifier,
             requirements,
-            tuple(_not_before(earliest_ms, update) for update in updates),
+            tuple(_after(latest_ms, update) for update in updates),
         )
-        if staged.metadata.last_updated_ms < earliest_ms:
-            later = {"last_updated_ms": earliest_ms}
-            staged.metadata = staged.metadata.model_copy(update=later)
+        if staged.metadata.last_updated_ms < latest_ms:
+            staged.metadata = staged.metadata.model_copy(update={"last_updated_ms": latest_ms})
         return staged
 
     @contextmanager
@@ -181,10 +181,10 @@ class TableCatalog(SqlCatalog):
         return StoreUnavailable(f"the Iceberg catalog {self._path} cannot be used: {reason}")
 
 
-def _not_before(earliest_ms: int, update: TableUpdate) -> TableUpdate:
-    if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms >= earliest_ms:
+def _after(latest_ms: int, update: TableUpdate) -> TableUpdate:
+    if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms > latest_ms:
         return update
-    snapshot = update.snapshot.model_copy(update={"timestamp_ms": earliest_ms})
+    snapshot = update.snapshot.model_copy(update={"timestamp_ms": latest_ms + 1})
     return update.model_copy(update={"snapshot": snapshot})
 
 

@@ -113,6 +113,8 @@ def expire_old_snapshots(table: Table) -> None:
         for snapshot in snapshots
         if snapshot.timestamp_ms < oldest_kept and snapshot.snapshot_id not in kept_by_name
     ]
+    if not expired:
+        return
     manifests_before = _manifests(table, expired)
     try:
         table.maintenance.expire_snapshots().older_than(millis_to_datetime(oldest_kept)).commit()

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS parts (
     PRIMARY KEY (upload_id, number)
 );
 """
+_INSERT_OBJECT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)"
 _decode_details = msgspec.json.Decoder(Details).decode
 encode_details = msgspec.json.Encoder().encode
 
@@ -90,17 +91,12 @@ class Index:
                 " AND NOT (size = ? AND mtime_ns = ?)",
                 (bucket, info.key, kept.size, kept.mtime_ns),
             )
-            connection.execute(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    bucket,
-                    info.key,
-                    info.identity.size,
-                    info.identity.mtime_ns,
-                    info.etag,
-                    encode_details(info.details),
-                ),
-            )
+            connection.execute(_INSERT_OBJECT, _object_row(bucket, info))
+
+    def add(self, bucket: str, info: ObjectInfo) -> None:
+        """Notes what is known of a file, beside all that is known already."""
+        with self.changing() as connection:
+            connection.execute(_INSERT_OBJECT, _object_row(bucket, info))
 
     def forget(self, bucket: str, keys: Collection[str]) -> None:
         """Forgets objects that are gone."""
@@ -109,17 +105,28 @@ class Index:
                 "DELETE FROM objects WHERE bucket = ? AND key = ?", [(bucket, key) for key in keys]
             )
 
-    def about(self, bucket: str, key: str, identity: Identity) -> ObjectInfo:
-        """What is known of a file."""
+    def about(self, bucket: str, key: str, identity: Identity) -> ObjectInfo | None:
+        """What is known of a file; None where that is nothing."""
         found = self.rows(
             "SELECT etag, details FROM objects"
             " WHERE bucket = ? AND key = ? AND size = ? AND mtime_ns = ?",
             (bucket, key, identity.size, identity.mtime_ns),
         )
         if not found:
-            return ObjectInfo(key, identity, foreign_etag(identity))
+            return None
         etag, details = found[0]
         return ObjectInfo(key, identity, etag, _decode_details(details))
+
+    def of_size(self, bucket: str, key: str, size: int) -> list[ObjectInfo]:
+        """What is known of files with this key and size, whatever their time of change."""
+        found = self.rows(
+            "SELECT mtime_ns, etag, details FROM objects WHERE bucket = ? AND key = ? AND size = ?",
+            (bucket, key, size),
+        )
+        return [
+            ObjectInfo(key, Identity(size, mtime_ns), etag, _decode_details(details))
+            for mtime_ns, etag, details in found
+        ]
 
     def etags(self, bucket: str, identities: Mapping[str, Identity]) -> dict[str, str]:
         """The ETags of many files, by key."""
@@ -153,3 +160,9 @@ class Index:
             yield
         except sqlite3.Error as error:
             raise StoreUnavailable(f"what S3 knows cannot be kept: {error}; try again") from error
+
+
+def _object_row(bucket: str, info: ObjectInfo) -> tuple[Any, ...]:
+    identity = info.identity
+    details = encode_details(info.details)
+    return (bucket, info.key, identity.size, identity.mtime_ns, info.etag, details)

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR
 from typing import NamedTuple
 
 from tandem.offline.objects.details import Identity
@@ -123,10 +124,10 @@ def _fits(key: str) -> bool:
 def identity_of(path: Path) -> Identity | None:
     """Which file is there now; None where it went away. A folder has no bytes."""
     try:
-        stat = path.lstat()
+        found = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Identity(0 if path.is_dir() else stat.st_size, stat.st_mtime_ns)
+    return Identity(0 if S_ISDIR(found.st_mode) else found.st_size, found.st_mtime_ns)
 
 
 def _may_be_read(bucket: Path, base: str) -> bool:

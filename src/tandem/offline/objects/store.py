@@ -21,12 +21,13 @@ from typing import NamedTuple
 from tandem.model.feature_group import FeatureGroup
 from tandem.offline.durable_files import DurableFolders, make_root, sync
 from tandem.offline.objects.buckets import Buckets
-from tandem.offline.objects.details import Details, Identity, ObjectInfo
+from tandem.offline.objects.details import Details, Identity, ObjectInfo, foreign_etag
 from tandem.offline.objects.errors import InvalidKey, KeyConflict, NoSuchKey, PreconditionFailed
 from tandem.offline.objects.history import HistoryGuard
 from tandem.offline.objects.index import Index
 from tandem.offline.objects.keys import check_key, has_link, is_folder, path_of
 from tandem.offline.objects.listing import Found, Question, Walk, identity_of
+from tandem.offline.objects.restored import RestoredObjects
 from tandem.offline.objects.staging import StagedFile, Staging
 
 Condition = Callable[[ObjectInfo | None], None]
@@ -80,6 +81,7 @@ class ObjectStore:
         make_root(root)
         self._root = root.resolve()
         self.index = Index(database)
+        self._restored = RestoredObjects(self.index)
         self.staging = Staging(self._root)
         self._guard = HistoryGuard(live)
         self.buckets = Buckets(self._root, self.index, self._guard)
@@ -111,7 +113,14 @@ class ObjectStore:
             os.close(descriptor)
             raise _no_such_key(bucket, key)
         identity = Identity(found.st_size, found.st_mtime_ns)
-        return OpenObject(self.index.about(bucket, key, identity), descriptor)
+        try:
+            info = self.index.about(bucket, key, identity) or self._restored.find(
+                bucket, key, identity, descriptor
+            )
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return OpenObject(info or ObjectInfo(key, identity, foreign_etag(identity)), descriptor)
 
     def info(self, bucket: str, key: str) -> ObjectInfo:
         """Raises NoSuchBucket, NoSuchKey, InvalidKey."""
@@ -237,7 +246,10 @@ class ObjectStore:
         )
         if not markers or not path.is_dir() or has_link(self._root, path):
             raise _no_such_key(bucket, key)
-        return self.index.about(bucket, key, Identity(*markers[0]))
+        info = self.index.about(bucket, key, Identity(*markers[0]))
+        if info is None:
+            raise _no_such_key(bucket, key)
+        return info
 
     def _is_used(self, bucket: str, key: str) -> bool:
         """Whether a folder holds an object, or is one."""

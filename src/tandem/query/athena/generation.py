@@ -51,6 +51,8 @@ _PARTS = {
 }
 
 
+_SQL_LENGTH_MAX = 1_000_000
+
 # What binds no tighter than a comparison, or might not.
 _LOOSE = (exp.Binary, exp.Connector, exp.Not, exp.Predicate)
 
@@ -89,7 +91,11 @@ class _Generator(DuckDBGenerator):
             shown = ", ".join(str(type_.this.value).lower() for type_ in call.types)
             message = f"Unexpected parameters ({shown}) for function {name}"
             raise failure_at(expression, "FUNCTION_NOT_FOUND", message)
-        return function.sql(call)
+        sql = function.sql(call)
+        if len(sql) > _SQL_LENGTH_MAX:
+            # Some functions are said with an argument twice, which doubles at every level.
+            raise not_supported(expression, f"a call of {name} that is nested so deep")
+        return sql
 
     def _call(self, node: exp.Anonymous, name: str) -> Call:
         arguments, distinct, order = list(node.expressions), "", ""

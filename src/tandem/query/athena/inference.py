@@ -18,6 +18,7 @@ from tandem.query.athena.failures import failure_at, not_supported
 from tandem.query.athena.functions import FUNCTIONS
 from tandem.query.athena.types import (
     BIGINT,
+    BOOLEAN,
     NULL,
     UNKNOWN,
     Type,
@@ -193,24 +194,26 @@ class Inference:
 
     def _type_of(self, node: exp.Expr, scope: Scope) -> Type:
         if isinstance(node, exp.Connector):
+            # Conditions come in long chains, which are flattened rather than gone down.
             for part in node.flatten():
                 self.type_of(part, scope)
-        elif isinstance(node, exp.Subquery | exp.Query):
+            return BOOLEAN
+        if isinstance(node, exp.Subquery | exp.Query):
             fields = self.query(node, scope)
             return fields[0].type if fields else NULL
-        elif isinstance(node, exp.Literal):
+        if isinstance(node, exp.Literal):
             return literal_type(node)
-        elif isinstance(node, exp.Column):
+        if isinstance(node, exp.Column):
             return self._column(node, scope)
-        elif isinstance(node, exp.Anonymous):
+        if isinstance(node, exp.Anonymous):
             return self._call(node, scope)
-        elif isinstance(node, exp.Identifier):
+        if isinstance(node, exp.Identifier):
             return _variable(node.name, scope) or UNKNOWN
-        elif isinstance(node, exp.Case | exp.If):
+        if isinstance(node, exp.Case | exp.If):
             return self._choice(node, scope)
-        elif isinstance(node, exp.DataType | exp.Var):
+        if isinstance(node, exp.DataType | exp.Var):
             return UNKNOWN
-        elif isinstance(node, exp.Dot):
+        if isinstance(node, exp.Dot):
             return field_type(self.type_of(node.this, scope), node.expression.name)
         types = [self.type_of(child, scope) for child in _parts(node)]
         rule = RULES.get(type(node))

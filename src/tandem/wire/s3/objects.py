@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from tandem.offline.objects.details import ObjectInfo
-from tandem.offline.objects.store import ObjectStore
+from tandem.offline.objects.store import ObjectStore, OpenObject
 from tandem.wire.s3.conditions import WriteCondition, check_read, span_of
 from tandem.wire.s3.documents import read_document, tags_of_document
 from tandem.wire.s3.errors import InvalidArgument, MissingContentLength
@@ -21,7 +21,7 @@ from tandem.wire.s3.payload import Payload
 from tandem.wire.s3.threads import Threads
 from tandem.wire.s3.xml import CONTENT_TYPE, Content, document, quoted
 
-_SMALL_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 18
 
 
 class Objects:
@@ -30,19 +30,29 @@ class Objects:
         self._threads = threads
 
     async def get(self, call: Call) -> S3Response:
-        found = await self._threads.run(self._store.open, call.bucket, call.key)
+        found, content = await self._threads.run(self._open, call)
         try:
             check_read(call.request.headers, found.info)
             span = span_of(call.request.headers, call.query.get("partNumber"), found.info)
             headers = overridden(headers_of(found.info), call.query)
             headers += _extent(call, found.info, span.start, span.size, is_part=span.is_part)
-            body: bytes | AsyncIterator[bytes] = self._threads.read(found, span)
-            if span.size <= _SMALL_BYTES:
-                body = b"".join([block async for block in self._threads.read(found, span)])
         except BaseException:
             found.close()
             raise
+        body: bytes | AsyncIterator[bytes]
+        if content is None:
+            body = self._threads.read(found, span)
+        else:
+            body = content[span.start : span.start + span.size]
         return S3Response(206 if span.is_part else 200, headers, body, span.size)
+
+    def _open(self, call: Call) -> tuple[OpenObject, bytes | None]:
+        """An object, and its bytes at once where they are few: one way to a thread and back."""
+        found = self._store.open(call.bucket, call.key)
+        if found.info.size > _SMALL_BYTES:
+            return found, None
+        with found:
+            return found, found.read(0, found.info.size)
 
     async def head(self, call: Call) -> S3Response:
         info = await self._threads.run(self._store.info, call.bucket, call.key)

@@ -118,6 +118,26 @@ def test_a_file_that_replaces_an_object_does_not_inherit_from_it(
     assert (info.details.metadata, info.etag.endswith("-1")) == ({}, True)
 
 
+def test_a_copy_of_the_folder_keeps_what_was_known(store: ObjectStore, tmp_path: Path) -> None:
+    """As from a backup that did not keep the times of files."""
+    put(store, "k", b"hello")
+    uploads = Uploads(store)
+    upload = uploads.begin("box", "parts", Details(metadata={"a": "b"}))
+    for number, part in ((1, b"x" * (5 << 20)), (2, b"y")):
+        staged = store.staging.new_file()
+        staged.write(part)
+        uploads.put_part(upload, number, staged)
+    uploads.complete(upload, [Named(1, ""), Named(2, "")])
+    before = {key: store.info("box", key) for key in ("k", "parts")}
+    for key in before:
+        os.utime(tmp_path / "s3" / "box" / key, ns=(1, 1))
+    for key, known in before.items():
+        found = store.info("box", key)
+        assert (found.etag, found.details) == (known.etag, known.details)
+    listed = store.page("box", Question(), 9).objects
+    assert [one.etag for one in listed] == [known.etag for known in before.values()]
+
+
 def test_only_new(store: ObjectStore) -> None:
     put(store, "k", b"first", only_new=True)
     with pytest.raises(PreconditionFailed):

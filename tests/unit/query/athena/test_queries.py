@@ -203,3 +203,19 @@ def test_a_query_stays_small_however_deep_values_are_nested():
                    + ", '$'))" * 15 + ", '$')")  # fmt: skip
     assert isinstance(select, Select)
     assert len(translate(select, {}).sql) < 20_000
+
+
+def test_a_query_cannot_grow_without_bound():
+    """Functions that are said with an argument twice double at every level."""
+    deep = "ARRAY[true]"
+    for _ in range(40):
+        deep = f"ARRAY[any_match({deep}, x -> x)]"
+    select = parse(f"SELECT {deep}")
+    assert isinstance(select, Select)
+    with pytest.raises(QueryFailed, match="any_match that is nested so deep"):
+        translate(select, {})
+
+
+def test_long_conditions_are_no_deep_ones(run):
+    condition = " OR ".join(f"items = {number}" for number in range(2_000))
+    assert rows(run(f"SELECT count(*) FROM t WHERE {condition}")) == [[2]]

@@ -72,7 +72,9 @@ def _sequence(call: Call) -> str:
         target = "DATE" if is_date(call.types[0]) else "TIMESTAMP"
         return f"list_transform({made}, lambda x: CAST(x AS {target}))"
     if not step:
-        step = [f"(CASE WHEN ({start}) <= ({stop}) THEN 1 ELSE -1 END)"]
+        step = ["(CASE WHEN ends[1] <= ends[2] THEN 1 ELSE -1 END)"]
+        made = f"generate_series(ends[1], ends[2], {step[0]})"
+        return f"list_transform([[{start}, {stop}]], lambda ends: {made})[1]"
     return f"generate_series({start}, {stop}, {step[0]})"
 
 
