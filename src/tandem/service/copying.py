@@ -109,9 +109,10 @@ class Copying:
             after = page[-1][0]
 
     def _catch_up(self, log: GroupLog) -> None:
-        entries = log.read(_ROUND_ENTRIES)
-        while entries:
+        newer: list[LogEntry] = []
+        while entries := newer + log.read(_ROUND_ENTRIES - len(newer)):
             touched = {entry.key: entry for entry in entries if _is_online(entry)}
+            # At once, since a record that is written to in between costs one more round.
             records = self._store.get(list(touched))
             newer = log.read(_ROUND_ENTRIES)
             self._write(self._row(entry) for entry in entries if _is_row(entry))
@@ -119,7 +120,6 @@ class Copying:
             is_whole = max(len(entries), len(newer)) < _ROUND_ENTRIES
             if is_whole and not any(_is_online(entry) and entry.key in touched for entry in newer):
                 return
-            entries = newer
 
     def _row(self, entry: LogEntry) -> Write:
         """The write that makes an entry's row of history."""

@@ -22,25 +22,26 @@ class GroupLog:
         self._store = store
         self._offline = offline
         self._group = group
-        self._reached: dict[int, int] = {}
+        # Up to where all entries of the group are read, by log partition.
+        self._reached = dict.fromkeys(range(store.partitions), 0)
         self._archived: Iterator[LogEntry] = iter(())
 
     def read(self, count_max: int) -> list[LogEntry]:
-        """The next entries. They are fewer than `count_max` only where, at a moment during this
-        call, there were no more.
+        """The next entries. They are fewer than `count_max` only where there were no more, at a
+        moment during this call.
         """
         found: list[LogEntry] = []
         while len(found) < count_max:
             wanted = count_max - len(found)
             part = self._take(self._archived, wanted)
             if not part:
-                # The log first: what leaves it from now on is in the archive by the time that is
-                # read. The log is not held open for longer, since it holds back space.
+                # Opened before the archive is looked at: what leaves the log from now on is in it.
                 with self._store.log() as log:
-                    self._archived = self._behind_reached()
-                    part = self._take(self._archived, wanted)
+                    if not self._goes_on_in(log):
+                        self._archived = self._behind_reached()
+                        part = self._take(self._archived, wanted)
                     if not part:
-                        return found + self._take(self._undelivered(log), wanted)
+                        return found + self._read_undelivered(log, wanted)
             found += part
         return found
 
@@ -50,13 +51,26 @@ class GroupLog:
             self._reached[entry.partition] = entry.position
         return taken
 
+    def _goes_on_in(self, log: LogSnapshot) -> bool:
+        """Whether the log holds everything behind what is read, so that no archive is needed."""
+        for partition, reached in self._reached.items():
+            is_next_there = any(log.entries(partition, reached, reached + 1))
+            if not is_next_there and log.end(partition) > reached:
+                return False
+        return True
+
     def _behind_reached(self) -> Iterator[LogEntry]:
         reached = dict(self._reached)
         for entry in self._offline.archived(self._group):
             if entry.position > reached.get(entry.partition, 0):
                 yield entry
 
-    def _undelivered(self, log: LogSnapshot) -> Iterator[LogEntry]:
-        for partition in range(self._store.partitions):
-            after = self._reached.get(partition, 0)
-            yield from log.entries(partition, after, group_id=self._group.group_id)
+    def _read_undelivered(self, log: LogSnapshot, count_max: int) -> list[LogEntry]:
+        found: list[LogEntry] = []
+        for partition, reached in self._reached.items():
+            entries = log.entries(partition, reached, group_id=self._group.group_id)
+            found += self._take(entries, count_max - len(found))
+            if len(found) == count_max:
+                return found
+            self._reached[partition] = log.end(partition)
+        return found

@@ -43,7 +43,7 @@ def life_of(terraform: Terraform, *arguments: str, resources: int) -> Iterator[N
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_example(new_folder: NewFolder, server: ServerProcess, environment: str) -> None:
     terraform = new_folder(f"example-{environment}")
-    terraform.copy(*EXAMPLE.iterdir())
+    terraform.copy(*EXAMPLE.glob("*.tf"), *EXAMPLE.glob("*.tfvars"))
     terraform.check_format()
     for _ in life_of(terraform, f"-var-file={environment}.tfvars", resources=4):
         group = described(server, f"{environment}-customers")
