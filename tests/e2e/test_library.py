@@ -1,6 +1,7 @@
 """The library: the same code embedded and against a server."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pyarrow as pa
 import pytest
 
 import tandem
-from e2e.server_process import ServerProcess
 from tandem.errors import (
     QueryFailed,
     ResourceInUse,
@@ -19,26 +19,6 @@ from tandem.errors import (
     StoreUnavailable,
     ValidationError,
 )
-
-
-@pytest.fixture(scope="module", params=["embedded", "server"])
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tandem.FeatureStore]:
-    if request.param == "server":
-        server: ServerProcess = request.getfixturevalue("server")
-        with tandem.connect(server.url) as connected:
-            yield connected
-    else:
-        with tandem.connect(tmp_path_factory.mktemp("store") / "data") as connected:
-            yield connected
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A name of its own for each test, since tests share the store."""
-    node: str = request.node.originalname
-    return node.removeprefix("test_").replace("_", "-")[:64].strip("-")
 
 
 def frame() -> pd.DataFrame:
@@ -191,6 +171,137 @@ def test_groups_are_listed_and_deleted(store: tandem.FeatureStore, name: str) ->
     assert name not in store.groups().names
 
 
+def test_a_group_changes(store: tandem.FeatureStore, name: str) -> None:
+    group = create(store, name)
+    group.update(add_features={"segment": "String"}, ttl=timedelta(days=30_000))
+    assert "segment" in group.definition.features_by_name
+    assert group.definition.default_ttl is not None
+    assert group.get("C1") is not None, "records from before have no value for it"
+    group.put({"customer_id": "C3", "event_time": "2024-03-01T00:00:00Z", "segment": "new"})
+    assert group.get("C3", ["segment"]) == {"segment": "new"}
+    group.update(remove_ttl=True, storage_type="Standard_V2")
+    assert group.definition.default_ttl is None
+    assert group.definition.storage_type == "Standard_V2"
+    group.update(throughput_mode="Provisioned", read_units=3, write_units=4)
+    assert group.definition.throughput.read_units == 3
+
+
+def test_tags_and_what_is_said_of_features(store: tandem.FeatureStore, name: str) -> None:
+    group = create(store, name)
+    group.add_tags({"team": "growth", "tier": "gold"})
+    group.add_tags({"team": "risk"})
+    group.remove_tags("tier", "never-there")
+    assert group.tags == {"team": "risk"}
+    group.update_feature("orders", description="so far", parameters={"unit": "order", "pii": "no"})
+    group.update_feature("orders", description="", remove_parameters=["pii"])
+    said = group.describe_feature("orders")
+    assert (said.description, said.parameters) == (None, {"unit": "order"})
+
+
+def test_a_retired_feature_is_hidden_until_it_is_restored(
+    store: tandem.FeatureStore, name: str
+) -> None:
+    group = create(store, name)
+    group.retire_feature("orders")
+    assert "orders" not in group.definition.features_by_name
+    assert group.retired_features() == ["orders"]
+    assert "orders" not in (group.get("C1") or {})
+    with pytest.raises(QueryFailed, match="orders"):
+        store.sql(f'SELECT orders FROM "{name}"')
+    with pytest.raises(ValidationError, match="'orders'"):
+        group.put({"customer_id": "C1", "event_time": "2024-03-01T00:00:00Z", "orders": 1})
+    group.restore_feature("orders")
+    assert group.get("C1", ["orders"]) == {"orders": 2}
+    assert store.sql(f'SELECT sum(orders) AS n FROM "{name}"').to_arrow()["n"].to_pylist() == [8]
+
+
+def test_an_alias_moves_readers_to_a_clone_in_one_step(
+    store: tandem.FeatureStore, name: str
+) -> None:
+    group = create(store, name)
+    alias, second = f"{name[:40]}-now", f"{name[:40]}-v2"
+    store.set_alias(alias, name)
+    readers = store.feature_group(alias)
+    assert readers.get("C2", ["orders"]) == {"orders": 5}
+    clone = store.clone_feature_group(name, second, types={"orders": "Fractional"})
+    clone.put({"customer_id": "C2", "event_time": "2024-05-01T00:00:00Z", "orders": 5.5})
+    assert store.sql(f'SELECT * FROM "{second}"').to_arrow().num_rows == 4
+    store.set_alias(alias, second)
+    assert store.aliases()[alias] == second
+    store.delete_feature_group(group.name)
+    wait_until(lambda: readers.get("C2", ["orders"]) == {"orders": 5.5})
+    assert sorted(readers.list_records()) == ["C1", "C2"]
+    labels = {"customer_id": ["C2"], "event_time": ["2024-06-01T00:00:00Z"]}
+    found = store.training_set(labels, [f"{alias}:orders"]).to_arrow()
+    assert found["orders"].to_pylist() == [5.5]
+    with pytest.raises(ValidationError, match=f"'{alias}' is an alias"):
+        readers.put({"customer_id": "C3", "event_time": "2024-05-01T00:00:00Z"})
+    store.remove_alias(alias)
+    with pytest.raises(ResourceNotFound, match=alias):
+        store.feature_group(alias)
+
+
+def test_a_switched_alias_is_followed_while_the_old_group_is_there(
+    store: tandem.FeatureStore, name: str
+) -> None:
+    create(store, name)
+    alias, second = f"{name[:40]}-now", f"{name[:40]}-v2"
+    store.set_alias(alias, name)
+    readers = store.feature_group(alias)
+    store.clone_feature_group(name, second, types={"orders": "String"})
+    store.set_alias(alias, second)
+    seen = []
+
+    def has_followed() -> bool:
+        seen.append((readers.get("C2", ["orders"]) or {})["orders"])
+        return seen[-1] == "5"
+
+    wait_until(has_followed)
+    # What is read, and what it is read by, belong to one group.
+    assert set(seen) <= {5, "5"}
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_handle_learns_of_features_that_others_add(store: tandem.FeatureStore, name: str) -> None:
+    create(store, name)
+    held = store.feature_group(name)
+    store.feature_group(name).update(add_features={"segment": "String", "score": "Fractional"})
+    held.put({"customer_id": "C4", "event_time": "2024-03-01T00:00:00Z", "segment": "new"})
+    store.feature_group(name).put(
+        {"customer_id": "C5", "event_time": "2024-03-01T00:00:00Z", "score": 1}
+    )
+    assert held.get("C4", ["segment"]) == {"segment": "new"}
+    other = store.feature_group(name)
+    other.update(add_features={"more": "Integral"})
+    other.put({"customer_id": "C6", "event_time": "2024-03-01T00:00:00Z", "more": 7})
+    assert held.get("C6") == {
+        "customer_id": "C6",
+        "event_time": "2024-03-01T00:00:00Z",
+        "more": 7,
+    }
+
+
+def test_types_that_a_frame_does_not_show_can_be_named(
+    store: tandem.FeatureStore, name: str
+) -> None:
+    group = store.create_feature_group(
+        name,
+        features={"id": [7], "t": [1.5], "n": [1]},
+        types={"id": "String", "n": "Fractional"},
+        record_identifier="id",
+        event_time="t",
+    )
+    assert [feature.type for feature in group.definition.features] == [
+        *("String", "Fractional", "Fractional")
+    ]
+
+
 def test_connecting_twice_shares_one_store(tmp_path: Path) -> None:
     first, second = tandem.connect(tmp_path / "data"), tandem.connect(tmp_path / "data")
     create(first, "shared")
@@ -202,10 +313,21 @@ def test_connecting_twice_shares_one_store(tmp_path: Path) -> None:
         second.feature_group("shared").get("C2")
 
 
+def test_a_location_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    for location in ("ftp://host", "s3://bucket/store", "http://", "http://host:port"):
+        with pytest.raises(ValidationError, match="URL"):
+            tandem.connect(location)
+    with pytest.raises(ValidationError, match="a server has its own settings"):
+        tandem.connect("http://localhost:8790", region="eu-west-1")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="file' cannot be used"):
+        tandem.connect(tmp_path / "file")
+
+
 def test_no_server_is_one_clear_error() -> None:
     store = tandem.connect("http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="is the server running"):
-        store.groups().names
+        store.groups()
 
 
 def test_arguments_of_the_wrong_kind_are_named(tmp_path: Path) -> None:

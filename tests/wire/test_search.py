@@ -1,10 +1,12 @@
 """Search and GetSearchSuggestions as clients see them."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from tandem.errors import ValidationError
 from tandem.model.search_properties import (
     PropertyKind,
     feature_properties,
@@ -12,6 +14,9 @@ from tandem.model.search_properties import (
     group_properties,
 )
 from tandem.wire.feature_groups import describe_group
+from tandem.wire.paging import PageTokens
+from tandem.wire.search import SearchOperations
+from tandem.wire.shapes import search as shapes
 
 from .bench import ACCOUNT, OFFLINE, ROLE, SAGEMAKER, START_US, Bench, definition, group_request
 
@@ -357,6 +362,16 @@ def test_expressions_within_expressions(bench: Bench, depth: int) -> None:
     assert answer.status == (200 if depth == 40 else 400)
     if depth in (60, 400):
         assert "more than 50" in json.loads(answer.body)["message"]
+
+
+def test_depth_is_bounded_whatever_a_decoder_lets_through(bench: Bench) -> None:
+    expression = shapes.SearchExpression(filters=[shapes.Filter("FeatureGroupName")])
+    for _ in range(2_000):
+        expression = shapes.SearchExpression(sub_expressions=[expression])
+    operations = SearchOperations(bench.core.search, ACCOUNT, PageTokens())
+    request = shapes.SearchRequest(shapes.ResourceType.FEATURE_GROUP, expression)
+    with pytest.raises(ValidationError, match="more than 50"):
+        asyncio.run(operations.search(request))
 
 
 def test_suggestions(shop: Bench) -> None:

@@ -102,12 +102,14 @@ def query_engine(settings: Settings) -> QueryEngine:
 
 
 def object_store(
-    settings: Settings, live: Callable[[], Sequence[FeatureGroup]]
+    settings: Settings,
+    live: Callable[[], Sequence[FeatureGroup]],
+    deleted: Callable[[], Sequence[FeatureGroup]],
 ) -> ObjectStore | None:
     """The objects of the embedded store; None where the S3 gateway is off."""
     if not settings.s3_gateway:
         return None
-    return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live)
+    return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live, deleted)
 
 
 def history_folder(settings: Settings) -> Path:

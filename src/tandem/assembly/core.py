@@ -106,14 +106,18 @@ class Core:
     def open_objects(self) -> ObjectStore | None:
         """The objects of S3, opened at the first call; None where the gateway is off."""
         if self._objects is None:
-            self._objects = backends.object_store(self.settings, self._definitions.live)
+            definitions = self._definitions
+            self._objects = backends.object_store(
+                self.settings, definitions.live, definitions.deleted
+            )
             if self._objects is not None:
                 self._opened.callback(self._objects.close)
         return self._objects
 
-    def stop_queries(self) -> None:
-        """Interrupts the queries that run; they fail, and so do later ones."""
+    def interrupt(self) -> None:
+        """Gives up queries and clones that are under way; they fail, and so do later ones."""
         self._engine.close()
+        self.cloning.close()
 
     def close(self) -> None:
         """Commits what is waiting and stops. What is not delivered yet stays in the log."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tandem.cli.interrupts import interrupts_held_back
+from tandem.cli.interrupts import interrupts_held_back, interrupts_obeyed
 from tandem.cli.output import Failure
 from tandem.errors import TandemError
 from tandem.sdk.embedded import holds_store
@@ -54,7 +54,7 @@ def with_store(
                 before(**arguments)
             try:
                 makes = may_make and not arguments.get("only_plan")
-                with open_store(location, may_make=makes) as store:
+                with interrupts_obeyed(), open_store(location, may_make=makes) as store:
                     command(store, as_json, **arguments)
             except TandemError as error:
                 raise Failure(str(error)) from error

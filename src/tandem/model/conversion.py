@@ -75,14 +75,11 @@ class Conversion:
     def _record(
         self, identifier: str, event_time: EventTime, values: tuple[FeatureValue, ...]
     ) -> Record:
-        target = self.target
-        kept = tuple(
-            self._value(value, identifier, event_time)
-            for value in values
-            if value.name in target.features_by_name
-        )
+        target, names = self.target, self.target.features_by_name
+        kept = tuple(value for value in values if value[0] in names)
         if not self._changed:
             return Record(identifier, event_time, kept)
+        kept = tuple(self._value(value, identifier, event_time) for value in kept)
         check_size(kept)  # an event time may be longer as ISO 8601 than it was as a number
         by_name = {value.name: str(value.value) for value in kept}
         if target.record_identifier_name in self._changed:

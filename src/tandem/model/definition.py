@@ -160,6 +160,11 @@ def _check_offline(offline: OfflineStoreConfig) -> None:
             f"S3Uri {offline.s3_uri[:80]!r} is not valid: write s3://bucket/prefix,"
             f" at most {limits.S3_URI_LENGTH_MAX} characters"
         )
+    if found[1].startswith((".", "_")):
+        raise ValidationError(
+            f"S3Uri {offline.s3_uri!r} names no bucket: a bucket's name begins with a letter or a"
+            " digit"
+        )
     if any(part in {".", ".."} for part in offline.s3_uri.split("/")):
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain '.' or '..' as a folder")
     if strange := sorted(_PATTERN_CHARACTERS & set(offline.s3_uri)):

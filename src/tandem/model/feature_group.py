@@ -1,8 +1,8 @@
 """What a feature group is: its features, its stores, and the rules for both.
 
-A `FeatureGroup` is valid by construction of `define`, which is the only place that checks a new
-definition. Its `group_id` (name and creation epoch, as in AWS's folder names) is never used twice,
-so a group created again under the same name shares nothing with the one before.
+Whether a definition may be stored is checked by `tandem.model.definition`. A group's `group_id`
+(name and creation epoch, as in AWS's folder names) is never used twice, so a group created again
+under the same name shares nothing with the one before.
 """
 
 from collections.abc import Mapping, Sequence

@@ -23,6 +23,7 @@ def check_tags(tags: Iterable[tuple[str, str]]) -> None:
         )
     for key, value in pairs:
         check_tag_key(key)
+        _check_is_text(f"the value of tag {key!r}", value)
         if len(value) > limits.TAG_VALUE_LENGTH_MAX:
             raise ValidationError(
                 f"the value of tag {key!r} has {len(value)} characters;"
@@ -34,6 +35,7 @@ def check_tags(tags: Iterable[tuple[str, str]]) -> None:
 
 
 def check_tag_key(key: str) -> None:
+    _check_is_text("a tag key", key)
     if not 1 <= len(key) <= limits.TAG_KEY_LENGTH_MAX:
         raise ValidationError(
             f"tag key {key[:64]!r} is not valid: 1 to {limits.TAG_KEY_LENGTH_MAX} characters"
@@ -44,6 +46,7 @@ def check_tag_key(key: str) -> None:
 def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
     for key, value in parameters:
         check_parameter_key(key)
+        _check_is_text(f"the value of parameter {key!r}", value)
         if not 1 <= len(value) <= limits.FEATURE_PARAMETER_LENGTH_MAX:
             raise ValidationError(
                 f"the value of parameter {key!r} has {len(value)} characters;"
@@ -53,12 +56,19 @@ def check_parameters(parameters: Iterable[tuple[str, str]]) -> None:
 
 
 def check_parameter_key(key: str) -> None:
+    _check_is_text("a parameter key", key)
     if not 1 <= len(key) <= limits.FEATURE_PARAMETER_LENGTH_MAX:
         raise ValidationError(
             f"parameter key {key[:64]!r} is not valid:"
             f" 1 to {limits.FEATURE_PARAMETER_LENGTH_MAX} characters"
         )
     _check_characters(f"parameter key {key!r}", key, _SIGNS)
+
+
+def _check_is_text(what: str, value: object) -> None:
+    # A caller in Python may give anything; a list of letters would pass for a text below.
+    if not isinstance(value, str):
+        raise ValidationError(f"{what} is {value!r:.80}, which is not a text")
 
 
 def _check_characters(what: str, text: str, signs: frozenset[str]) -> None:

@@ -1,12 +1,17 @@
 """The seam of the offline store: what every backend promises, and what it needs from a registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import DataFile, HistorySnapshot, Manifest
 from tandem.model.write import LogEntry
+
+
+NOTHING_READ: Mapping[int, int] = MappingProxyType({})
+"""Positions by log partition, of one who has read nothing."""
 
 
 class ManifestStore(Protocol):
@@ -52,8 +57,15 @@ class OfflineStore(ABC):
         """The delivered history at this moment: rows of each entry once, in files or as entries."""
 
     @abstractmethod
-    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
-        """Every delivered entry of the group, in log order by partition."""
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int] = NOTHING_READ
+    ) -> Iterator[LogEntry]:
+        """The entries of the group that are delivered at the time of the call, in log order, one
+        log partition after the other: those behind the position that `after` says of a partition.
+
+        They are read piece by piece, so that an archive may be larger than the memory. Raises
+        DataCorrupted at a piece that is damaged.
+        """
 
     @abstractmethod
     def is_unused(self, resolved_uri: str) -> bool:

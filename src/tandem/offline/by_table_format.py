@@ -4,12 +4,12 @@ Both keep their files below one root, so a folder is unused for both or for neit
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry
-from tandem.offline.base import OfflineStore
+from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.locations import table_format
 
 
@@ -37,8 +37,10 @@ class OfflineStoreByTableFormat(OfflineStore):
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
         return self._of(group).snapshot(group)
 
-    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
-        return self._of(group).archived(group)
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int] = NOTHING_READ
+    ) -> Iterator[LogEntry]:
+        return self._of(group).archived(group, after)
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._plain.is_unused(resolved_uri)

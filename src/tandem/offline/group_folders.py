@@ -83,16 +83,16 @@ class GroupFolders:
             durable.publish()
         return sizes
 
-    def archived(self, group: FeatureGroup, delivered: Mapping[int, int]) -> list[LogEntry]:
-        """The archived entries up to the position `delivered` of each log partition.
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int], delivered: Mapping[int, int]
+    ) -> Iterator[LogEntry]:
+        """The archived entries behind `after` and up to `delivered`, positions of each log
+        partition; one file is read at a time.
 
         `delivered` must be read before: every range that it counts has its archive by then.
         """
-        by_place: dict[tuple[int, int], LogEntry] = {}
-        for path, found in _archive_files(self.of(group), delivered):
-            for entry in read_archive(path, group.group_id, found.partition):
-                by_place[found.partition, entry.position] = entry
-        return [by_place[place] for place in sorted(by_place)]
+        files = _archive_files(self.of(group), delivered)
+        return _entries(group.group_id, files, after)
 
 
 def settle_lost_race(
@@ -129,11 +129,27 @@ def _refuse_unreadable(error: OSError) -> None:
 
 def _archive_files(
     folder: GroupFolder, delivered: Mapping[int, int]
-) -> Iterator[tuple[Path, LogRange]]:
-    """Archive files of ranges that are delivered, in the order of their names."""
+) -> list[tuple[LogRange, Path]]:
+    """Archive files of ranges that are delivered, in log order by partition."""
     if not folder.archive.exists():
-        return
-    for path in sorted(folder.archive.iterdir()):
-        found = archived_range(path.name)
-        if found is not None and found.last <= delivered.get(found.partition, 0):
-            yield path, found
+        return []
+    ranges = ((archived_range(path.name), path) for path in folder.archive.iterdir())
+    return sorted(
+        (found, path)
+        for found, path in ranges
+        if found is not None and found.last <= delivered.get(found.partition, 0)
+    )
+
+
+def _entries(
+    group_id: str, files: Sequence[tuple[LogRange, Path]], after: Mapping[int, int]
+) -> Iterator[LogEntry]:
+    reached = dict(after)
+    for (partition, _, last), path in files:
+        # Ranges may overlap: the same positions hold the same entries then.
+        if last <= reached.get(partition, 0):
+            continue
+        for entry in read_archive(path, group_id, partition):
+            if entry.position > reached.get(partition, 0):
+                reached[partition] = entry.position
+                yield entry

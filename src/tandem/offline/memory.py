@@ -49,10 +49,13 @@ class MemoryOfflineStore(OfflineStore):
             delivered={entry.partition: entry.position for entry in entries},
         )
 
-    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int] = NOTHING_READ
+    ) -> Iterator[LogEntry]:
         data_uri(group)
         with self._lock:
-            return self._all(group.group_id)
+            entries = self._all(group.group_id)
+        return (entry for entry in entries if entry.position > after.get(entry.partition, 0))
 
     def is_unused(self, resolved_uri: str) -> bool:
         with self._lock:

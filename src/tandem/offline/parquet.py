@@ -70,10 +70,12 @@ class ParquetOfflineStore(OfflineStore):
             delivered=manifest.delivered,
         )
 
-    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int] = NOTHING_READ
+    ) -> Iterator[LogEntry]:
         self._folders.of(group)
         delivered = self._manifests.manifest(group.group_id).delivered
-        return self._folders.archived(group, delivered)
+        return self._folders.archived(group, after, delivered)
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)

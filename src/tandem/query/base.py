@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pyarrow as pa
 
@@ -41,6 +42,13 @@ class TableName:
 
     database: str | None
     table: str
+
+
+class SqlDialect(StrEnum):
+    """What SQL a statement is written in: the engine's own, or Athena's."""
+
+    DUCKDB = "duckdb"
+    ATHENA = "athena"
 
 
 class QueryEngine(ABC):

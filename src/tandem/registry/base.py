@@ -24,12 +24,13 @@ class Changes(NamedTuple):
 
     version   the version they stand at now; it grows with every change
     groups    those that were added or changed since, the deleted ones included
-    aliases   all aliases there are now: the feature group's name by alias
+    aliases   all aliases there are now, the feature group's name by alias; None where nothing has
+              changed at all
     """
 
     version: int
     groups: Sequence[FeatureGroup]
-    aliases: Mapping[str, str]
+    aliases: Mapping[str, str] | None
 
 
 class Document(NamedTuple):

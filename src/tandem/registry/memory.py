@@ -89,6 +89,8 @@ class MemoryRegistry(Registry):
 
     def changes(self, after: int) -> Changes:
         with self._open():
+            if self._version == after:
+                return Changes(after, (), None)
             changed = [
                 group
                 for group_id, group in self._groups.items()

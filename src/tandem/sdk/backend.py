@@ -8,6 +8,7 @@ import pyarrow as pa
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
+from tandem.query.base import SqlDialect
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.service.datasets import TrainingSetRequest
 from tandem.service.records import DeletionMode
@@ -56,7 +57,7 @@ class Backend(ABC):
         """The identifiers of the online records, page by page."""
 
     @abstractmethod
-    def sql(self, statement: str) -> pa.Table: ...
+    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table: ...
 
     @abstractmethod
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table: ...

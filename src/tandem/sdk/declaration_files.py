@@ -88,6 +88,9 @@ def _read(file: Path) -> Iterator[tuple[str, Declared]]:
         raise ValidationError(f"{file}{line}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise ValidationError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        # What the makers of numbers and times raise for a value that is none.
+        raise ValidationError(f"{file} holds a value that cannot be read: {error}") from error
     except RecursionError as error:
         raise ValidationError(f"{file} is nested too deeply to be read") from error
 
@@ -100,11 +103,15 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="the name of a member must be a text", problem_mark=key.start_mark
+                )
+            if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the member {key.value!r} comes twice", problem_mark=key.start_mark
                 )
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

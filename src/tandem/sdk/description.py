@@ -169,9 +169,10 @@ def _sample(backend: Backend, group: FeatureGroup) -> Sequence[Mapping[str, Any]
             return records
     if group.offline is None:
         return []
-    names = ", ".join(f'"{feature.name}"' for feature in group.features)
-    table = backend.sql(f'SELECT {names} FROM "{group.name}" LIMIT {_SAMPLE_ROWS}')  # noqa: S608
-    rows: Sequence[Mapping[str, Any]] = table.to_pylist()
+    table = backend.sql(f'SELECT * FROM "{group.name}" LIMIT {_SAMPLE_ROWS}')  # noqa: S608
+    # The group may have changed since it was looked up.
+    names = [name for name in group.features_by_name if name in table.column_names]
+    rows: Sequence[Mapping[str, Any]] = table.select(names).to_pylist()
     return rows
 
 

@@ -11,6 +11,7 @@ from tandem.errors import StoreUnavailable
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
+from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.service.datasets import TrainingSetRequest
@@ -76,8 +77,8 @@ class EmbeddedBackend(Backend):
                 return
             after = page.next_after
 
-    def sql(self, statement: str) -> pa.Table:
-        return self._core.queries.sql(statement)
+    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
+        return self._core.queries.sql(statement, dialect)
 
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
         return self._core.datasets.training_set(labels, request)

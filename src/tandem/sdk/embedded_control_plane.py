@@ -93,7 +93,8 @@ class EmbeddedTags(TagControl):
 
 def _as_described(group: FeatureGroup) -> FeatureGroup:
     # What a server tells of a group, so that a program sees the same wherever its store runs.
-    return replace(group.for_readers, tags={}, metadata={})
+    features = tuple(replace(feature, added_at_us=None) for feature in group.current_features)
+    return replace(group, features=features, tags={}, metadata={}, revision=1)
 
 
 def _query(expression: Mapping[str, Any]) -> SearchQuery:

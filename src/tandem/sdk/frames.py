@@ -79,7 +79,7 @@ def to_arrow(frame: Any) -> pa.Table:
             return pa.Table.from_pandas(frame, preserve_index=False)
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.table(frame)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise ValidationError(f"the frame cannot be read as a table: {error}") from error
     raise ValidationError(
         f"{type(frame).__name__} is not a table: give a pandas or Polars DataFrame, an Arrow table,"

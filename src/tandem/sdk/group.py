@@ -224,7 +224,13 @@ class FeatureGroupHandle:
         return str(values[0].value)
 
     def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
-        if any(name not in self.definition.features_by_name for name, _ in values):
+        try:
+            features = self.definition.features_by_name
+            return {name: python_value(features[name], value) for name, value in values}
+        except (KeyError, ValueError):
+            # A feature was added, or the group was made again with other types.
             self._look_again()
         features = self.definition.features_by_name
-        return {name: python_value(features[name], value) for name, value in values}
+        return {
+            name: python_value(features[name], value) for name, value in values if name in features
+        }

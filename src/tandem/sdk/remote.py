@@ -12,6 +12,7 @@ from tandem.model.limits import LIST_RECORDS_RESULTS_MAX
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
+from tandem.query.base import SqlDialect
 from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
 from tandem.sdk.http import Http, error_of_code, json_bytes
@@ -112,8 +113,9 @@ class RemoteBackend(Backend):
                 return
             request["NextToken"] = page["NextToken"]
 
-    def sql(self, statement: str) -> pa.Table:
-        return self._http.ask_table("/tandem/query", {"Statement": statement})
+    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
+        request = {"Statement": statement, "Dialect": dialect}
+        return self._http.ask_table("/tandem/query", request)
 
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
         # The request travels in the schema's metadata, so that the body is one Arrow stream.

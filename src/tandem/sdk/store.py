@@ -25,6 +25,7 @@ from tandem.model.feature_group import (
     StorageType,
     TableFormat,
 )
+from tandem.query.base import SqlDialect
 from tandem.sdk import search
 from tandem.sdk.arguments import checked, choice, definitions, microseconds, ttl_duration
 from tandem.sdk.backend import Backend
@@ -269,13 +270,14 @@ class FeatureStore:
         )
         return Result(self._backend.training_set(to_arrow(labels), request))
 
-    def sql(self, statement: str) -> Result:
+    def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.
 
-        A table is a feature group's name, in double quotes where it has hyphens. Raises
+        A table is a feature group's name, in double quotes where it has hyphens. `dialect` is
+        "duckdb", or "athena" for statements that were written for Amazon Athena. Raises
         QueryFailed.
         """
-        return Result(self._backend.sql(statement))
+        return Result(self._backend.sql(statement, choice(SqlDialect, dialect, "dialect")))
 
     def close(self) -> None:
         self._backend.close()

@@ -25,7 +25,7 @@ from tandem.wire.s3 import S3Gateway
 from tandem.wire.tandem_api import TandemApi
 
 _SHUTDOWN_SECONDS = 15
-_QUERY_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
 _BACKLOG = 1_024
@@ -106,8 +106,8 @@ def _url(listener: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """uvicorn with two habits changed, since the core must close after it.
 
-    It does not raise the signal again once it has stopped, and queries that still run a while after
-    the signal are interrupted, so that their clients get an answer.
+    It does not raise the signal again once it has stopped, and queries and clones that are still
+    under way a while after the signal are given up, so that their clients get an answer.
     """
 
     def __init__(self, config: uvicorn.Config, core: Core) -> None:
@@ -117,8 +117,8 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         loop = asyncio.get_running_loop()
-        # In a thread, since it waits for the queries to end.
-        loop.call_later(_QUERY_GRACE_SECONDS, loop.run_in_executor, None, self._core.stop_queries)
+        # In a thread, since it waits for them to end.
+        loop.call_later(_GRACE_SECONDS, loop.run_in_executor, None, self._core.interrupt)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -32,8 +32,8 @@ class Aliases:
         group = self._definitions.find(group_name)
         if group is not None and group.status is not FeatureGroupStatus.CREATED:
             raise ValidationError(
-                f"feature group {group_name!r} is in status {group.status}, so readers of an alias"
-                " could not use it: wait until it is Created"
+                f"feature group {group_name!r} is in status {group.status}, so readers of the alias"
+                f" {alias!r} could not use it: choose one that is Created"
             )
         self._registry.set_alias(alias, group_name)
         self._definitions.refresh()

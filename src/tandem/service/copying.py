@@ -24,7 +24,7 @@ answered before the copying began is in the copy, what is written meanwhile may 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tandem.errors import ValidationError
+from tandem.errors import ConflictError, ValidationError
 from tandem.model.conversion import Conversion
 from tandem.model.record import Record
 from tandem.model.targets import TargetStores
@@ -39,7 +39,9 @@ from tandem.service.group_log import GroupLog
 _BATCH_WRITES = 500
 """Writes in one transaction: other writers wait about 25 ms for one."""
 _ROUND_ENTRIES = 5_000
-"""Entries that are held in memory."""
+"""Entries in one round."""
+_CATCH_UP_ROUNDS_MAX = 50
+"""Rounds after which the source counts as too busy to be copied."""
 _LONG_PAST_MS = 0
 
 
@@ -73,8 +75,8 @@ class Copying:
         self._identifiers: dict[str, str] = {}
 
     def run(self) -> Copied:
-        """Raises ValidationError where a value has no form in its new type, and what `commit` and
-        the stores raise.
+        """Raises ValidationError where a value has no form in its new type, ConflictError where the
+        source is written to faster than it can be copied, and what `commit` and the stores raise.
         """
         source = self._conversion.source
         log = None
@@ -110,7 +112,10 @@ class Copying:
 
     def _catch_up(self, log: GroupLog) -> None:
         newer: list[LogEntry] = []
-        while entries := newer + log.read(_ROUND_ENTRIES - len(newer)):
+        for _ in range(_CATCH_UP_ROUNDS_MAX):
+            entries = newer + log.read(_ROUND_ENTRIES - len(newer))
+            if not entries:
+                return
             touched = {entry.key: entry for entry in entries if _is_online(entry)}
             # At once, since a record that is written to in between costs one more round.
             records = self._store.get(list(touched))
@@ -120,6 +125,10 @@ class Copying:
             is_whole = max(len(entries), len(newer)) < _ROUND_ENTRIES
             if is_whole and not any(_is_online(entry) and entry.key in touched for entry in newer):
                 return
+        raise ConflictError(
+            f"feature group {self._conversion.source.name!r} is written to faster than it can be"
+            " copied: stop its writers for a moment, and clone again"
+        )
 
     def _row(self, entry: LogEntry) -> Write:
         """The write that makes an entry's row of history."""

@@ -69,7 +69,7 @@ class Definitions:
             now_us = self._clock()
             state = self._state
             version, changed, aliases = self._registry.changes(state.version)
-            if version != state.version:
+            if aliases is not None:
                 state = self._state = _next_state(state, version, changed, aliases)
             self._fresh_since_us = now_us
             return state

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tandem.errors import DataCorrupted
+from tandem.errors import DataCorrupted, TandemError
 from tandem.model.record import record_size
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
@@ -99,8 +99,7 @@ class Delivery:
         if state.intent is None:
             claimed = DeliveryState(state.delivered, entries[-1].position)
             self._manifests.set_delivery(partition, state, claimed)
-        for group_id, group_entries in _by_group(entries).items():
-            self._append(group_id, partition, state.delivered, group_entries)
+        self._append_all(partition, state.delivered, entries)
         assert claimed.intent is not None
         self._manifests.set_delivery(partition, claimed, DeliveryState(claimed.intent))
         self._trim(partition, state.delivered, claimed.intent)
@@ -118,6 +117,19 @@ class Delivery:
                 if state.intent is None and is_full:
                     break
         return entries
+
+    def _append_all(self, partition: int, after: int, entries: Sequence[LogEntry]) -> None:
+        """Appends the entries of each group. Where one fails, the others of the range still get
+        theirs; the range is not done then, and is tried again whole.
+        """
+        failed: TandemError | None = None
+        for group_id, group_entries in _by_group(entries).items():
+            try:
+                self._append(group_id, partition, after, group_entries)
+            except TandemError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _append(
         self, group_id: str, partition: int, after: int, entries: Sequence[LogEntry]

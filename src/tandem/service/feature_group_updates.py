@@ -85,6 +85,10 @@ class FeatureGroupUpdates:
 
 
 def _created(group: FeatureGroup) -> FeatureGroup:
+    if group.status is FeatureGroupStatus.CREATE_FAILED:
+        raise ValidationError(
+            f"feature group {group.name!r} is in status {group.status}: {group.failure_reason}"
+        )
     if group.status is not FeatureGroupStatus.CREATED:
         raise ValidationError(
             f"feature group {group.name!r} is in status {group.status}: wait until it is Created"

@@ -174,27 +174,30 @@ class FeatureGroups:
         if catalog is None and not offline.disable_glue_table_creation:
             table = re.sub(r"[^a-z0-9_]", "_", f"{name}_{epoch}".lower())
             catalog = DataCatalog(catalog=CATALOG, database=DATABASE, table=table)
+        # Slashes that follow each other are one on disk, and readers list by the URI's text.
+        scheme, _, rest = offline.s3_uri.partition("://")
+        prefix = "/".join(part for part in rest.split("/") if part)
         return replace(
             offline,
             resolved_uri=(
-                f"{offline.s3_uri.rstrip('/')}/{account.account_id}/sagemaker/{account.region}"
+                f"{scheme}://{prefix}/{account.account_id}/sagemaker/{account.region}"
                 f"/offline-store/{name}-{epoch}/data"
             ),
             data_catalog=catalog,
         )
 
     def describe(self, name: str) -> FeatureGroup:
-        """The group of this name or alias, in whatever status. Raises ResourceNotFound."""
-        group = self._definitions.find_for_reading(name)
-        if group is None:
-            raise _not_found(name)
-        return group
+        """The group of this name or alias, in whatever status, as of now. Raises
+        ResourceNotFound.
+        """
+        self._definitions.refresh()
+        return self._known(name)
 
     def find_for_reading(self, name: str) -> FeatureGroup:
         """The group of this name or alias. Raises ResourceNotFound, and ValidationError where it
         is not in status Created.
         """
-        return _usable(self.describe(name))
+        return _usable(self._known(name))
 
     def find_for_writing(self, name: str) -> FeatureGroup:
         """The group of this name. Raises ResourceNotFound, and ValidationError where the name is
@@ -230,8 +233,8 @@ class FeatureGroups:
         raise ConflictError(f"feature group {name!r} is being changed by others: try again")
 
     def delete(self, name: str) -> None:
-        """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound, and
-        ResourceInUse where an alias names it.
+        """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound, ValidationError
+        where the name is an alias, and ResourceInUse where an alias names the group.
         """
         now_us = self._clock()
         self.change(
@@ -243,6 +246,12 @@ class FeatureGroups:
                 failure_reason=_why_not_whole(group),
             ),
         )
+
+    def _known(self, name: str) -> FeatureGroup:
+        group = self._definitions.find_for_reading(name)
+        if group is None:
+            raise _not_found(name)
+        return group
 
     def _no_group_itself(self, name: str) -> TandemError:
         target = self._definitions.aliases().get(name)

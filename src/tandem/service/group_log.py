@@ -38,7 +38,7 @@ class GroupLog:
                 # Opened before the archive is looked at: what leaves the log from now on is in it.
                 with self._store.log() as log:
                     if not self._goes_on_in(log):
-                        self._archived = self._behind_reached()
+                        self._archived = self._offline.archived(self._group, dict(self._reached))
                         part = self._take(self._archived, wanted)
                     if not part:
                         return found + self._read_undelivered(log, wanted)
@@ -58,12 +58,6 @@ class GroupLog:
             if not is_next_there and log.end(partition) > reached:
                 return False
         return True
-
-    def _behind_reached(self) -> Iterator[LogEntry]:
-        reached = dict(self._reached)
-        for entry in self._offline.archived(self._group):
-            if entry.position > reached.get(entry.partition, 0):
-                yield entry
 
     def _read_undelivered(self, log: LogSnapshot, count_max: int) -> list[LogEntry]:
         found: list[LogEntry] = []

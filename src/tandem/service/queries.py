@@ -16,10 +16,11 @@ from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
-from tandem.query.base import HistoryTable, QueryEngine, TableName
+from tandem.query import athena
+from tandem.query.base import HistoryTable, QueryEngine, SqlDialect, TableName
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
-from tandem.service.feature_groups import DATABASE
+from tandem.service.feature_groups import CATALOG, DATABASE
 
 _ATTEMPTS_MAX = 100
 
@@ -39,16 +40,32 @@ class Queries:
         self._engine = engine
         self._clock = clock
 
-    def sql(self, statement: str) -> pa.Table:
+    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
         """The rows of one SELECT statement.
 
         A table is named by its feature group (`"customer-features"`) or by its catalog table, both
         with or without the database `sagemaker_featurestore`. Raises QueryFailed.
         """
+        if dialect is SqlDialect.ATHENA:
+            return self._athena_sql(statement)
         names = self._engine.table_names(statement)
         found = [self._group_of(name) for name in names]
         tables = dict(zip(names, self.history(found), strict=True))
         return self._engine.sql(statement, tables)
+
+    def _athena_sql(self, statement: str) -> pa.Table:
+        select = athena.parse(statement)
+        if not isinstance(select, athena.Select):
+            raise QueryFailed("only a SELECT is answered: the statement would do something else")
+        groups = {table: self._group_of(_plain_name(table)) for table in select.tables}
+        columns = {table: athena.history_columns(group) for table, group in groups.items()}
+        found = athena.translate(select, columns)
+        tables = self.history([groups[table] for table in found.reads.values()])
+        try:
+            result = self._engine.sql(found.sql, dict(zip(found.reads, tables, strict=True)))
+        except QueryFailed as error:
+            raise athena.in_athenas_words(error) from error
+        return result.rename_columns(list(found.column_names))
 
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
         """The history of each group, all at one moment."""
@@ -128,3 +145,12 @@ class Queries:
             if found:
                 return max(found, key=lambda group: group.created_at_us)
         return None
+
+
+def _plain_name(table: athena.AthenaTable) -> TableName:
+    """The name of a group's history, read as it is now; QueryFailed for anything else."""
+    if table.catalog is not None and table.catalog.lower() != CATALOG.lower():
+        raise QueryFailed(f"there is no catalog {table.catalog!r}: use {CATALOG}, or leave it out")
+    if table.metadata is not None or table.snapshot is not None:
+        raise QueryFailed(f"{table}: tables about tables and past snapshots are not answered")
+    return TableName(table.database, table.table)

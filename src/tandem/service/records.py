@@ -205,7 +205,8 @@ class Records:
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        return [_serve(record, names, now_ms) for record in self._store.get(keys)]
+        wanted = frozenset(names)
+        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
 
     def list(
         self,
@@ -254,7 +255,7 @@ class Records:
         return done
 
 
-def _serve(record: OnlineRecord | None, names: Sequence[str], now_ms: int) -> ServedRecord | None:
+def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):

@@ -236,7 +236,7 @@ class GroupRegistryContract:
         assert registry.find("purchases") == changes[outcomes.index(None)]
 
     def test_changes_begin_with_everything(self, registry: GroupRegistry) -> None:
-        assert registry.changes(0) == Changes(0, (), {})
+        assert registry.changes(0) == Changes(0, (), None)
         for name in ("b", "a"):
             registry.add(purchases_group(name))
         registry.set_alias("current", "a")
@@ -249,7 +249,7 @@ class GroupRegistryContract:
         first, second = purchases_group("first"), purchases_group("second")
         registry.add(first)
         before = registry.changes(0).version
-        assert registry.changes(before) == Changes(before, (), {})
+        assert registry.changes(before) == Changes(before, (), None)
         registry.add(second)
         changed = next_revision(first, description="changed")
         registry.replace(changed)

@@ -139,6 +139,8 @@ def _enum_at(shape: type[msgspec.Struct], path: str) -> list[str]:
             assert isinstance(kind, msgspec.inspect.ListType)
             kind = kind.item_type
     kind = _not_null(kind)
+    if isinstance(kind, msgspec.inspect.DictType):
+        kind = _not_null(kind.value_type)  # the path does not say which of a mapping's values
     assert isinstance(kind, msgspec.inspect.EnumType)
     return [str(member.value) for member in kind.cls]
 

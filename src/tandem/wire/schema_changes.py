@@ -10,12 +10,14 @@ POST    /tandem/feature-groups/{FeatureGroupName}/clone             {"TargetFeat
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
-from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound
+from tandem.errors import ConflictError, ResourceInUse, ResourceNotFound, ValidationError
+from tandem.model.feature_group import FeatureType
 from tandem.service.cloning import CloneRequest
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.error_table import Dialect
@@ -26,6 +28,8 @@ _ALIASES = "/tandem/aliases"
 _RETIRED = "/tandem/feature-groups/{FeatureGroupName}/retired-features"
 _CLONE = "/tandem/feature-groups/{FeatureGroupName}/clone"
 _ERRORS = (ResourceNotFound, ResourceInUse, ConflictError)
+_CLONES_AT_ONCE = 2
+"""Further ones wait."""
 
 
 class SchemaChanges:
@@ -33,6 +37,10 @@ class SchemaChanges:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        # Of their own, since a clone takes long: other operations keep their threads.
+        self._clone_threads = ThreadPoolExecutor(
+            _CLONES_AT_ONCE, thread_name_prefix="tandem-clones"
+        )
 
     async def list_aliases(self, request: shapes.ListAliasesRequest) -> shapes.ListAliasesResponse:
         del request  # it carries nothing
@@ -75,11 +83,13 @@ class SchemaChanges:
         wanted = CloneRequest(
             source=self._name(request.feature_group_name),
             target=request.target_feature_group_name,
-            types=request.feature_types or {},
+            types=_types(request.feature_types or {}),
             table_format=request.table_format,
             storage_type=request.storage_type,
         )
-        clone = await asyncio.to_thread(self._core.cloning.clone, wanted)
+        clone = await asyncio.get_running_loop().run_in_executor(
+            self._clone_threads, self._core.cloning.clone, wanted
+        )
         return shapes.CloneFeatureGroupResponse(
             feature_group_arn=feature_group_arn(clone.group.name, self._core.groups.account),
             rows=clone.rows,
@@ -118,6 +128,17 @@ def schema_changes_service(core: Core) -> Service:
             ),
         ],
     )
+
+
+def _types(names: Mapping[str, str]) -> Mapping[str, FeatureType]:
+    for feature, name in names.items():
+        if name not in list(FeatureType):
+            raise ValidationError(
+                f"1 validation error detected: Value {name[:64]!r} at 'FeatureTypes.{feature[:64]}'"
+                " failed to satisfy constraint: Member must satisfy enum value set:"
+                f" [{', '.join(FeatureType)}]"
+            )
+    return {feature: FeatureType(name) for feature, name in names.items()}
 
 
 def _operation(

@@ -1,6 +1,6 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
-    POST /tandem/query            {"Statement": "SELECT …"}           -> Arrow stream
+    POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
     POST /tandem/training-set     labels as an Arrow stream, whose schema's metadata holds the
                                   request as JSON under "tandem.request"   -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream; TargetStores in the query string
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
+from tandem.query.base import SqlDialect
 from tandem.service.datasets import Datasets, TrainingSetRequest
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion
@@ -56,6 +57,7 @@ class TableCore(Protocol):
 
 class QueryRequest(msgspec.Struct, rename="pascal"):
     statement: str
+    dialect: SqlDialect = SqlDialect.DUCKDB
 
 
 class TrainingSet(msgspec.Struct):
@@ -151,7 +153,9 @@ class TandemApi:
         return IngestRequest(group, _arrow_table(request.body), targets if names else None)
 
     async def _query(self, request: QueryRequest) -> Table:
-        return Table(await self._in_thread(self._core.queries.sql, request.statement))
+        return Table(
+            await self._in_thread(self._core.queries.sql, request.statement, request.dialect)
+        )
 
     async def _training_set(self, request: TrainingSet) -> Table:
         datasets = self._core.datasets

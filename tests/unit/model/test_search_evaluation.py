@@ -159,8 +159,10 @@ GROUPS = [
         ("Tags.team", "NotEquals", "fraud", "plain offline"),
         ("Tags.cost center", "Equals", "7", "online"),
         ("Tags.nobody", "Exists", None, ""),
+        ("Tags.fraud", "Exists", None, "offline"),  # a tag without a text is a tag
         ("AllTags", "Equals", "fraud", "online offline"),
         ("AllTags", "Contains", "row", "offline"),
+        ("AllTags", "Contains", "teamgrowth", ""),  # a key and a value do not run together
         ("AllTags", "NotExists", None, "plain"),
         ("AllTags", "NotEquals", "growth", "plain online"),
         ("FeatureDefinitions", "Contains", "ag", "offline"),

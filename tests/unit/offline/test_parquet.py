@@ -305,7 +305,7 @@ def test_a_damaged_archive_is_named(tmp_path, store):
     (path,) = (tmp_path / FOLDER / "_log").iterdir()
     path.write_bytes(b"PAR1")
     with pytest.raises(DataCorrupted, match=path.name):
-        store.archived(GROUP)
+        list(store.archived(GROUP))
 
 
 def test_entries_for_the_online_store_alone_make_no_data_folder(tmp_path, store):

@@ -172,3 +172,29 @@ def test_deliveries_that_race_deliver_once(core: Core, customers: FeatureGroup) 
     assert rows(core) == Counter(range(120))
     archived = [entry.position for entry in core.offline.archived(customers)]
     assert archived == list(range(1, 121))
+
+
+def test_a_group_that_cannot_be_written_leaves_the_others_theirs(
+    core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = core.groups.create(definition("orders"))
+    put(core, 3)
+    put(core, 3, group="orders")
+    real = core.offline.append
+
+    def append(group: FeatureGroup, *arguments: object) -> None:
+        if group.name == "customers":
+            raise StoreUnavailable("the folder of 'customers' cannot be written")
+        real(group, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(core.offline, "append", append)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="'customers'"):
+            core.delivery.deliver_once()
+    assert len(list(core.offline.archived(other))) == 3
+    assert list(core.offline.archived(customers)) == []
+    assert rows(core) == rows(core, "orders") == Counter(range(3))
+    monkeypatch.undo()
+    assert core.delivery.deliver_all() == 6
+    for group in (other, customers):
+        assert len(list(core.offline.archived(group))) == 3

@@ -117,11 +117,13 @@ class IcebergOfflineStore(OfflineStore):
         self._snapshots[group.group_id] = (table.metadata_location, snapshot)
         return snapshot
 
-    def archived(self, group: FeatureGroup) -> Sequence[LogEntry]:
+    def archived(
+        self, group: FeatureGroup, after: Mapping[int, int] = NOTHING_READ
+    ) -> Iterator[LogEntry]:
         self._folders.of(group)
         table = self._load(group)
         delivered = {} if table is None else delivered_positions(table.metadata)
-        return self._folders.archived(group, delivered)
+        return self._folders.archived(group, after, delivered)
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)

@@ -1,15 +1,16 @@
 """Which objects are the history of a feature group, and what may be done to them.
 
     {prefix}/…/{name}-{epoch}/           the folder of a group that is not deleted
-        data/, metadata/                 may be read; new files may come; none changes or goes
-        _log/                            may be read; nothing comes
+        data/                            may be read; new files may come; none changes or goes
+        metadata/, _log/                 may be read; nothing comes
         …/_temporary/…, …/.x             names with "_" or "." in front: what writers need meanwhile
 
 A file that is replaced or deleted would change what training sets and queries found before. Once
 its group is deleted, a history is nobody's: then its files may be deleted like any other.
 
 Nor may an object stand where delivery needs a folder. So the folders that lead to a history are no
-objects, and in a history a new file has a name with a dot, which no folder of Tandem's has.
+objects, nor are those that lead to the history of a deleted group, whose last rows may still be on
+their way. And in a history a new file has a name with a dot, which no folder of Tandem's has.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +19,27 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.offline.objects.errors import HistoryProtected
 
 _SCHEME = "s3://"
+_DATA_FOLDER = "data"
 _ARCHIVE_FOLDER = "_log"
 _PASSING = ("_", ".")
 
 
 class HistoryGuard:
-    """`live` gives the groups that are not deleted: the same object until something changes."""
+    """`live` gives the groups that are not deleted, `deleted` those that are: each the same object
+    until something changes.
+    """
 
-    def __init__(self, live: Callable[[], Sequence[FeatureGroup]]) -> None:
+    def __init__(
+        self,
+        live: Callable[[], Sequence[FeatureGroup]],
+        deleted: Callable[[], Sequence[FeatureGroup]],
+    ) -> None:
         self._live = live
-        self._groups: Sequence[FeatureGroup] = ()
+        self._deleted = deleted
+        self._groups: tuple[Sequence[FeatureGroup], Sequence[FeatureGroup]] | None = None
         self._names: Mapping[tuple[str, str], str] = {}
         self._above: frozenset[tuple[str, str]] = frozenset()
+        self._on_the_way: frozenset[tuple[str, str]] = frozenset()
 
     def buckets(self) -> set[str]:
         """Buckets that groups keep their history in, whether anything is delivered yet or not."""
@@ -39,7 +49,7 @@ class HistoryGuard:
         """Raises HistoryProtected where this key must not be written or deleted."""
         group, inside = self._place(bucket, key)
         if group is None:
-            if (bucket, key) in self._above or (bucket, key) in self._names:
+            if (bucket, key) in self._on_the_way:
                 raise HistoryProtected(
                     f"{key[:256]!r} is a folder on the way to a feature group's history, and cannot"
                     " be an object: name it otherwise"
@@ -52,6 +62,11 @@ class HistoryGuard:
                 " restores and verifies: it is read only, as long as the group exists"
             )
         is_passing = any(segment.startswith(_PASSING) for segment in segments)
+        if not is_passing and segments[0] != _DATA_FOLDER and not inside.endswith("/"):
+            raise HistoryProtected(
+                f"{key[:256]!r} is beside the data of feature group {group!r}, where only Tandem"
+                " writes: new files of a history go below its folder data/"
+            )
         if exists and not is_passing and not inside.endswith("/"):
             raise HistoryProtected(
                 f"{key[:256]!r} is in the history of feature group {group!r}, to which files are"
@@ -79,19 +94,32 @@ class HistoryGuard:
         return None, ""
 
     def _folders(self) -> Mapping[tuple[str, str], str]:
-        groups = self._live()
-        if groups is not self._groups:
-            names = {}
-            for group in groups:
-                if group.offline is not None and group.offline.resolved_uri.startswith(_SCHEME):
-                    rest = group.offline.resolved_uri.removeprefix(_SCHEME)
-                    bucket, *parts = [part for part in rest.split("/") if part]
-                    names[bucket, "/".join(parts[:-1])] = group.name
-            self._above = frozenset(
-                (bucket, folder[:end])
-                for bucket, folder in names
-                for end in range(len(folder))
-                if folder[end] == "/"
-            )
-            self._names, self._groups = names, groups
+        live, deleted = self._live(), self._deleted()
+        if self._groups is None or self._groups[0] is not live or self._groups[1] is not deleted:
+            names = _names_by_folder(live)
+            self._above = _above(names)
+            gone = _names_by_folder(deleted)
+            self._on_the_way = frozenset({*names, *self._above, *gone, *_above(gone)})
+            self._names, self._groups = names, (live, deleted)
         return self._names
+
+
+def _names_by_folder(groups: Sequence[FeatureGroup]) -> Mapping[tuple[str, str], str]:
+    """The groups' names by bucket and folder of their history."""
+    names = {}
+    for group in groups:
+        if group.offline is not None and group.offline.resolved_uri.startswith(_SCHEME):
+            rest = group.offline.resolved_uri.removeprefix(_SCHEME)
+            bucket, *parts = [part for part in rest.split("/") if part]
+            names[bucket, "/".join(parts[:-1])] = group.name
+    return names
+
+
+def _above(names: Mapping[tuple[str, str], str]) -> frozenset[tuple[str, str]]:
+    """The folders that lead to those of the histories."""
+    return frozenset(
+        (bucket, folder[:end])
+        for bucket, folder in names
+        for end in range(len(folder))
+        if folder[end] == "/"
+    )

@@ -76,14 +76,18 @@ class ObjectStore:
     """The objects below `root`. `database` is a file beside it. Safe to use from many threads."""
 
     def __init__(
-        self, root: Path, database: Path, live: Callable[[], Sequence[FeatureGroup]]
+        self,
+        root: Path,
+        database: Path,
+        live: Callable[[], Sequence[FeatureGroup]],
+        deleted: Callable[[], Sequence[FeatureGroup]] = lambda: (),
     ) -> None:
         make_root(root)
         self._root = root.resolve()
         self.index = Index(database)
         self._restored = RestoredObjects(self.index)
         self.staging = Staging(self._root)
-        self._guard = HistoryGuard(live)
+        self._guard = HistoryGuard(live, deleted)
         self.buckets = Buckets(self._root, self.index, self._guard)
         self._folders = DurableFolders(self._root)
         self._locks = [threading.Lock() for _ in range(_LOCKS)]

@@ -11,11 +11,14 @@ Nothing here reads or writes: the caller has the catalog, the engine and the fil
 from tandem.query.athena.failures import in_athenas_words
 from tandem.query.athena.parsing import parse
 from tandem.query.athena.result_text import csv_text, value_texts
+from tandem.query.athena.statements import AthenaTable, Select
 from tandem.query.athena.table_names import folded
 from tandem.query.athena.translation import Translation, translate
 from tandem.query.athena.types import athena_type, history_columns, result_type
 
 __all__ = [
+    "AthenaTable",
+    "Select",
     "Translation",
     "athena_type",
     "csv_text",

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import msgspec
 
-from tandem.errors import DataCorrupted
+from tandem.errors import DataCorrupted, ValidationError
 from tandem.model.feature_group import FeatureGroup
 
 _NAMES = [field.name for field in fields(FeatureGroup)]
@@ -16,8 +16,20 @@ _decoder = msgspec.json.Decoder(FeatureGroup)
 
 
 def encode_group(group: FeatureGroup) -> str:
+    """The document of `group`. Raises ValidationError where it could not be read again: a program
+    may have put a list where a text belongs.
+    """
     # Field by field: what the group has cached about itself in the meantime stays out.
-    return msgspec.json.encode({name: getattr(group, name) for name in _NAMES}).decode()
+    members = {name: getattr(group, name) for name in _NAMES}
+    try:
+        document = msgspec.json.encode(members)
+        _decoder.decode(document)
+    except (msgspec.MsgspecError, TypeError, UnicodeEncodeError) as error:
+        raise ValidationError(
+            f"the definition of feature group {group.name!r} holds a value of the wrong type:"
+            f" {error}"
+        ) from error
+    return document.decode()
 
 
 def decode_group(document: str) -> FeatureGroup:

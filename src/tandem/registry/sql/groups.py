@@ -81,13 +81,11 @@ class SqlGroupRegistry(GroupRegistry):
     def changes(self, after: int) -> Changes:
         with self._database.read() as connection:
             version = connection.execute(select(definitions_version.c.version)).scalar_one()
-            documents = (
-                connection.scalars(
-                    select(_columns.definition).where(_columns.changed_at > after)
-                ).all()
-                if version > after
-                else ()
-            )
+            if version == after:
+                return Changes(version, (), None)
+            documents = connection.scalars(
+                select(_columns.definition).where(_columns.changed_at > after)
+            ).all()
             rows = connection.execute(select(aliases)).all()
         groups = by_name(decode_group(document) for document in documents)
         return Changes(version, groups, {row.alias: row.group_name for row in rows})

@@ -1,31 +1,30 @@
 """Steps from one version of the layout to the next, for registries that an older Tandem made.
 
-A step runs in the transaction that also writes its version: it is done once, or not at all.
+A step runs in the transaction that also writes its version: it is done once, or not at all. It says
+what it does in SQL of its own, since the tables in `tables` are those of the newest layout.
 """
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 
-from tandem.registry.sql.tables import (
-    aliases,
-    definitions_version,
-    documents,
-    metadata,
-    schema_version,
-)
+from tandem.registry.sql.tables import schema_version
 
 
 def _to_2(connection: Connection) -> None:
     """Versions of definitions, aliases and documents."""
-    connection.exec_driver_sql(
-        "ALTER TABLE feature_groups ADD COLUMN changed_at BIGINT NOT NULL DEFAULT 1"
-    )
-    connection.exec_driver_sql(
-        "CREATE INDEX feature_groups_changed_at ON feature_groups (changed_at)"
-    )
-    metadata.create_all(connection, tables=[aliases, definitions_version, documents])
-    connection.execute(insert(definitions_version).values(version=1))
+    for statement in (
+        "ALTER TABLE feature_groups ADD COLUMN changed_at BIGINT DEFAULT '1' NOT NULL",
+        "CREATE INDEX feature_groups_changed_at ON feature_groups (changed_at)",
+        "CREATE TABLE aliases (alias TEXT NOT NULL, group_name TEXT NOT NULL, PRIMARY KEY (alias))",
+        "CREATE TABLE definitions_version (version BIGINT NOT NULL, PRIMARY KEY (version))",
+        "INSERT INTO definitions_version (version) VALUES (1)",
+        """CREATE TABLE documents (
+            kind TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL,
+            revision BIGINT NOT NULL, PRIMARY KEY (kind, name)
+        )""",
+    ):
+        connection.exec_driver_sql(statement)
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = {2: _to_2}

@@ -48,7 +48,7 @@ class ListRetiredFeaturesResponse(Shape):
 class CloneFeatureGroupRequest(Shape):
     target_feature_group_name: str
     feature_group_name: str = ""
-    feature_types: dict[str, FeatureType] | None = None
+    feature_types: dict[str, str] | None = None
     table_format: TableFormat | None = None
     storage_type: StorageType | None = None
 

@@ -6,12 +6,13 @@ from functools import partial
 from threading import Timer
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, inspect, text
 
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.registry.base import Changes, DeliveryState
 from tandem.registry.sql import SqlRegistry
 from tandem.registry.sql.database import Database
+from tandem.registry.sql.migrations import _STEPS
 from tandem.registry.sql.tables import SCHEMA_VERSION
 from tandem.testing.purchases import purchases_group
 from tandem.testing.race import race
@@ -68,6 +69,28 @@ def test_an_older_layout_is_brought_up_to_date(path, registry):
     later.put_document("role", "reader", "{}", 0)
     assert later.changes(1) == Changes(2, (), {"current": group.name})
     later.close()
+    SqlRegistry(path.with_name("new.db")).close()
+    assert layout(path) == layout(path.with_name("new.db"))
+    assert max(_STEPS) == SCHEMA_VERSION
+
+
+def layout(path):
+    """The columns and indexes of each table."""
+    engine = create_engine(f"sqlite:///{path}")
+    found = inspect(engine)
+    described = {
+        name: (
+            [
+                (c["name"], str(c["type"]), c["nullable"], c["default"])
+                for c in found.get_columns(name)
+            ],
+            found.get_pk_constraint(name)["constrained_columns"],
+            sorted((index["name"], index["unique"]) for index in found.get_indexes(name)),
+        )
+        for name in found.get_table_names()
+    }
+    engine.dispose()
+    return described
 
 
 def test_many_may_open_a_new_database_at_once(path):

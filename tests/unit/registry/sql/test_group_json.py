@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
 
-from tandem.errors import DataCorrupted
+from tandem.errors import DataCorrupted, ValidationError
+from tandem.model.feature_group import FeatureMetadata, ThroughputConfig, ThroughputMode
 from tandem.registry.sql.group_json import decode_group, encode_group
 from tandem.testing.purchases import purchases_group
 from tandem.testing.registry_contract import elaborate_group
@@ -27,6 +29,25 @@ def test_the_document_says_what_the_service_says():
     assert document["online"]["ttl"] == {"unit": "Weeks", "value": 2}
     assert document["status"] == "CreateFailed"
     assert document["tags"]["käse"] == "🧀"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tags": {"team": []}},
+        {"tags": {"team": 5}},
+        {"description": ["x"]},
+        {"description": "\ud800"},
+        {"role_arn": ("arn",)},
+        {"throughput": ThroughputConfig(ThroughputMode.PROVISIONED, 1.5, 2)},
+        {"throughput": ThroughputConfig(ThroughputMode.PROVISIONED, True, 2)},
+        {"metadata": {"amount": FeatureMetadata(description=["a"], modified_at_us=1)}},
+        {"metadata": {"amount": FeatureMetadata(parameters={"a": ["b"]}, modified_at_us=1)}},
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(change):
+    with pytest.raises(ValidationError, match="'purchases' holds a value of the wrong type"):
+        encode_group(replace(purchases_group(), **change))
 
 
 def test_what_a_group_has_cached_is_not_in_the_document():

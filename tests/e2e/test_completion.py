@@ -1,0 +1,80 @@
+"""Completion in a real bash, from the script that `tandem completion bash` prints."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tandem
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+
+ASK = """
+eval "$(tandem completion bash)"
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_tandem_completion tandem
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def groups(store: tandem.FeatureStore) -> None:
+    for name in ("customers", "customers-v2", "products"):
+        store.create_feature_group(
+            name, features={"id": "String", "t": "String"}, record_identifier="id", event_time="t"
+        )
+
+
+def completions(location: str, *words: str, folder: Path | None = None) -> list[str]:
+    """What bash offers for the last of the words."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["bash", "--norc", "-c", ASK, "bash", "tandem", *words],
+        env={**os.environ, "PATH": path, "TANDEM_STORE": location},
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert run.stderr == ""
+    return run.stdout.split()
+
+
+def test_commands_and_options(location: str) -> None:
+    assert sorted(completions(location, "re")) == ["restore", "retire"]
+    assert completions(location, "list-") == ["list-records"]
+    assert completions(location, "ingest", "--tar") == ["--target-store"]
+    assert completions(location, "completion", "z") == ["zsh"]
+
+
+def test_names_of_feature_groups_come_from_the_store(location: str) -> None:
+    assert completions(location, "describe", "cust") == ["customers", "customers-v2"]
+    assert completions(location, "get", "p") == ["products"]
+    assert completions(location, "alias", "now", "customers-") == ["customers-v2"]
+    assert completions("nowhere", "describe", "--store", location, "prod") == ["products"]
+
+
+def test_without_a_store_nothing_is_offered_and_nothing_is_said(tmp_path: Path) -> None:
+    assert completions("no-such-folder", "describe", "cust", folder=tmp_path) == []
+    assert completions("http://127.0.0.1:9", "describe", "cust", folder=tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_scripts_parse(shell: str) -> None:
+    script = subprocess.run(
+        [sys.executable, "-m", "tandem", "completion", shell],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    assert "_TANDEM_COMPLETE" in script
+    if shutil.which(shell) is not None:
+        flag = "--no-execute" if shell == "fish" else "-n"
+        subprocess.run([shell, flag], input=script, check=True, text=True, timeout=60)

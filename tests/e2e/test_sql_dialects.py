@@ -1,0 +1,74 @@
+"""Athena's SQL through the library, on a folder and on a server, and through the command line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import tandem
+from tandem.errors import QueryFailed, ValidationError
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _group(store: tandem.FeatureStore) -> None:
+    group = store.create_feature_group(
+        "user-features",
+        features={"user": "String", "moment": "Fractional", "Clicks": "Integral"},
+        record_identifier="user",
+        event_time="moment",
+    )
+    for user, clicks in (("u-1", 3), ("u-2", 8)):
+        group.put({"user": user, "moment": 1_700_000_000.0, "Clicks": clicks})
+
+
+STATEMENT = """
+    SELECT "user", Clicks / 2 AS "half.1"
+    FROM "AwsDataCatalog"."sagemaker_featurestore"."user-features"
+    WHERE from_unixtime(moment) > timestamp '2023-01-01 00:00:00 UTC' AND NOT is_deleted
+    ORDER BY 1;
+"""
+
+
+def test_a_statement_in_athenas_sql(store: tandem.FeatureStore) -> None:
+    rows = store.sql(STATEMENT, dialect="athena").to_arrow().to_pylist()
+    assert rows == [{"user": "u-1", "half.1": 1}, {"user": "u-2", "half.1": 4}]
+
+
+def test_the_groups_table_in_the_catalog(store: tandem.FeatureStore) -> None:
+    offline = store.feature_group("user-features").definition.offline
+    assert offline is not None
+    assert offline.data_catalog is not None
+    statement = f'SELECT count(*) AS n FROM "{offline.data_catalog.table}"'
+    assert store.sql(statement, dialect="athena").to_arrow().to_pylist() == [{"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ('DROP TABLE "user-features"', "only a SELECT"),
+        ('SELECT * FROM "user-features$partitions"', "not answered"),
+        ('SELECT * FROM "other"."s"."user-features"', "no catalog 'other'"),
+        ("SELECT * FROM nothing", "no table 'nothing'"),
+        ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
+        ("SELECT read_csv('/etc/passwd')", "not registered"),
+        ("SELECT FROM WHERE", "line 1:"),
+    ],
+)
+def test_what_is_refused(store: tandem.FeatureStore, statement: str, said: str) -> None:
+    with pytest.raises(QueryFailed, match=said):
+        store.sql(statement, dialect="athena")
+
+
+def test_an_unknown_dialect_is_refused(store: tandem.FeatureStore) -> None:
+    with pytest.raises(ValidationError, match="dialect 'oracle'"):
+        store.sql("SELECT 1", dialect="oracle")
+
+
+def test_the_command_line(location: str) -> None:
+    command = [sys.executable, "-m", "tandem", "query", STATEMENT, "--dialect", "athena", "--json"]
+    done = subprocess.run(
+        [*command, "--store", location], capture_output=True, check=False, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[1] == {"user": "u-2", "half.1": 4}
