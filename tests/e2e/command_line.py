@@ -30,7 +30,7 @@ class CommandLine:
             timeout=60,
         )
         assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         if code == 1:
             assert len(done.stderr.splitlines()) == 1, done.stderr
         return done.stderr if code in (1, 2) else done.stdout

@@ -9,7 +9,6 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import DataFile, HistorySnapshot, Manifest
 from tandem.model.write import LogEntry
 
-
 NOTHING_READ: Mapping[int, int] = MappingProxyType({})
 """Positions by log partition, of one who has read nothing."""
 

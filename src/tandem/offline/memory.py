@@ -4,13 +4,13 @@ Nothing survives the process. One lock makes each call atomic. History stays in 
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
-from tandem.offline.base import OfflineStore
+from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.locations import data_uri
 from tandem.offline.log_range import log_range
 

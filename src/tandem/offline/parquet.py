@@ -7,7 +7,7 @@
 * Rows in a file are in log order, and files are in the order of their sequence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from tandem.model.history import DataFile, HistorySnapshot
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
-from tandem.offline.base import ManifestStore, OfflineStore
+from tandem.offline.base import NOTHING_READ, ManifestStore, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.locations import GroupFolder, data_file_name, hour_folder, table_format
 from tandem.offline.log_range import LogRange, log_range

@@ -289,6 +289,30 @@ class OfflineStoreContract:
         assert list(self.reopen(store).archived(group)) == [*first, *second]
         assert len(rows_of(group, store.snapshot(group))) == 4
 
+    @pytest.mark.parametrize("after", range(11))
+    def test_the_archive_is_read_on_from_a_position(
+        self, store: OfflineStore, group: FeatureGroup, after: int
+    ) -> None:
+        entries = [purchase(group, number) for number in (1, 2, 5, 6, 9)]
+        store.append(group, 0, 0, entries[:2])
+        store.append(group, 0, 4, entries[2:4])
+        store.append(group, 0, 6, entries[4:])
+        other = [purchase(group, number, partition=1) for number in (3, 7)]
+        store.append(group, 1, 0, other)
+        behind = [entry for entry in entries if entry.position > after]
+        assert list(store.archived(group, {0: after})) == [*behind, *other]
+        assert list(store.archived(group, {0: after, 1: 3, 9: 9})) == [*behind, other[1]]
+
+    def test_what_comes_while_the_archive_is_read_is_not_in_it(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        store.append(group, 0, 0, [purchase(group, 1)])
+        begun, begun_later = store.archived(group), store.archived(group)
+        assert next(begun) == purchase(group, 1)
+        store.append(group, 0, 1, [purchase(group, 2)])
+        assert list(begun) == []
+        assert list(begun_later) == [purchase(group, 1)]
+
     def test_a_group_created_again_shares_nothing(
         self, store: OfflineStore, group: FeatureGroup
     ) -> None:

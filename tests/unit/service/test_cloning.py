@@ -427,3 +427,18 @@ def test_closing_gives_clones_up_and_waits(
     core = Core(settings, clock, in_background=False)
     assert [group.name for group in core.groups._registry.groups()] == ["v1"]
     core.close()
+
+
+def test_a_disk_that_is_full_in_the_middle(tmp_path: Any, clock: ManualClock) -> None:
+    settings = Settings(data=tmp_path / "small", online_map_size_bytes=1 << 20)
+    core = Core(settings, clock, in_background=False)
+    core.groups.create(definition("v1"))
+    for number in range(20):
+        put(core, f"C{number}", note="x" * 15_000)
+    with pytest.raises(StoreUnavailable, match="the online store is full"):
+        clone(core)
+    assert [group.name for group in core.groups._registry.groups()] == ["v1"]
+    core.delivery.deliver_all()
+    core.expiry.expire_once()
+    assert clone(core, types={"orders": STRING}).rows == 20
+    core.close()

@@ -15,7 +15,7 @@ where its bytes would be others then, since a feature came to the group or anoth
 no reader of the table looks at it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pyiceberg.exceptions import CommitFailedException
@@ -25,7 +25,7 @@ from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable, Valida
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry
-from tandem.offline.base import OfflineStore
+from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import (
