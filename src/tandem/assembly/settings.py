@@ -28,7 +28,8 @@ class Settings:
     delivery_interval_seconds  the longest a write waits before its delivery to history begins
     delivery_entries_max       entries that begin a delivery at once, and the most in one
     delivery_bytes_max         bytes of feature values in one delivery; they are held in memory
-    expiry_interval_seconds    how often expired records and those of deleted groups are removed
+    expiry_interval_seconds    how often expired records and those of deleted groups are removed,
+                               and clones that were cut short ended
     query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
     """

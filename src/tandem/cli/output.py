@@ -4,6 +4,7 @@ In a pipe there is no colour, and a row is one line however long; in a terminal,
 """
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,22 @@ class Failure(click.ClickException):
     """An error as the user sees it: one line, and exit code 1."""
 
     def format_message(self) -> str:
-        return printable(" ".join(self.message.split()))
+        return _one_line(self.message)
+
+
+class LogLines(logging.Formatter):
+    """What a store logs while a command runs: a line each, with the cause but no traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        cause = record.exc_info[1] if record.exc_info else None
+        why = "" if cause is None else f": {type(cause).__name__}: {cause}"
+        return _one_line(f"{record.levelname.capitalize()}: {record.getMessage()}{why}")
+
+
+def log_in_lines() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogLines())
+    logging.getLogger("tandem").handlers = [handler]
 
 
 def print_table(table: Table) -> None:
@@ -50,6 +66,10 @@ def print_json(value: Any) -> None:
 def _console() -> Console:
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _finite(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from tandem.cli.interrupts import interrupts_held_back, interrupts_obeyed
-from tandem.cli.output import Failure
+from tandem.cli.output import Failure, log_in_lines
 from tandem.errors import TandemError
 from tandem.sdk.embedded import holds_store
 from tandem.sdk.store import FeatureStore, connect
@@ -21,7 +21,7 @@ from tandem.sdk.store import FeatureStore, connect
 DEFAULT_PORT = 8790
 _DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"
 
-location_option = click.option(
+_location_option = click.option(
     "--store",
     "location",
     envvar="TANDEM_STORE",
@@ -45,13 +45,14 @@ def with_store(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @location_option
+        @_location_option
         @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
         @wraps(command)
         def run(location: str, as_json: bool, **arguments: Any) -> None:
             _check_encoding(arguments)
             if before is not None:
                 before(**arguments)
+            log_in_lines()
             try:
                 makes = may_make and not arguments.get("only_plan")
                 with interrupts_obeyed(), open_store(location, may_make=makes) as store:

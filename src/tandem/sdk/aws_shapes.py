@@ -106,6 +106,7 @@ def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
         description=answer.get("Description"),
         tags=tags_of(answer.get("Tags") or ()),
         status=FeatureGroupStatus(answer["FeatureGroupStatus"]),
+        failure_reason=answer.get("FailureReason"),
     )
 
 

@@ -65,6 +65,7 @@ class GroupDescription:
         return {
             "name": group.name,
             "status": group.status.value,
+            "failure_reason": group.failure_reason,
             "description": group.description,
             "aliases": list(self.aliases),
             "tags": dict(self.tags),

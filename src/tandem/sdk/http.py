@@ -120,15 +120,24 @@ class Http:
             parsed = json.loads(answer or b"{}")
         except ValueError as error:
             raise self._not_understood(error) from error
-        return dict(parsed)
+        if not isinstance(parsed, dict):
+            raise self._not_understood("the answer is no JSON object")
+        return parsed
 
     def _no_answer(self, error: Exception) -> errors.StoreUnavailable:
         reason = getattr(error, "reason", None) or error
         if isinstance(reason, urllib3.exceptions.NameResolutionError):
             why = "no such host"
         else:
-            # A time-out has no cause; what the system refused has, and says it shorter.
-            why = getattr(reason.__cause__, "strerror", None) or str(reason)
+            # What the system said stands shortest in the cause, or in what is wrapped.
+            inner = next((one for one in reason.args if isinstance(one, Exception)), reason)
+            why = getattr(reason.__cause__, "strerror", None) or str(inner)
+        if isinstance(
+            reason, urllib3.exceptions.ProtocolError | urllib3.exceptions.ReadTimeoutError
+        ):
+            return errors.StoreUnavailable(
+                f"the answer of {self._url} was lost ({why}): the call may have been carried out"
+            )
         return errors.StoreUnavailable(
             f"there is no answer from {self._url} ({why}): is the server running?"
             " 'tandem serve' starts one"

@@ -66,9 +66,11 @@ class GroupList(Listing[FeatureGroupHandle]):
         *("tags", "created"),
     )
 
-    def __init__(self, groups: Sequence[FeatureGroupHandle]) -> None:
-        rows = [group_summary(group.definition, group.definition.tags) for group in groups]
-        super().__init__(groups, rows)
+    def __init__(
+        self, groups: Sequence[FeatureGroupHandle], tags: Sequence[Mapping[str, str]]
+    ) -> None:
+        pairs = zip(groups, tags, strict=True)
+        super().__init__(groups, [group_summary(group.definition, one) for group, one in pairs])
 
     @property
     def names(self) -> list[str]:

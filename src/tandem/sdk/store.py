@@ -10,6 +10,7 @@ store.training_set(labels, features=["customers:orders"]).to_pandas()
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -295,7 +296,9 @@ class FeatureStore:
 
     def _groups(self, expression: Mapping[str, Any]) -> GroupList:
         found = self._backend.groups.search(expression)
-        return GroupList([self._handle(group) for group in found])
+        # A handle has its tags from the store, so that they are those of the moment.
+        handles = [self._handle(replace(group, tags={})) for group in found]
+        return GroupList(handles, [group.tags for group in found])
 
     def _handle(self, group: FeatureGroup) -> FeatureGroupHandle:
         return FeatureGroupHandle(self._backend, group.name, group)

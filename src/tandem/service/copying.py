@@ -40,8 +40,8 @@ _BATCH_WRITES = 500
 """Writes in one transaction: other writers wait about 25 ms for one."""
 _ROUND_ENTRIES = 5_000
 """Entries in one round."""
-_CATCH_UP_ROUNDS_MAX = 50
-"""Rounds after which the source counts as too busy to be copied."""
+_SPARE_ROUNDS = 50
+"""Rounds of catching up beside those that take as long as the copy did."""
 _LONG_PAST_MS = 0
 
 
@@ -112,7 +112,9 @@ class Copying:
 
     def _catch_up(self, log: GroupLog) -> None:
         newer: list[LogEntry] = []
-        for _ in range(_CATCH_UP_ROUNDS_MAX):
+        # A long copy has much to catch up on. A source that gets more meanwhile than it had before
+        # is written to faster than it is copied.
+        for _ in range(_SPARE_ROUNDS + (self._rows + self._records) // _ROUND_ENTRIES):
             entries = newer + log.read(_ROUND_ENTRIES - len(newer))
             if not entries:
                 return

@@ -106,6 +106,7 @@ def check_failed(store: tandem.FeatureStore, client: Any) -> None:
     described = client.describe_feature_group(FeatureGroupName="v2")
     assert "delete the feature group, and clone again" in described["FailureReason"]
     group = store.feature_group("v2")
+    assert "clone again" in group.describe().as_dict()["failure_reason"]
     for use in (
         lambda: group.get("C7"),
         lambda: group.put({"id": "C7", "time": 9e9}),

@@ -1,12 +1,14 @@
 """What commands print."""
 
 import json
+import logging
+import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from tandem.cli.output import Failure, print_json, print_line, print_table
+from tandem.cli.output import Failure, LogLines, print_json, print_line, print_table
 from tandem.sdk.tables import Table
 
 
@@ -14,6 +16,18 @@ def test_an_error_is_one_line_that_a_terminal_shows() -> None:
     message = "the value\n  'a\tb' \x1b[31m is\r\nwrong"
     assert Failure(message).format_message() == r"the value 'a b' \x1b[31m is wrong"
     assert Failure(message).exit_code == 1
+
+
+def test_what_a_store_logs_is_a_line_without_a_traceback() -> None:
+    try:
+        raise KeyError("a\nb")
+    except KeyError:
+        record = logging.LogRecord(
+            "tandem.x", logging.ERROR, "", 1, "%s failed,\ntoday", ("delivery",), sys.exc_info()
+        )
+    assert LogLines().format(record) == r"Error: delivery failed, today: KeyError: 'a\nb'"
+    plain = logging.LogRecord("tandem.x", logging.WARNING, "", 1, "it is late", (), None)
+    assert LogLines().format(plain) == "Warning: it is late"
 
 
 def test_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -430,7 +430,7 @@ def test_closing_gives_clones_up_and_waits(
 
 
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Any, clock: ManualClock) -> None:
-    settings = Settings(data=tmp_path / "small", online_map_size_bytes=1 << 20)
+    settings = Settings(data=tmp_path / "small", online_map_size_bytes=3 << 19)
     core = Core(settings, clock, in_background=False)
     core.groups.create(definition("v1"))
     for number in range(20):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tandem.assembly.core import Core
-from tandem.errors import ValidationError
+from tandem.errors import ConflictError, ValidationError
 from tandem.model.changes import GroupUpdate
 from tandem.model.feature_group import (
     CollectionType,
@@ -342,6 +342,36 @@ def test_a_record_is_never_ahead_of_the_history(
     assert newest is not None
     assert orders_at_the_end(core, "v2")[0] == int(newest["orders"])
     assert [row[2] for row in history(core, "v2")] == list(range(int(newest["orders"]) + 1))
+
+
+def test_much_is_caught_up_on_after_a_long_copy(
+    core: Core, source: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.service.copying._ROUND_ENTRIES", 2)
+
+    def put_many(start: int) -> None:
+        for number in range(start, start + 120):
+            put(core, f"C{number}", 1.0, orders=number)
+
+    put_many(0)
+    before_each_call(monkeypatch, core.online, "scan", nothing, partial(put_many, 120))
+    made = clone(core)
+    assert (made.rows, made.records) == (240, 240)
+    assert sorted(row[2] for row in history(core, "v2")) == list(range(240))
+
+
+def test_a_source_that_is_too_busy_is_not_copied_for_ever(
+    core: Core, source: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its only record is written to each time before it is read."""
+    put(core, "C1", 0.0, orders=0)
+    again = partial(put, core, "C1", 1.0, orders=1)
+    with monkeypatch.context() as patch:
+        before_each_call(patch, core.online, "scan", nothing, again)
+        before_each_call(patch, core.online, "get", *[again] * 200)
+        with pytest.raises(ConflictError, match="'v1' is written to faster than it can be copied"):
+            clone(core)
+    assert clone(core).records == 1
 
 
 @pytest.mark.parametrize("keys", [1, 50])
