@@ -16,10 +16,11 @@ WORKERS ?= 2
 
 .PHONY: demo test check soak bench serve spark lock format clean
 
+# Without the resolver: the lock is whole, and pip would otherwise ask for newer releases of extras.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -57,7 +58,7 @@ format: $(READY)
 spark: $(SPARK_READY)
 
 $(SPARK_READY): requirements-spark.lock $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 	touch $@
 
 lock: $(READY)
