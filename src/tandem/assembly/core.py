@@ -47,6 +47,9 @@ class Core:
         self.token_key = token_key(settings.data / "token.key")
         with ExitStack() as opened:
             self._open(settings, clock, opened)
+            if in_background:
+                # At once, too: a process that ends within the interval of the task sees them ended.
+                self.fail_interrupted_clones()
             tasks = self._tasks() if in_background else []
             self._workers = Workers(Lease(_lease_path(settings)), tasks)
             # Closed in the opposite order; a failure on the way here closes what is open.

@@ -175,6 +175,11 @@ class FeatureGroup:
         return self.status not in failed and self.failure_reason is None
 
     @property
+    def offline_store_status(self) -> OfflineStoreStatus | None:
+        """Active for a group with an offline store, None for one without."""
+        return None if self.offline is None else OfflineStoreStatus.ACTIVE
+
+    @property
     def was_updated(self) -> bool:
         return self.modified_at_us > self.created_at_us
 

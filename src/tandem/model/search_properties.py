@@ -19,7 +19,6 @@ from tandem.model.feature_group import (
     FeatureGroup,
     FeatureGroupStatus,
     FeatureMetadata,
-    OfflineStoreStatus,
 )
 from tandem.model.search import SearchResource
 
@@ -153,8 +152,8 @@ def group_properties(arn_prefix: str) -> Properties[FeatureGroup]:
             _text("EventTimeFeatureName", attrgetter("event_time_name")),
             _text("RoleArn", attrgetter("role_arn")),
             _text("FailureReason", attrgetter("failure_reason")),
-            _text("OfflineStoreStatus", _offline_store_status),
-            _text("OfflineStoreStatus.Status", _offline_store_status),
+            _text("OfflineStoreStatus", attrgetter("offline_store_status")),
+            _text("OfflineStoreStatus.Status", attrgetter("offline_store_status")),
             _text("LastUpdateStatus", _last_update_status),
             _text("LastUpdateStatus.Status", _last_update_status),
             *_online_properties(),
@@ -259,10 +258,6 @@ def _nested_definitions() -> Properties[FoundFeature]:
         tags=_text("Tags", attrgetter("group.tags")),
         identity=attrgetter("group.name", "definition.name"),
     )
-
-
-def _offline_store_status(group: FeatureGroup) -> OfflineStoreStatus | None:
-    return None if group.offline is None else OfflineStoreStatus.ACTIVE
 
 
 def _last_update_status(group: FeatureGroup) -> str | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.registry.base import GroupRegistry
+from tandem.registry.definitions import by_name
 from tandem.service.clock import Clock
 
 _FRESH_US = 1_000_000
@@ -89,9 +90,7 @@ def _next_state(
     state: _State, version: int, changed: Sequence[FeatureGroup], aliases: Mapping[str, str]
 ) -> _State:
     by_id = {**state.by_id, **{group.group_id: group for group in changed}}
-    everything = sorted(
-        by_id.values(), key=lambda group: (group.name, group.created_at_us, group.group_id)
-    )
+    everything = by_name(by_id.values())
     live = tuple(group for group in everything if group.deleted_at_us is None)
     return _State(
         version=version,

@@ -269,17 +269,12 @@ class FeatureGroups:
         return found
 
 
-def offline_store_status(group: FeatureGroup) -> OfflineStoreStatus | None:
-    """Active for a group with an offline store, None for one without."""
-    return None if group.offline is None else OfflineStoreStatus.ACTIVE
-
-
 def sort_key(group: FeatureGroup, sort_by: SortGroupsBy) -> str | int:
     """What a listing sorted by `sort_by` compares of a group."""
     values: Mapping[SortGroupsBy, str | int] = {
         SortGroupsBy.NAME: group.name,
         SortGroupsBy.STATUS: group.status.value,
-        SortGroupsBy.OFFLINE_STORE_STATUS: offline_store_status(group) or "",
+        SortGroupsBy.OFFLINE_STORE_STATUS: group.offline_store_status or "",
         SortGroupsBy.CREATION_TIME: group.created_at_us,
     }
     return values[sort_by]
@@ -290,7 +285,7 @@ def _passes(group: FeatureGroup, wanted: GroupFilter) -> bool:
     return (
         (wanted.name_contains is None or wanted.name_contains in group.name)
         and (wanted.status is None or group.status is wanted.status)
-        and wanted.offline_store_status in (None, offline_store_status(group))
+        and wanted.offline_store_status in (None, group.offline_store_status)
         and (after is None or group.created_at_us > after)
         and (before is None or group.created_at_us < before)
     )

@@ -30,7 +30,6 @@ from tandem.service.feature_groups import (
     GroupFilter,
     NewFeatureGroup,
     SortGroupsBy,
-    offline_store_status,
     sort_key,
 )
 from tandem.wire.arns import feature_group_arn, feature_group_name
@@ -192,7 +191,7 @@ def _described_offline(offline: OfflineStoreConfig | None) -> shapes.OfflineStor
 
 
 def _described_status(group: FeatureGroup) -> shapes.OfflineStoreStatusDescription | None:
-    status = offline_store_status(group)
+    status = group.offline_store_status
     return None if status is None else shapes.OfflineStoreStatusDescription(status=status)
 
 

@@ -209,3 +209,16 @@ def test_a_clone_made_by_another_process_is_whole(data: Path) -> None:
         with tandem.connect(server.url) as store:
             check_whole(store)
             check_source(store)
+
+
+def test_a_process_that_lives_for_a_moment_finds_the_clone_ended(data: Path) -> None:
+    """The interval of the task is ten seconds here; opening the folder is enough."""
+    with ServerProcess(data, environment=SETTINGS) as server:
+        client = server.client("sagemaker")
+        begun = begin(server.url)
+        wait_for(client, "Creating")
+        server.kill()
+        begun.join()
+    with tandem.connect(data) as store:
+        assert store.feature_group("v2").definition.status == "CreateFailed"
+        check_source(store)
