@@ -27,6 +27,7 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
@@ -82,6 +83,7 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
+        self.iceberg_tables = IcebergTables(self.offline)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
