@@ -70,9 +70,15 @@ def erasures(group: FeatureGroup, folder: GroupFolder, table: TableMetadata) -> 
     cannot be read.
     """
     digests: dict[int, set[bytes]] = defaultdict(set)
-    for path in erasure_files(folder, table):
+    last = _name(erasures_count(table))
+    for path in all_erasure_files(folder):
+        if path.name > last:
+            continue  # its delete is not in the table
         try:
-            rows = pq.read_table(path, schema=_SCHEMA)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                rows = file.read(_SCHEMA.names)
+        except FileNotFoundError:
+            continue  # a vacuum has just taken its rows out of the archive
         except (pa.ArrowException, OSError) as error:
             raise DataCorrupted(
                 f"the file {path}, which says what was deleted, cannot be read ({error}): restore"
@@ -84,12 +90,9 @@ def erasures(group: FeatureGroup, folder: GroupFolder, table: TableMetadata) -> 
     return Erasures(group, digests)
 
 
-def erasure_files(folder: GroupFolder, table: TableMetadata) -> list[Path]:
-    """Those that count in this version of the table, and are not done with yet."""
-    if not folder.archive.exists():
-        return []
-    names = {_name(number) for number in range(1, erasures_count(table) + 1)}
-    return sorted(path for path in folder.archive.iterdir() if path.name in names)
+def all_erasure_files(folder: GroupFolder) -> list[Path]:
+    """Those of all deletes that no vacuum is done with, whether they count or not."""
+    return sorted(folder.archive.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
 def erasures_count(table: TableMetadata) -> int:

@@ -33,7 +33,7 @@ from tandem.offline.durable_files import is_temporary
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import delivered_positions
-from tandem.offline.iceberg.erasures import erasure_files, erasures
+from tandem.offline.iceberg.erasures import all_erasure_files, erasures
 from tandem.offline.iceberg.file_io import path_of
 from tandem.offline.iceberg.file_lists import manifests_of
 from tandem.offline.iceberg.folder_locks import rewriting, sweeping
@@ -104,13 +104,11 @@ class Vacuum:
 
     def _erase(self, group: FeatureGroup, table: Table, folder: GroupFolder) -> None:
         """Takes what was deleted out of the archive."""
-        done = erasure_files(folder, table.metadata)
-        if not done:
-            return
         erased = erasures(group, folder, table.metadata)
-        delivered = delivered_positions(table.metadata)
-        self._folders.rewrite_archive(group, delivered, erased.has)
-        for path in done:
+        if erased:
+            self._folders.rewrite_archive(group, delivered_positions(table.metadata), erased.has)
+        # Those of deletes that did not come to their commit, too: none is under way now.
+        for path in all_erasure_files(folder):
             path.unlink()
 
     def _expire(self, group: FeatureGroup) -> int:
