@@ -85,7 +85,9 @@ class Bench:
         definitions = Definitions(self.registry, self.clock)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
-        histories = HistoryTables(self.registry, self.registry, definitions, None, self.clock)
+        histories = HistoryTables(
+            self.registry, self.registry, definitions, self.offline, self.clock
+        )
         records = Records(groups, self.store, self._commits, self.clock)
         self.core = SimpleNamespace(
             groups=groups,
