@@ -106,7 +106,7 @@ def _undamaged(location: str) -> Iterator[None]:
     except Exception as error:
         # The decoder of a damaged file stumbles over whatever comes first, in its own words.
         raise DataCorrupted(
-            f"the Iceberg metadata file {path_of(location)} cannot be read"
+            f"the Iceberg metadata file {location} cannot be read"
             f" ({type(error).__name__}: {error}): restore it from a backup"
         ) from error
 
@@ -140,7 +140,8 @@ def _entries(name: str, table: Table, manifest: ManifestFile) -> list[ManifestEn
 def _placed(table: Table, manifest: ManifestFile, entry: ManifestEntry) -> ListedFile:
     place = _write_day_place(table.schema(), table.specs()[manifest.partition_spec_id])
     day = None if place is None else entry.data_file.partition[place]
-    return ListedFile(day or 0, entry.sequence_number or 0, str(path_of(entry.data_file.file_path)))
+    path = path_of(table.io, entry.data_file.file_path)
+    return ListedFile(day or 0, entry.sequence_number or 0, str(path))
 
 
 def _write_day_place(schema: Schema, spec: PartitionSpec) -> int | None:

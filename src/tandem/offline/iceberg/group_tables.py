@@ -6,12 +6,11 @@ from pathlib import Path
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.errors import DataCorrupted
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
-from tandem.offline.iceberg.file_io import location_of, path_of
 from tandem.offline.iceberg.file_lists import FileLists, files_of_snapshot
 from tandem.offline.iceberg.table_schema import PROPERTIES, partition_spec, table_schema
 
@@ -28,8 +27,7 @@ class GroupTables:
     def load(self, group: FeatureGroup) -> Table | None:
         """The group's table; None where there is none yet.
 
-        Raises StoreUnavailable where its metadata is not in the group's folder. In a copy of a data
-        folder, the catalog still names the files of the original, which must not be touched.
+        Raises DataCorrupted where the catalog is older than the table.
         """
         location = self._catalog.metadata_location(group.group_id)
         if location is None or group.group_id not in self._seen:
@@ -37,24 +35,17 @@ class GroupTables:
         if location is None:
             return None
         self._seen.add(group.group_id)
-        folder, found = self._folders.of(group).path, path_of(location).parent.parent
-        if found != folder and found.resolve() != folder.resolve():
-            raise StoreUnavailable(
-                f"the Iceberg table of feature group {group.name!r} is in {found}, but this data"
-                f" folder has it in {folder}: Iceberg knows files by their full paths. Move the"
-                " data folder back to where it was, or make a link there that leads here"
-            )
         return self._catalog.load(group.group_id)
 
     def files(self, group: FeatureGroup, table: Table) -> tuple[str, ...]:
-        """The table's data files, in the group's folder even where the table names it by a link."""
-        return self._in_folder(group, table, self._file_lists.files(group.group_id, table))
+        """Full paths of the table's data files."""
+        return self._file_lists.files(group.group_id, table)
 
     def files_of_snapshot(
         self, group: FeatureGroup, table: Table, snapshot: Snapshot
     ) -> tuple[str, ...]:
-        """The data files of one of the table's snapshots, as `files`."""
-        return self._in_folder(group, table, files_of_snapshot(group.group_id, table, snapshot))
+        """Full paths of the data files of one of the table's snapshots."""
+        return files_of_snapshot(group.group_id, table, snapshot)
 
     def create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
         folder = self._folders.of(group).path
@@ -64,20 +55,9 @@ class GroupTables:
         return self._catalog.create(
             group.group_id,
             schema,
-            location_of(folder),
+            self._catalog.location_of(folder),
             partition_spec(group, schema, entries),
             {**PROPERTIES, "tandem.feature-group": group.name},
-        )
-
-    def _in_folder(
-        self, group: FeatureGroup, table: Table, paths: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        folder, named = str(self._folders.of(group).path), str(path_of(table.location()))
-        if named == folder:
-            return paths
-        return tuple(
-            folder + path.removeprefix(named) if path.startswith(f"{named}/") else path
-            for path in paths
         )
 
     def _refuse_older_catalog(self, group: FeatureGroup, location: str | None) -> None:
@@ -86,7 +66,7 @@ class GroupTables:
         Its version, or a new table, would be without rows that the log has no more. A crash leaves
         one version at most that the catalog does not know.
         """
-        known = -1 if location is None else _version(path_of(location))
+        known = -1 if location is None else _version(Path(location))
         folder = self._folders.of(group).path / "metadata"
         newest = max(folder.glob("*.metadata.json"), key=_version, default=None)
         if newest is None or _version(newest) <= known + 1:

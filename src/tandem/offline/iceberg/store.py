@@ -39,6 +39,7 @@ from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.shared_tables import IcebergSharedTables
 from tandem.offline.iceberg.table_schema import add_missing_columns
 from tandem.offline.iceberg.versions import IcebergVersions
+from tandem.offline.locations import data_uri
 from tandem.offline.log_range import LogRange, log_range
 
 _COMMIT_ATTEMPTS = 10
@@ -55,19 +56,20 @@ class IcebergOfflineStore(OfflineStore):
 
     def __init__(self, root: Path, catalog: Path) -> None:
         self._folders = GroupFolders(root)
-        self._catalog = TableCatalog(catalog)
+        self._catalog = TableCatalog(catalog, self._folders.root)
         self._tables = GroupTables(self._folders, self._catalog)
         self._versions = IcebergVersions(self._catalog, self._tables)
         self._shared = IcebergSharedTables(self._catalog, self._tables)
         self._snapshots: dict[str, tuple[str, HistorySnapshot]] = {}
 
     def check(self, group: FeatureGroup) -> None:
-        folder = self._folders.of(group).path
-        if strange := sorted(_UNREADABLE_IN_LOCATIONS & set(str(folder))):
+        self._folders.of(group)
+        uri = data_uri(group)
+        if strange := sorted(_UNREADABLE_IN_LOCATIONS & set(uri)):
             raise ValidationError(
-                f"feature group {group.name!r} with TableFormat 'Iceberg' would be in the folder"
-                f" {folder}, which has the characters {strange}: Iceberg readers would not find it"
-                " there. Choose another S3Uri, or another data folder"
+                f"feature group {group.name!r} with TableFormat 'Iceberg' would be at {uri}, which"
+                f" has the characters {strange}: Iceberg readers would not find it there. Choose"
+                " another S3Uri"
             )
 
     def append(
