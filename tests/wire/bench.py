@@ -42,6 +42,7 @@ RUNTIME = "sagemaker-featurestore-runtime"
 SAGEMAKER = "sagemaker"
 STS = "sts"
 IAM = "iam"
+GLUE = "glue"
 ACCOUNT = Account("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
 START_US = 1_750_000_000_000_000
