@@ -89,6 +89,12 @@ class OfflineStore(ABC):
     def versions(self, group: FeatureGroup) -> "VersionedHistory | None":
         """Where the versions of the group's history are; None where this store keeps none."""
 
+    @abstractmethod
+    def shared(self, group: FeatureGroup) -> "SharedTables | None":
+        """Where other programs find and change the group's history as an Iceberg table; None where
+        it is none.
+        """
+
 
 class VersionedHistory(ABC):
     """Histories whose every change is a version that can be read later, and that can be rewritten.
@@ -139,4 +145,20 @@ class VersionedHistory(ABC):
         """Forgets versions that are older than the table's properties keep them, and removes files
         that no version has. A file that was in the newest version an hour ago stays, since a query
         that began then may be reading it.
+        """
+
+
+class SharedTables(ABC):
+    """Histories as other programs know them: Iceberg tables, by `s3://` URIs of metadata files."""
+
+    @abstractmethod
+    def metadata_location(self, group: FeatureGroup) -> str | None:
+        """The newest metadata file of the group's table; None before there is one."""
+
+    @abstractmethod
+    def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
+        """Makes `new`, a metadata file that another program wrote, the newest one.
+
+        Raises ConflictError where `expected` is not the newest any more or `new` does not follow
+        it, and ValidationError where the history would lose something or could not be read.
         """

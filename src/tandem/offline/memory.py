@@ -61,6 +61,9 @@ class MemoryOfflineStore(OfflineStore):
         with self._lock:
             return _parent(resolved_uri) not in self._folders
 
+    def shared(self, group: FeatureGroup) -> None:
+        data_uri(group)
+
     def versions(self, group: FeatureGroup) -> None:
         data_uri(group)
 

@@ -19,7 +19,6 @@ from pyiceberg.typedef import Record
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
-from tandem.offline.iceberg.file_io import location_of
 from tandem.offline.iceberg.layout import Partitioning
 from tandem.offline.iceberg.table_schema import with_field_ids
 from tandem.offline.log_range import LogRange
@@ -53,7 +52,8 @@ def encode(
         content = _parquet(group, table, part.entries)
         path = data_folder / partitioning.path(group, delivery, part, content)
         metadata = pq.read_metadata(BytesIO(content))
-        data_file = described(table, path, metadata, len(content), Record(*part.partition))
+        location = f"{table.location}/{path.relative_to(data_folder.parent)}"
+        data_file = described(table, location, metadata, len(content), Record(*part.partition))
         files.append(EncodedFile(path, content, part.wave, data_file))
     return files
 
@@ -69,7 +69,11 @@ def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogEnt
 
 
 def described(
-    table: TableMetadata, path: Path, metadata: pq.FileMetaData, size_bytes: int, partition: Record
+    table: TableMetadata,
+    location: str,
+    metadata: pq.FileMetaData,
+    size_bytes: int,
+    partition: Record,
 ) -> DataFile:
     """What the table notes of a Parquet file of its default partition spec."""
     schema = table.schema()
@@ -80,7 +84,7 @@ def described(
     )
     data_file = DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=location_of(path),
+        file_path=location,
         file_format=FileFormat.PARQUET,
         partition=partition,
         file_size_in_bytes=size_bytes,

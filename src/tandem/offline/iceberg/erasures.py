@@ -27,7 +27,6 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
 from tandem.offline.group_folders import NewFile
-from tandem.offline.iceberg.file_io import path_of
 from tandem.offline.locations import GroupFolder
 from tandem.rows.history_rows import WRITE_TIME, history_rows
 
@@ -100,7 +99,7 @@ def erasures_count(table: TableMetadata) -> int:
     text = table.properties.get(PROPERTY, "0")
     if not (text.isascii() and text.isdecimal()):
         raise DataCorrupted(
-            f"the property {PROPERTY} of the Iceberg table in {path_of(table.location)} is"
+            f"the property {PROPERTY} of the Iceberg table in {table.location} is"
             f" {text[:64]!r}, not a number: give it back its value"
         )
     return int(text)

@@ -39,14 +39,14 @@ class ListedFile(NamedTuple):
 
 
 class PlacedFile(NamedTuple):
-    """A file of a snapshot.
+    """A file of a snapshot with all that the table notes of it."""
 
-    path   in the group's folder, even where the table names it by a link
-    """
-
-    path: str
     place: ListedFile
     entry: ManifestEntry
+
+    @property
+    def path(self) -> str:
+        return self.place.path
 
 
 class _Version(NamedTuple):
@@ -87,18 +87,16 @@ def files_of_snapshot(name: str, table: Table, snapshot: Snapshot) -> tuple[str,
     return tuple(file.path for file in sorted(listed))
 
 
-def entries_in_order(
-    name: str, table: Table, snapshot: Snapshot | None
-) -> list[tuple[ListedFile, ManifestEntry]]:
+def entries_in_order(name: str, table: Table, snapshot: Snapshot | None) -> list[PlacedFile]:
     """All data files of a snapshot with their manifest entries, in order. Raises QueryFailed as
     `FileLists.files`.
     """
     found = [
-        (_placed(table, manifest, entry), entry)
+        PlacedFile(_placed(table, manifest, entry), entry)
         for manifest in manifests_of(table, snapshot)
         for entry in _entries(name, table, manifest)
     ]
-    return sorted(found, key=lambda pair: pair[0])
+    return sorted(found, key=lambda file: file.place)
 
 
 def manifests_of(table: Table, snapshot: Snapshot | None) -> list[ManifestFile]:
@@ -117,7 +115,7 @@ def _undamaged(location: str) -> Iterator[None]:
     except Exception as error:
         # The decoder of a damaged file stumbles over whatever comes first, in its own words.
         raise DataCorrupted(
-            f"the Iceberg metadata file {path_of(location)} cannot be read"
+            f"the Iceberg metadata file {location} cannot be read"
             f" ({type(error).__name__}: {error}): restore it from a backup"
         ) from error
 
@@ -151,7 +149,8 @@ def _entries(name: str, table: Table, manifest: ManifestFile) -> list[ManifestEn
 def _placed(table: Table, manifest: ManifestFile, entry: ManifestEntry) -> ListedFile:
     place = _write_day_place(table.schema(), table.specs()[manifest.partition_spec_id])
     day = None if place is None else entry.data_file.partition[place]
-    return ListedFile(day or 0, entry.sequence_number or 0, str(path_of(entry.data_file.file_path)))
+    path = path_of(table.io, entry.data_file.file_path)
+    return ListedFile(day or 0, entry.sequence_number or 0, str(path))
 
 
 def _write_day_place(schema: Schema, spec: PartitionSpec) -> int | None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.errors import DataCorrupted
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
-from tandem.offline.iceberg.file_io import location_of, path_of
+from tandem.offline.iceberg.commit import delivered_positions, last_sequence_number
 from tandem.offline.iceberg.file_lists import (
     FileLists,
     PlacedFile,
@@ -33,8 +33,7 @@ class GroupTables:
     def load(self, group: FeatureGroup) -> Table | None:
         """The group's table; None where there is none yet.
 
-        Raises StoreUnavailable where its metadata is not in the group's folder. In a copy of a data
-        folder, the catalog still names the files of the original, which must not be touched.
+        Raises DataCorrupted where the catalog is older than the table.
         """
         location = self._catalog.metadata_location(group.group_id)
         if location is None or group.group_id not in self._seen:
@@ -42,24 +41,17 @@ class GroupTables:
         if location is None:
             return None
         self._seen.add(group.group_id)
-        folder, found = self._folders.of(group).path, path_of(location).parent.parent
-        if found != folder and found.resolve() != folder.resolve():
-            raise StoreUnavailable(
-                f"the Iceberg table of feature group {group.name!r} is in {found}, but this data"
-                f" folder has it in {folder}: Iceberg knows files by their full paths. Move the"
-                " data folder back to where it was, or make a link there that leads here"
-            )
         return self._catalog.load(group.group_id)
 
     def files(self, group: FeatureGroup, table: Table) -> tuple[str, ...]:
-        """The table's data files, in the group's folder even where the table names it by a link."""
-        return self._in_folder(group, table, self._file_lists.files(group.group_id, table))
+        """Full paths of the table's data files."""
+        return self._file_lists.files(group.group_id, table)
 
     def files_of_snapshot(
         self, group: FeatureGroup, table: Table, snapshot: Snapshot
     ) -> tuple[str, ...]:
-        """The data files of one of the table's snapshots, as `files`."""
-        return self._in_folder(group, table, files_of_snapshot(group.group_id, table, snapshot))
+        """Full paths of the data files of one of the table's snapshots."""
+        return files_of_snapshot(group.group_id, table, snapshot)
 
     def files_of_all_versions(self, group: FeatureGroup, table: Table) -> set[Path]:
         """The data files of all of the table's snapshots."""
@@ -71,9 +63,7 @@ class GroupTables:
 
     def placed_files(self, group: FeatureGroup, table: Table) -> list[PlacedFile]:
         """The data files of the table's newest version with all that it notes of them, in order."""
-        found = entries_in_order(group.group_id, table, table.current_snapshot())
-        paths = self._in_folder(group, table, tuple(place.path for place, _ in found))
-        return [PlacedFile(path, *pair) for path, pair in zip(paths, found, strict=True)]
+        return entries_in_order(group.group_id, table, table.current_snapshot())
 
     def create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
         folder = self._folders.of(group).path
@@ -83,20 +73,9 @@ class GroupTables:
         return self._catalog.create(
             group.group_id,
             schema,
-            location_of(folder),
+            self._catalog.location_of(folder),
             partition_spec(group, schema, entries),
             {**PROPERTIES, "tandem.feature-group": group.name},
-        )
-
-    def _in_folder(
-        self, group: FeatureGroup, table: Table, paths: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        folder, named = str(self._folders.of(group).path), str(path_of(table.location()))
-        if named == folder:
-            return paths
-        return tuple(
-            folder + path.removeprefix(named) if path.startswith(f"{named}/") else path
-            for path in paths
         )
 
     def _refuse_older_catalog(self, group: FeatureGroup, location: str | None) -> None:
@@ -105,17 +84,31 @@ class GroupTables:
         Its version, or a new table, would be without rows that the log has no more. A crash leaves
         one version at most that the catalog does not know.
         """
-        known = -1 if location is None else _version(path_of(location))
+        known = -1 if location is None else _version(Path(location))
         folder = self._folders.of(group).path / "metadata"
-        newest = max(folder.glob("*.metadata.json"), key=_version, default=None)
-        if newest is None or _version(newest) <= known + 1:
-            return
+        later = [path for path in folder.glob("*.metadata.json") if _version(path) > known + 1]
+        # Other programs may leave files there that were never a version, or are no metadata.
+        ahead = [path for path in later if self._is_ahead(group, path)]
         # Others may have committed since the catalog was asked.
-        if self._catalog.metadata_location(group.group_id) == location:
+        if ahead and self._catalog.metadata_location(group.group_id) == location:
             raise DataCorrupted(
                 f"the Iceberg catalog is older than the table of feature group {group.name!r},"
-                f" which has come to {newest}: restore both from one backup"
+                f" which has come to {max(ahead, key=_version)}: restore both from one backup"
             )
+
+    def _is_ahead(self, group: FeatureGroup, path: Path) -> bool:
+        """Whether a metadata file has rows or positions that the catalog's version lacks."""
+        found = self._catalog.read(self._catalog.location_of(path))
+        current = self._catalog.load(group.group_id)
+        if found is None or current is None:
+            return found is not None
+        if found.table_uuid != current.metadata.table_uuid:
+            return False
+        reached = delivered_positions(current.metadata)
+        return last_sequence_number(found) > last_sequence_number(current.metadata) or any(
+            position > reached.get(partition, 0)
+            for partition, position in delivered_positions(found).items()
+        )
 
 
 def _version(metadata: Path) -> int:

@@ -39,9 +39,11 @@ from tandem.offline.iceberg.data_files import EncodedFile, encode
 from tandem.offline.iceberg.erasures import erasures
 from tandem.offline.iceberg.folder_locks import writing
 from tandem.offline.iceberg.group_tables import GroupTables
+from tandem.offline.iceberg.shared_tables import IcebergSharedTables
 from tandem.offline.iceberg.table_schema import add_missing_columns
 from tandem.offline.iceberg.vacuum import READERS_SECONDS
 from tandem.offline.iceberg.versions import IcebergVersions
+from tandem.offline.locations import data_uri
 from tandem.offline.log_range import LogRange, log_range
 
 _COMMIT_ATTEMPTS = 10
@@ -66,20 +68,22 @@ class IcebergOfflineStore(OfflineStore):
     ) -> None:
         """For clock and readers see `tandem.offline.iceberg.vacuum`."""
         self._folders = GroupFolders(root)
-        self._catalog = TableCatalog(catalog)
+        self._catalog = TableCatalog(catalog, self._folders.root)
         self._tables = GroupTables(self._folders, self._catalog)
         self._versions = IcebergVersions(
             self._folders, self._catalog, self._tables, clock_seconds, readers_seconds
         )
+        self._shared = IcebergSharedTables(self._catalog, self._tables)
         self._snapshots: dict[str, tuple[str, HistorySnapshot]] = {}
 
     def check(self, group: FeatureGroup) -> None:
-        folder = self._folders.of(group).path
-        if strange := sorted(_UNREADABLE_IN_LOCATIONS & set(str(folder))):
+        self._folders.of(group)
+        uri = data_uri(group)
+        if strange := sorted(_UNREADABLE_IN_LOCATIONS & set(uri)):
             raise ValidationError(
-                f"feature group {group.name!r} with TableFormat 'Iceberg' would be in the folder"
-                f" {folder}, which has the characters {strange}: Iceberg readers would not find it"
-                " there. Choose another S3Uri, or another data folder"
+                f"feature group {group.name!r} with TableFormat 'Iceberg' would be at {uri}, which"
+                f" has the characters {strange}: Iceberg readers would not find it there. Choose"
+                " another S3Uri"
             )
 
     def append(
@@ -154,6 +158,10 @@ class IcebergOfflineStore(OfflineStore):
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)
+
+    def shared(self, group: FeatureGroup) -> IcebergSharedTables:
+        self._folders.of(group)
+        return self._shared
 
     def versions(self, group: FeatureGroup) -> IcebergVersions:
         self._folders.of(group)

@@ -130,7 +130,7 @@ class Vacuum:
                 continue  # another commit came before, or forgot the same ones
             for location in metadata - _metadata_files(table, table.metadata.snapshots):
                 with suppress(OSError):
-                    os.utime(path_of(location))
+                    os.utime(path_of(table.io, location))
             return len(old)
         raise ConflictError(
             f"the Iceberg table of {group.group_id!r} moved {_COMMIT_ATTEMPTS} times while old"
@@ -167,7 +167,7 @@ def _known_files(table: Table) -> set[Path]:
     for manifest in manifests.values():
         entries = manifest.fetch_manifest_entry(table.io)
         locations |= {entry.data_file.file_path for entry in entries}
-    return {path_of(location).resolve() for location in locations}
+    return {path_of(table.io, location).resolve() for location in locations}
 
 
 def _metadata_files(table: Table, snapshots: Sequence[Snapshot]) -> set[str]:
