@@ -12,17 +12,22 @@ the range, and a manifest that has the range ignores it, so a step done twice ha
 Queries open the log before they read a manifest, so they see each entry in one of the two.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.errors import DataCorrupted, TandemError
+from tandem.model.feature_group import FeatureGroup
 from tandem.model.record import record_size
+from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
 from tandem.registry.base import DeliveryState, GroupRegistry, ManifestRegistry
 
+_GROUP_SECONDS_MAX = 60.0
+_RETRY_SECONDS = 0.05
 _TRIM_ENTRIES = 5_000
 """Entries a trim removes in one transaction: the write lock stays short."""
 
@@ -81,6 +86,37 @@ class Delivery:
         Raises StoreUnavailable where the disk is full: the log keeps everything, try again later.
         """
         return sum(self._deliver(partition) for partition in range(self._store.partitions))
+
+    def deliver_group(self, group: FeatureGroup) -> None:
+        """Delivers until all rows of the group that were written before the call are in its files.
+
+        Others may deliver meanwhile, and the delivery of other groups may fail. Raises what the
+        last attempt failed with after a minute.
+        """
+        with self._store.log() as log:
+            ends = [log.end(partition) for partition in range(self._store.partitions)]
+        deadline = time.monotonic() + _GROUP_SECONDS_MAX
+        while self._waits(group, ends):
+            try:
+                self.deliver_once()
+            except TandemError:
+                if not self._waits(group, ends):
+                    return
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+
+    def _waits(self, group: FeatureGroup, ends: Sequence[int]) -> bool:
+        """Whether rows of the group at positions up to `ends` are in no file yet."""
+        with self._store.log() as log:
+            delivered = self._offline.snapshot(group).delivered
+            return any(
+                TargetStores.OFFLINE in entry.targets
+                for partition, end in enumerate(ends)
+                for entry in log.entries(
+                    partition, delivered.get(partition, 0), end, group_id=group.group_id
+                )
+            )
 
     def waiting(self) -> int:
         """How many entries wait for delivery."""

@@ -38,6 +38,17 @@ class ListedFile(NamedTuple):
     path: str
 
 
+class PlacedFile(NamedTuple):
+    """A file of a snapshot.
+
+    path   its full path
+    """
+
+    path: str
+    place: ListedFile
+    entry: ManifestEntry
+
+
 class _Version(NamedTuple):
     """What was read of one version: its files by manifest, and all of them in order."""
 
