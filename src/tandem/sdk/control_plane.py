@@ -36,7 +36,9 @@ class GroupControl(ABC):
 
     @abstractmethod
     def describe(self, name: str) -> FeatureGroup:
-        """What DescribeFeatureGroup tells: no tags, and nothing of what is said of features."""
+        """What DescribeFeatureGroup tells: no tags, nothing of what is said of features, and an id
+        where a history has it in its place, else an empty one.
+        """
 
     @abstractmethod
     def update(self, name: str, update: GroupUpdate) -> FeatureGroup: ...

@@ -94,7 +94,8 @@ class EmbeddedTags(TagControl):
 def _as_described(group: FeatureGroup) -> FeatureGroup:
     # What a server tells of a group, so that a program sees the same wherever its store runs.
     features = tuple(replace(feature, added_at_us=None) for feature in group.current_features)
-    return replace(group, features=features, tags={}, metadata={}, revision=1)
+    group_id = group.group_id if group.offline is not None else ""
+    return replace(group, group_id=group_id, features=features, tags={}, metadata={}, revision=1)
 
 
 def _query(expression: Mapping[str, Any]) -> SearchQuery:

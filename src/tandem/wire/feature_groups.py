@@ -105,7 +105,7 @@ def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeat
         feature_group_name=group.name,
         record_identifier_feature_name=group.record_identifier_name,
         event_time_feature_name=group.event_time_name,
-        feature_definitions=[_described_feature(feature) for feature in group.current_features],
+        feature_definitions=[described_feature(feature) for feature in group.current_features],
         creation_time=group.created_at_us / 1e6,
         last_modified_time=group.modified_at_us / 1e6 if group.was_updated else None,
         online_store_config=_described_online(group.online),
@@ -138,7 +138,7 @@ def _summary(group: FeatureGroup, account: Account) -> shapes.FeatureGroupSummar
     )
 
 
-def _described_feature(feature: FeatureDefinition) -> shapes.FeatureDefinition:
+def described_feature(feature: FeatureDefinition) -> shapes.FeatureDefinition:
     dimension = feature.vector_dimension
     return shapes.FeatureDefinition(
         feature_name=feature.name,
