@@ -28,8 +28,9 @@ from tandem.service.aliases import Aliases
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.placement import Account
 from tandem.service.records import Records
 from tandem.service.roles import Roles
 from tandem.service.search import Search

@@ -26,9 +26,10 @@ from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion import Ingestion
+from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.roles import Roles

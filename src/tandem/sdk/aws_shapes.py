@@ -21,7 +21,7 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 def create_request(new: NewFeatureGroup) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tandem.model.feature_group import (
     FeatureType,
 )
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 class FoundFeature(NamedTuple):

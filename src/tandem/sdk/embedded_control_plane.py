@@ -10,7 +10,7 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureM
 from tandem.model.search_document import parse_expression
 from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.search import SearchQuery
 
 

@@ -24,7 +24,7 @@ from tandem.sdk.aws_shapes import (
 from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
 from tandem.sdk.http import Http
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 _SEARCH_RESULTS_MAX = 100
 _TAG_KEYS_MAX = 50

@@ -55,7 +55,7 @@ from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.service.cloning import CloneRequest
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":

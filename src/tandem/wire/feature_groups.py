@@ -16,7 +16,6 @@ from tandem.model.feature_group import (
     DataCatalog,
     FeatureDefinition,
     FeatureGroup,
-    FeatureGroupStatus,
     OfflineStoreConfig,
     OnlineStoreConfig,
     TableFormat,
@@ -24,14 +23,10 @@ from tandem.model.feature_group import (
 )
 from tandem.model.time_to_live import TtlDuration
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import (
-    Account,
-    FeatureGroups,
-    GroupFilter,
-    NewFeatureGroup,
-    SortGroupsBy,
-    sort_key,
-)
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.group_creation import NewFeatureGroup
+from tandem.service.group_listing import GroupFilter, SortGroupsBy, sort_key
+from tandem.service.placement import Account
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import sagemaker as shapes
@@ -119,9 +114,9 @@ def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeat
         feature_group_status=group.status,
         offline_store_status=_described_status(group),
         last_update_status=(
-            shapes.LastUpdateStatus(status=shapes.LastUpdateStatusValue.SUCCESSFUL)
-            if group.was_updated and group.status is FeatureGroupStatus.CREATED
-            else None
+            None
+            if group.last_update_status is None
+            else shapes.LastUpdateStatus(status=group.last_update_status)
         ),
         failure_reason=group.failure_reason,
         description=group.description,

@@ -20,7 +20,7 @@ from tandem.model.feature_group import FeatureGroup, OfflineStoreConfig, TableFo
 from tandem.service import late_groups
 from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from unit.service.scenes import ManualClock, definition, record
 
 Append = Callable[..., None]
