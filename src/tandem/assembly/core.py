@@ -18,6 +18,7 @@ from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.objects import ObjectStore
 from tandem.service.aliases import Aliases
+from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
@@ -28,6 +29,8 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_tables import HistoryTables
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.placement import Account
 from tandem.service.queries import Queries
@@ -76,6 +79,8 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
+        histories = HistoryTables(registry, registry, definitions, self.offline, clock)
+        self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
@@ -84,6 +89,7 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
+        self.iceberg_tables = IcebergTables(self.offline)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)

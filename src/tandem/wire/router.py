@@ -23,6 +23,7 @@ from tandem.wire.aws_query import AwsQuery
 from tandem.wire.clones import clones_service
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.glue import glue_service
 from tandem.wire.http import ERROR_HEADER, Request, Response
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import Call, Core, Service, WireProtocol
@@ -60,7 +61,7 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens)]
+        json_services = [sagemaker_service(core, tokens), glue_service(core, tokens)]
         query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         own_services = [aliases_service(core), retirement_service(core), clones_service(core)]
