@@ -89,11 +89,11 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
-        self.iceberg_tables = IcebergTables(self.offline)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()
+        self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
 
     def _tasks(self) -> list[Task]:
