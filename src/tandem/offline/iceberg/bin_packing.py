@@ -6,7 +6,8 @@ moved before others that cannot hold the same key and time:
 * Files of one partition that follow each other can become one file in the place of the first.
 * In other partitions nothing meets them. Where tables are partitioned by the day of the write, a
   day's rows are all later than those of the day before. Where they are partitioned by the day in
-  the event time's text, that day is the day of the moment, as long as the text has no offset.
+  the event time's text, that day is the day of the moment, as long as the text has no offset
+  from UTC.
 * A file that has a text with an offset, or seconds since 1970 as text, may hold moments of any
   partition. It stays, and no files from before it become one with files from behind it.
 * Files of one sequence number stay together or apart: their order goes by their names.
@@ -29,7 +30,7 @@ from tandem.offline.iceberg.row_copy import column_batches
 from tandem.rows.history_rows import WRITE_TIME
 
 _REMEMBERED_FILES_MAX = 100_000
-_PLAIN_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z?$"
+_PLAIN_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]00:00)?$"
 
 
 class EventDays:

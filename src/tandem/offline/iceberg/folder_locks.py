@@ -2,7 +2,8 @@
 
     rewriting    one at a time deletes rows, compacts or vacuums
     writing      many at a time: from the first new file until the commit that names it
-    sweeping     alone: looks for files that nobody names, and removes them
+    alone        nobody writes meanwhile: the commit of a rewrite, which deliveries would overtake
+                 again and again; and the look for files that nobody names
 
 A lock is on a folder itself, so there is no file to look after; the system frees it however a
 process ends. Each raises StoreUnavailable where others hold it for too long.
@@ -18,7 +19,7 @@ from pathlib import Path
 from tandem.errors import StoreUnavailable
 
 _WAIT_SECONDS_MAX = 60.0
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.002
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def writing(table_folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sweeping(table_folder: Path) -> Iterator[None]:
+def alone(table_folder: Path) -> Iterator[None]:
     with _locked(table_folder / "metadata", fcntl.LOCK_EX):
         yield
 

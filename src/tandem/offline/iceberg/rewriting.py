@@ -1,9 +1,10 @@
 """Rewriting: rows are deleted, or small files become larger ones, in one commit of the table.
 
 New files are written beside the old ones, synced with their names, and then the commit puts them in
-the place of the old ones (`replacement`). Where it fails, they are removed; after a crash they are
-files that no version names, which a vacuum removes. The old ones stay for those who read them, and
-for older versions, until a vacuum finds that no version has them.
+the place of the old ones (`replacement`), whatever deliveries have added since. Where it fails,
+they are removed; after a crash they are files that no version names, which a vacuum removes. The
+old ones stay for those who read them, and for older versions, until a vacuum finds that no version
+has them.
 
 The time of a file that was replaced is set to that moment: a vacuum goes by it.
 """
@@ -37,7 +38,7 @@ from tandem.offline.iceberg.data_files import described
 from tandem.offline.iceberg.erasures import PROPERTY, erasure_file, erasures_count
 from tandem.offline.iceberg.file_io import location_of
 from tandem.offline.iceberg.file_lists import PlacedFile
-from tandem.offline.iceberg.folder_locks import rewriting
+from tandem.offline.iceberg.folder_locks import alone, rewriting
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.replacement import Replacement, commit_replacements
 from tandem.offline.iceberg.row_copy import Source, chosen_rows, copy_rows
@@ -74,54 +75,68 @@ class Rewriter:
 
     def delete(self, group: FeatureGroup, rows: Callable[[HistorySnapshot], RowNumbers]) -> int:
         """As `VersionedHistory.delete`."""
-        for table in self._newest(group):
-            files = self._tables.placed_files(group, table)
-            numbers = {path: set(found) for path, found in rows(_snapshot(table, files)).items()}
-            jobs = [
-                self._without(table, file, numbers[file.path])
-                for file in files
-                if numbers.get(file.path)
-            ]
-            if not jobs:
-                return 0
-            is_rewritten = any(job.new is not None for job in jobs)
-            operation = Operation.OVERWRITE if is_rewritten else Operation.DELETE
-            number = erasures_count(table.metadata) + 1
-            erased = erasure_file(self._folders.of(group), number, _chosen(table, files, numbers))
-            if self._replace(table, operation, jobs, [erased], {PROPERTY: str(number)}):
-                return sum(len(found) for found in numbers.values())
+        if self._tables.load(group) is None:
+            return 0
+        with rewriting(self._folders.of(group).path):
+            for table in self._newest(group):
+                files = self._tables.placed_files(group, table)
+                found = rows(_snapshot(table, files))
+                numbers = {path: set(chosen) for path, chosen in found.items() if chosen}
+                if not numbers:
+                    break
+                if self._delete(group, table, files, numbers):
+                    return sum(len(chosen) for chosen in numbers.values())
         return 0
 
     def compact(
         self, group: FeatureGroup, meant: Callable[[HistorySnapshot], Sequence[str]] | None
     ) -> Compaction:
         """As `VersionedHistory.compact`."""
-        for table in self._newest(group):
-            files = self._tables.placed_files(group, table)
-            paths = {file.path for file in files}
-            if meant is not None:
-                paths &= set(meant(_snapshot(table, files)))
-            jobs = self._merged(group, table, files, paths)
-            if not jobs:
-                break
-            if self._replace(table, Operation.REPLACE, jobs):
-                before = sum(len(job.gone) for job in jobs)
-                return Compaction(files_before=before, files_after=len(jobs))
+        if self._tables.load(group) is None:
+            return Compaction()
+        with rewriting(self._folders.of(group).path):
+            for table in self._newest(group):
+                files = self._tables.placed_files(group, table)
+                paths = {file.path for file in files}
+                if meant is not None:
+                    paths &= set(meant(_snapshot(table, files)))
+                jobs = self._merged(group, table, files, paths)
+                if not jobs:
+                    break
+                if self._replace(group, table, Operation.REPLACE, jobs):
+                    before = sum(len(job.gone) for job in jobs)
+                    return Compaction(files_before=before, files_after=len(jobs))
         return Compaction()
 
     def _newest(self, group: FeatureGroup) -> Iterator[Table]:
-        """The table, again and again in its newest version; nothing where there is no table."""
-        if self._tables.load(group) is None:
-            return
-        with rewriting(self._folders.of(group).path):
-            for _ in range(_COMMIT_ATTEMPTS):
-                table = self._tables.load(group)
-                assert table is not None
-                yield table
+        """The table, again and again in its newest version, for those who rewrite it."""
+        for _ in range(_COMMIT_ATTEMPTS):
+            table = self._tables.load(group)
+            assert table is not None
+            yield table
         raise ConflictError(
             f"the Iceberg table of {group.group_id!r} moved {_COMMIT_ATTEMPTS} times while it was"
             " rewritten; try again"
         )
+
+    def _delete(
+        self,
+        group: FeatureGroup,
+        table: Table,
+        files: Sequence[PlacedFile],
+        numbers: Mapping[str, set[int]],
+    ) -> bool:
+        """Whether the rows of these numbers are deleted; if not, none is."""
+        meant = [file for file in files if file.path in numbers]
+        if len(meant) < len(numbers):
+            raise ValueError(f"not files of the snapshot: {sorted(numbers)[:3]}")
+        jobs = [self._without(table, file, numbers[file.path]) for file in meant]
+        is_rewritten = any(job.new is not None for job in jobs)
+        operation = Operation.OVERWRITE if is_rewritten else Operation.DELETE
+        number = erasures_count(table.metadata) + 1
+        erased = erasure_file(self._folders.of(group), number, _chosen(table, meant, numbers))
+        properties = {PROPERTY: str(number)}
+        return self._replace(group, table, operation, jobs, [erased], properties)
 
     def _without(self, table: Table, file: PlacedFile, numbers: set[int]) -> _Job:
         if file.entry.data_file.spec_id != table.spec().spec_id:
@@ -172,6 +187,7 @@ class Rewriter:
 
     def _replace(
         self,
+        group: FeatureGroup,
         table: Table,
         operation: Operation,
         jobs: Sequence[_Job],
@@ -187,8 +203,10 @@ class Rewriter:
         sizes = dict(zip(new, published[: len(new)], strict=True))
         try:
             replacements = [_replacement(table, job, sizes) for job in jobs]
-            with self._catalog.errors_named():
-                commit_replacements(table, operation, replacements, properties)
+            with alone(self._folders.of(group).path), self._catalog.errors_named():
+                newest = self._tables.load(group)
+                assert newest is not None
+                commit_replacements(newest, operation, replacements, properties)
         except (CommitFailedException, ValidationException, DataCorrupted) as error:
             for path in new:
                 path.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ from tandem.offline.iceberg.commit import delivered_positions
 from tandem.offline.iceberg.erasures import all_erasure_files, erasures
 from tandem.offline.iceberg.file_io import path_of
 from tandem.offline.iceberg.file_lists import manifests_of
-from tandem.offline.iceberg.folder_locks import rewriting, sweeping
+from tandem.offline.iceberg.folder_locks import alone, rewriting
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.table_properties import (
     VACUUM_MAX_SNAPSHOT_AGE_SECONDS,
@@ -78,8 +78,9 @@ class Vacuum:
             return Vacuumed()
         folder = self._folders.of(group)
         with rewriting(folder.path):
-            snapshots = self._expire(group)
-            with sweeping(folder.path):
+            with alone(folder.path):
+                snapshots = self._expire(group)
+            with alone(folder.path):
                 table = self._tables.load(group)
                 assert table is not None
                 files = self._sweep(table, folder)

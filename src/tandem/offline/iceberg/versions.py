@@ -26,6 +26,7 @@ from tandem.model.history import (
 from tandem.offline.base import RowNumbers, VersionedHistory
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
+from tandem.offline.iceberg.folder_locks import alone
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.metadata_tables import metadata_table
 from tandem.offline.iceberg.rewriting import Rewriter
@@ -47,6 +48,7 @@ class IcebergVersions(VersionedHistory):
         clock_seconds: Callable[[], float],
         readers_seconds: float,
     ) -> None:
+        self._folders = folders
         self._catalog = catalog
         self._tables = tables
         self._rewriter = Rewriter(folders, catalog, tables)
@@ -89,19 +91,21 @@ class IcebergVersions(VersionedHistory):
         self, group: FeatureGroup, changes: Mapping[str, str], removals: Sequence[str] = ()
     ) -> None:
         check_settable(changes, removals)
-        for _ in range(_COMMIT_ATTEMPTS):
-            table = self._tables.load(group)
-            if table is None:
-                raise ValidationError(
-                    f"feature group {group.name!r} has no Iceberg table yet, whose properties"
-                    " could be changed: it is made with the first delivery"
-                )
-            transaction = table.transaction()
-            transaction.set_properties(dict(changes))
-            transaction.remove_properties(*removals)
-            with self._catalog.errors_named(), suppress(CommitFailedException):
-                transaction.commit_transaction()
-                return
+        if self._tables.load(group) is None:
+            raise ValidationError(
+                f"feature group {group.name!r} has no Iceberg table yet, whose properties could be"
+                " changed: it is made with the first delivery"
+            )
+        with alone(self._folders.of(group).path):
+            for _ in range(_COMMIT_ATTEMPTS):
+                table = self._tables.load(group)
+                assert table is not None
+                transaction = table.transaction()
+                transaction.set_properties(dict(changes))
+                transaction.remove_properties(*removals)
+                with self._catalog.errors_named(), suppress(CommitFailedException):
+                    transaction.commit_transaction()
+                    return
         raise ConflictError(
             f"the Iceberg table of {group.group_id!r} moved {_COMMIT_ATTEMPTS} times while its"
             " properties were to be changed; try again"
