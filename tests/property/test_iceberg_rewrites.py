@@ -170,7 +170,14 @@ def read(path: str) -> list[dict[str, Any]]:
 
 
 def read_by_pyiceberg(scene: Scene) -> list[dict[str, Any]]:
-    catalog = SqlCatalog("tandem", uri=f"sqlite:///{quote(str(scene.folder))}/iceberg.sqlite")
+    catalog = SqlCatalog(
+        "tandem",
+        uri=f"sqlite:///{quote(str(scene.folder))}/iceberg.sqlite",
+        **{
+            "py-io-impl": "tandem.offline.iceberg.file_io.DurableFileIO",
+            "tandem.s3-folder": str(scene.folder / "offline"),
+        },
+    )
     try:
         table = catalog.load_table(f"sagemaker_featurestore.{scene.group.group_id}")
         return table.scan().to_arrow().to_pylist()
