@@ -39,14 +39,14 @@ class ListedFile(NamedTuple):
 
 
 class PlacedFile(NamedTuple):
-    """A file of a snapshot.
+    """A file of a snapshot."""
 
-    path   its full path
-    """
-
-    path: str
     place: ListedFile
     entry: ManifestEntry
+
+    @property
+    def path(self) -> str:
+        return self.place.path
 
 
 class _Version(NamedTuple):

@@ -259,5 +259,6 @@ def _replacement(table: Table, job: _Job, sizes: Mapping[Path, int]) -> Replacem
 
 def _snapshot(table: Table, files: Sequence[PlacedFile]) -> HistorySnapshot:
     return HistorySnapshot(
-        files=tuple(file.path for file in files), delivered=delivered_positions(table.metadata)
+        files=tuple(file.path for file in files),
+        delivered=delivered_positions(table.metadata),
     )
