@@ -169,8 +169,7 @@ def read(path: str) -> list[dict[str, Any]]:
 
 
 def read_by_pyiceberg(scene: Scene) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = table_of(scene.folder, scene.group).scan().to_arrow().to_pylist()
-    return found
+    return table_of(scene.folder, scene.group).scan().to_arrow().to_pylist()
 
 
 def groups() -> dict[str, tuple[FeatureGroup, list[str]]]:

@@ -29,9 +29,10 @@ from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
+from tandem.service.placement import Account
 from tandem.service.records import Records
 from tandem.service.roles import Roles
 from tandem.service.search import Search

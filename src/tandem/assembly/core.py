@@ -23,14 +23,16 @@ from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
 from tandem.service.definitions import Definitions
-from tandem.service.delivery import Delivery, DeliveryLimits
+from tandem.service.delivery import Delivery
+from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
+from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.roles import Roles
@@ -89,7 +91,7 @@ class Core:
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
-        self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
+        self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()
         self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)

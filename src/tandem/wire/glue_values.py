@@ -17,7 +17,7 @@ from tandem.model.catalog import (
     CatalogStorage,
     CatalogTable,
 )
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.error_table import Dialect, error_code
 from tandem.wire.shapes import glue as shapes
 from tandem.wire.shapes import glue_databases as database_shapes
@@ -53,8 +53,8 @@ def refuse(**members: object) -> None:
     is not served here.
     """
     for member, value in members.items():
-        is_null = isinstance(value, msgspec.Raw) and bytes(value) == b"null"
-        if value is not None and not is_null:
+        is_absent = isinstance(value, msgspec.Raw) and bytes(value) in (b"", b"null")
+        if value is not None and not is_absent:
             raise ValidationError(f"{member} is not served here: leave it out")
 
 

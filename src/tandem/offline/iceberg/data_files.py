@@ -51,8 +51,8 @@ def encode(
     for part in partitioning.parts(entries):
         content = _parquet(group, table, part.entries)
         path = data_folder / partitioning.path(group, delivery, part, content)
-        metadata = pq.read_metadata(BytesIO(content))
         location = f"{table.location}/{path.relative_to(data_folder.parent)}"
+        metadata = pq.read_metadata(BytesIO(content))
         data_file = described(table, location, metadata, len(content), Record(*part.partition))
         files.append(EncodedFile(path, content, part.wave, data_file))
     return files

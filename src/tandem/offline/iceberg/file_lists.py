@@ -39,7 +39,7 @@ class ListedFile(NamedTuple):
 
 
 class PlacedFile(NamedTuple):
-    """A file of a snapshot with all that the table notes of it."""
+    """A file of a snapshot."""
 
     place: ListedFile
     entry: ManifestEntry
@@ -87,16 +87,18 @@ def files_of_snapshot(name: str, table: Table, snapshot: Snapshot) -> tuple[str,
     return tuple(file.path for file in sorted(listed))
 
 
-def entries_in_order(name: str, table: Table, snapshot: Snapshot | None) -> list[PlacedFile]:
+def entries_in_order(
+    name: str, table: Table, snapshot: Snapshot | None
+) -> list[tuple[ListedFile, ManifestEntry]]:
     """All data files of a snapshot with their manifest entries, in order. Raises QueryFailed as
     `FileLists.files`.
     """
     found = [
-        PlacedFile(_placed(table, manifest, entry), entry)
+        (_placed(table, manifest, entry), entry)
         for manifest in manifests_of(table, snapshot)
         for entry in _entries(name, table, manifest)
     ]
-    return sorted(found, key=lambda file: file.place)
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def manifests_of(table: Table, snapshot: Snapshot | None) -> list[ManifestFile]:

@@ -63,7 +63,8 @@ class GroupTables:
 
     def placed_files(self, group: FeatureGroup, table: Table) -> list[PlacedFile]:
         """The data files of the table's newest version with all that it notes of them, in order."""
-        return entries_in_order(group.group_id, table, table.current_snapshot())
+        found = entries_in_order(group.group_id, table, table.current_snapshot())
+        return [PlacedFile(*pair) for pair in found]
 
     def create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
         folder = self._folders.of(group).path

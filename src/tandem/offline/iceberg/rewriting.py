@@ -36,6 +36,7 @@ from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import delivered_positions
 from tandem.offline.iceberg.data_files import described
 from tandem.offline.iceberg.erasures import PROPERTY, erasure_file, erasures_count
+from tandem.offline.iceberg.file_io import location_of
 from tandem.offline.iceberg.file_lists import PlacedFile
 from tandem.offline.iceberg.folder_locks import alone, rewriting
 from tandem.offline.iceberg.group_tables import GroupTables
@@ -206,7 +207,7 @@ class Rewriter:
         published = self._folders.publish_files([*new.values(), *others])
         sizes = dict(zip(new, published[: len(new)], strict=True))
         try:
-            replacements = [self._replacement(table, job, sizes) for job in jobs]
+            replacements = [_replacement(table, job, sizes) for job in jobs]
             with alone(self._folders.of(group).path), self._catalog.errors_named():
                 newest = self._tables.load(group)
                 assert newest is not None
@@ -221,24 +222,6 @@ class Rewriter:
             with suppress(OSError):
                 os.utime(file.path)
         return True
-
-    def _replacement(self, table: Table, job: _Job, sizes: Mapping[Path, int]) -> Replacement:
-        """Raises DataCorrupted where files do not have the rows that the table says they have."""
-        gone = [file.entry for file in job.gone]
-        if job.new is None:
-            return Replacement(gone, None)
-        metadata = pq.read_metadata(job.new)
-        expected = sum(entry.data_file.record_count for entry in gone) - len(job.without)
-        if metadata.num_rows != expected:
-            paths = [file.path for file in job.gone]
-            raise DataCorrupted(
-                f"the data files {paths[:3]} have {metadata.num_rows} rows where their table"
-                f" says {expected}: restore them from a backup"
-            )
-        partition = gone[0].data_file.partition
-        location = self._catalog.location_of(job.new)
-        new = described(table.metadata, location, metadata, sizes[job.new], partition)
-        return Replacement(gone, new)
 
 
 def _chosen(
@@ -256,7 +239,26 @@ def _copying(job: _Job, columns: pa.Schema) -> Callable[[BinaryIO], object]:
     return partial(copy_rows, sources, columns)
 
 
+def _replacement(table: Table, job: _Job, sizes: Mapping[Path, int]) -> Replacement:
+    """Raises DataCorrupted where files do not have the rows that the table says they have."""
+    gone = [file.entry for file in job.gone]
+    if job.new is None:
+        return Replacement(gone, None)
+    metadata = pq.read_metadata(job.new)
+    expected = sum(entry.data_file.record_count for entry in gone) - len(job.without)
+    if metadata.num_rows != expected:
+        raise DataCorrupted(
+            f"the data files {[file.path for file in job.gone][:3]} have {metadata.num_rows} rows"
+            f" where their table says {expected}: restore them from a backup"
+        )
+    partition = gone[0].data_file.partition
+    location = location_of(table.io, job.new)
+    new = described(table.metadata, location, metadata, sizes[job.new], partition)
+    return Replacement(gone, new)
+
+
 def _snapshot(table: Table, files: Sequence[PlacedFile]) -> HistorySnapshot:
     return HistorySnapshot(
-        files=tuple(file.path for file in files), delivered=delivered_positions(table.metadata)
+        files=tuple(file.path for file in files),
+        delivered=delivered_positions(table.metadata),
     )

@@ -73,7 +73,7 @@ class IcebergOfflineStore(OfflineStore):
         self._versions = IcebergVersions(
             self._folders, self._catalog, self._tables, clock_seconds, readers_seconds
         )
-        self._shared = IcebergSharedTables(self._catalog, self._tables)
+        self._shared = IcebergSharedTables(self._folders, self._catalog, self._tables)
         self._snapshots: dict[str, tuple[str, HistorySnapshot]] = {}
 
     def check(self, group: FeatureGroup) -> None:

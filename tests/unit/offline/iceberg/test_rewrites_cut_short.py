@@ -75,10 +75,8 @@ def check_nothing_is_left_over(folder: Path) -> None:
     """After a vacuum every data file and every manifest is one that a version of the table has."""
     later_store(folder).versions(GROUP).vacuum(GROUP)
     table = table_of(folder)
-    known = {
-        path_of(table.io, path)
-        for path in table.inspect.all_files().column("file_path").to_pylist()
-    }
+    locations = table.inspect.all_files().column("file_path").to_pylist()
+    known = {path_of(table.io, location) for location in locations}
     there = {path for path in (folder / FOLDER / "data").rglob("*") if path.is_file()}
     assert there == known
     manifests = {
