@@ -345,6 +345,8 @@ class OfflineStoreContract:
             store.archived(online_only)
         with pytest.raises(ValidationError, match="no offline store"):
             store.versions(online_only)
+        with pytest.raises(ValidationError, match="no offline store"):
+            store.shared(online_only)
 
     def test_an_older_definition_than_the_entries_is_refused(
         self, store: OfflineStore, group: FeatureGroup
