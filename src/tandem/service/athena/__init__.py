@@ -1,0 +1,1 @@
+"""Athena: statements performed over groups, files and views, and their executions."""
