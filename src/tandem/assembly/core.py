@@ -18,6 +18,7 @@ from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.objects import ObjectStore
 from tandem.service.aliases import Aliases
+from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
@@ -27,6 +28,7 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_tables import HistoryTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
@@ -74,6 +76,9 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
+        iceberg = backends.iceberg_tables(self.offline)
+        histories = HistoryTables(registry, registry, definitions, iceberg, clock)
+        self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
