@@ -55,6 +55,10 @@ class ResultPlace:
     acl_option: str | None = None
 
 
+NOWHERE = ResultPlace()
+"""Nothing said of where results go."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryExecution:
     """Times are microseconds since 1970, None where it has not come that far.

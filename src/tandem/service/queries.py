@@ -145,4 +145,3 @@ class Queries:
             if found:
                 return max(found, key=lambda group: group.created_at_us)
         return None
-

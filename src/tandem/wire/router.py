@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tandem.errors import TandemError
+from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
@@ -56,7 +57,7 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens)]
+        json_services = [sagemaker_service(core, tokens), athena_service(core, tokens)]
         query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         self.services: Sequence[Service] = json_services + query_services + rest_services

@@ -118,4 +118,3 @@ class Lake:
 
     def delete(self, place: FilePlace) -> None:
         self._objects().delete(place.bucket, place.key)
-

@@ -20,7 +20,9 @@ def partition_rows(table: CatalogTable, catalog: Catalog) -> RowsTable:
     columns = []
     for place, key in enumerate(table.partition_keys):
         texts = pa.array([partition.values[place] for partition in partitions], pa.string())
-        known = pc.replace_with_mask(texts, pc.equal(texts, NULL_PARTITION), pa.scalar(None, pa.string()))
+        known = pc.replace_with_mask(
+            texts, pc.equal(texts, NULL_PARTITION), pa.scalar(None, pa.string())
+        )
         try:
             columns.append(known.cast(arrow_type(key.type)))
         except pa.ArrowInvalid as error:

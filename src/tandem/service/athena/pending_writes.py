@@ -1,64 +1,70 @@
 """Which files are being written by statements, so that no query sees a part of what one writes.
 
-    note the statement's id ─► give its files their names ─► (change the catalog) ─► take the note away
+    note the id ─► give the files their names ─► (change the catalog) ─► take the note away
 
 Files of a statement have its id in front of their names, and readers of tables leave out those of
 ids that are noted. A note that a crash left behind leads to its files, which are then deleted.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
 from tandem.errors import ResourceNotFound
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.lake import FilePlace, Lake
+from tandem.service.athena.presence import Presence
+from tandem.service.typed_documents import Overtaken, TypedDocuments
 
 _KIND = "athena-write"
 
 
-class _Note(msgspec.Struct):
-    """The files of a statement, as (bucket, key)."""
+class _Note(msgspec.Struct, frozen=True):
+    """The files of a statement, and the process that writes them."""
 
-    files: list[FilePlace]
+    owner: str
+    files: Sequence[FilePlace]
 
 
 class PendingWrites:
-    def __init__(self, registry: DocumentRegistry, lake: Lake) -> None:
-        self._registry = registry
+    def __init__(self, registry: DocumentRegistry, lake: Lake, presence: Presence) -> None:
+        self._notes = TypedDocuments(registry, _Note, "a note of a statement's files")
         self._lake = lake
+        self._presence = presence
 
     def prefixes(self) -> tuple[str, ...]:
         """What the names of files begin with that are not whole."""
-        return tuple(self._registry.documents(_KIND))
+        return tuple(self._notes.all(_KIND))
 
     @contextmanager
     def noted(self, statement_id: str, files: Sequence[FilePlace]) -> Iterator[None]:
         """What is published within this is seen when it is left, all at once; or never, if it
         fails. Then the files are deleted.
         """
-        content = msgspec.json.encode(_Note(list(files))).decode()
-        self._registry.put_document(_KIND, statement_id, content, 0)
+        note = _Note(self._presence.owner, files)
+        self._notes.put(_KIND, statement_id, note, 0)
         try:
             yield
         except BaseException:
-            self._undo(statement_id, files, 1)
+            self._undo(statement_id, note)
             raise
-        self._registry.remove_document(_KIND, statement_id, 1)
+        self._notes.remove(_KIND, statement_id, 1)
 
     def undo_interrupted(self) -> int:
-        """Deletes what statements left behind that a crash cut short. None may run meanwhile."""
-        notes = self._registry.documents(_KIND)
-        for statement_id, note in notes.items():
-            files = msgspec.json.decode(note.content, type=_Note).files
-            self._undo(statement_id, files, note.revision)
-        return len(notes)
+        """Deletes what statements of processes that are gone left behind; returns how many."""
+        left = {
+            statement_id: stored.value
+            for statement_id, stored in self._notes.all(_KIND).items()
+            if not self._presence.is_alive(stored.value.owner)
+        }
+        for statement_id, note in left.items():
+            self._undo(statement_id, note)
+        return len(left)
 
-    def _undo(self, statement_id: str, files: Sequence[FilePlace], revision: int) -> None:
-        for file in files:
-            try:
+    def _undo(self, statement_id: str, note: _Note) -> None:
+        for file in note.files:
+            with suppress(ResourceNotFound):  # where its bucket went away, so has the file
                 self._lake.delete(file)
-            except ResourceNotFound:
-                continue  # its bucket went away, and so has the file
-        self._registry.remove_document(_KIND, statement_id, revision)
+        with suppress(Overtaken):  # another process has done it
+            self._notes.remove(_KIND, statement_id, 1)

@@ -122,7 +122,7 @@ class Relations:
         found = self.find(table, database)
         if isinstance(found, CatalogTable):
             return found
-        place = found.offline and found.offline.data_catalog
+        place = None if found.offline is None else found.offline.data_catalog
         if place is None:
             raise QueryFailed(f"feature group {found.name!r} has no table in the catalog")
         try:
@@ -148,9 +148,7 @@ class Relations:
         if table.metadata is not None:
             return self._about(table, database)
         if table.snapshot is not None:
-            raise QueryFailed(
-                f"NOT_SUPPORTED: {table}: only Iceberg tables have snapshots to read"
-            )
+            raise QueryFailed(f"NOT_SUPPORTED: {table}: only Iceberg tables have snapshots to read")
         if isinstance(found, FeatureGroup):
             self._queries.check_readable(found)
             return found
@@ -169,11 +167,12 @@ class Relations:
             table: source for table, source in sources.items() if isinstance(source, FeatureGroup)
         }
         histories = self._queries.history(list(groups.values()))
-        tables: dict[athena.AthenaTable, Table] = dict(zip(groups, histories, strict=True))
-        for table, source in sources.items():
-            if not isinstance(source, FeatureGroup):
-                tables[table] = source
-        return tables
+        others = {
+            table: source
+            for table, source in sources.items()
+            if not isinstance(source, FeatureGroup)
+        }
+        return {**others, **dict(zip(groups, histories, strict=True))}
 
 
 def hive_columns(columns: tuple[CatalogColumn, ...]) -> list[Column]:

@@ -34,11 +34,15 @@ class ResultColumn(msgspec.Struct, frozen=True):
 
 
 class ResultPage(msgspec.Struct, frozen=True):
-    """Rows of a result as text, None for a null, and where the next ones begin, if there are any."""
+    """Rows of a result as text, None for a null, and where the next ones begin, if there are any.
+
+    update_count   how many rows the statement wrote
+    """
 
     columns: Sequence[ResultColumn]
     rows: Sequence[Sequence[str | None]]
     next_offset: int | None
+    update_count: int = 0
 
 
 class ResultSize(msgspec.Struct, frozen=True):
@@ -229,6 +233,6 @@ _SIZES = {
 
 def _gone(place: FilePlace) -> TandemError:
     return QueryFailed(
-        f"Could not find results: {place} and {_METADATA} are not there any more, or are not as they"
+        f"Could not find results: {place} and {_METADATA} are not there any more, or not as they"
         " were written; run the query again"
     )

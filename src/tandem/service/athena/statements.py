@@ -1,4 +1,4 @@
-"""Statements of Athena's, performed: the one place where a kind of statement finds its performer."""
+"""Statements performed: the one place where a kind of statement finds its performer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
