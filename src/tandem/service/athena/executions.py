@@ -5,8 +5,8 @@
 * A token names an execution: started again with it, the same is meant, and nothing runs twice.
 * Each has a time limit, counted from when it runs. A watch ends what is over it, and goes on
   interrupting what was cancelled until it has ended.
-* What is known of an execution is in the registry from its start, and again at its end; what a crash
-  cut short is FAILED.
+* What is known of an execution is in the registry from its start, and again at its end; what a
+  crash cut short is FAILED.
 """
 
 import logging
