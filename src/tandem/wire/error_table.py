@@ -46,6 +46,10 @@ class RequestTooLarge(TandemError):
     """The body is larger than any valid request."""
 
 
+class MetadataNotFound(TandemError):
+    """A database or table is not in the catalog, where Athena asks a catalog for it."""
+
+
 class Dialect(Enum):
     """Whose names errors go by."""
 
@@ -163,6 +167,12 @@ _ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
         ErrorCode("RequestEntityTooLargeException", 413),
         ErrorCode("RequestEntityTooLargeException", 413),
         ErrorCode("RequestEntityTooLarge", 413),
+    ),
+    (
+        MetadataNotFound,
+        ErrorCode("MetadataException", 400),
+        ErrorCode("MetadataException", 400),
+        ErrorCode("MetadataException", 400),
     ),
 ]
 

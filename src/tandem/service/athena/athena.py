@@ -17,6 +17,7 @@ from tandem.service.athena.executions import ExecutionLimits, QueryExecutions
 from tandem.service.athena.external_tables import ExternalTables
 from tandem.service.athena.inspection import InspectionStatements
 from tandem.service.athena.lake import Lake
+from tandem.service.athena.named_queries import NamedQueries
 from tandem.service.athena.new_data import DataStatements
 from tandem.service.athena.pending_writes import PendingWrites
 from tandem.service.athena.presence import Presence
@@ -45,7 +46,7 @@ class AthenaParts:
 
 
 class Athena:
-    """`executions` and `work_groups` are what AWS's operations call."""
+    """`executions`, `work_groups` and `named_queries` are what AWS's operations call."""
 
     def __init__(self, parts: AthenaParts, presence: Presence, limits: ExecutionLimits) -> None:
         lake = Lake(parts.objects)
@@ -65,6 +66,7 @@ class Athena:
             },
         )
         self.work_groups = WorkGroups(parts.registry, parts.clock)
+        self.named_queries = NamedQueries(parts.registry, self.work_groups)
         self._store = ExecutionStore(parts.registry, presence, parts.clock, limits.kept_max)
         self.executions = QueryExecutions(
             self._store,

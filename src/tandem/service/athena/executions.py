@@ -230,9 +230,9 @@ class QueryExecutions:
         self, new: NewExecution, group: WorkGroup, execution_id: str, statement: AthenaStatement
     ) -> ResultPlace:
         """Where this execution's own result goes."""
-        wanted = group.result if group.is_enforced else new.result
-        if wanted.output_location is None:
-            wanted = replace(wanted, output_location=group.result.output_location)
+        of_group = group.result.output_location is not None
+        is_groups = of_group and (group.is_enforced or new.result.output_location is None)
+        wanted = group.result if is_groups else new.result
         if wanted.output_location is None:
             raise ValidationError(
                 "No output location provided. An output location is required either through the"
