@@ -42,6 +42,7 @@ from tandem.service.athena.lake import FilePlace, Lake, location_of
 from tandem.service.athena.result_files import ResultFiles, ResultPage, ResultSize
 from tandem.service.athena.statements import AthenaStatements
 from tandem.service.athena.work_groups import PRIMARY, WorkGroup, WorkGroups
+from tandem.service.catalog import DEFAULT_DATABASE
 from tandem.service.clock import Clock
 from tandem.service.typed_documents import Overtaken
 
@@ -297,7 +298,8 @@ class QueryExecutions:
         place = _file_place(execution)
         context = StatementContext(
             statement_id=execution.execution_id,
-            database=execution.database or "default",
+            # Some clients put the name in backticks, as Hive's statements have it.
+            database=(execution.database or "").strip("`") or DEFAULT_DATABASE,
             output_location=f"s3://{place.bucket}/{place.key.rpartition('/')[0]}",
             cancellation=active.cancellation,
         )
