@@ -103,6 +103,10 @@ class FileTableContract:
             [(1, 2.5, True, None), (None, None, None, "`q`")],
             [(None, None, None, "`q`"), (1, 2.5, True, None)],
         )
+        numbers = texts(folder, LAZY, "1\n\\N\nx\n3\n")
+        assert sorted(answer(engine, "SELECT id FROM t", t=numbers), key=str) == [
+            *((1,), (3,), (None,), (None,))
+        ]
 
     def test_times_in_text(self, engine: QueryEngine, folder: Path) -> None:
         schema = pa.schema([("at", pa.timestamp("us")), ("day", pa.date32())])
