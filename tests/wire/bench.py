@@ -52,6 +52,7 @@ STS = "sts"
 IAM = "iam"
 ATHENA = "athena"
 BUCKET = "results"
+GLUE = "glue"
 ACCOUNT = Account("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
 START_US = 1_750_000_000_000_000
@@ -95,7 +96,9 @@ class Bench:
         definitions = Definitions(self.registry, self.clock)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
-        histories = HistoryTables(self.registry, self.registry, definitions, None, self.clock)
+        histories = HistoryTables(
+            self.registry, self.registry, definitions, self.offline, self.clock
+        )
         records = Records(groups, self.store, self._commits, self.clock)
         catalog = Catalog(self.registry, histories, self.clock)
         self._folder = TemporaryDirectory()

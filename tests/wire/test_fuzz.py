@@ -62,7 +62,7 @@ OPERATIONS = [
     *((IAM, name) for _, name, _ in ROLE_REQUESTS),
     *((ATHENA, name) for name in ATHENA_OPERATIONS),
 ]
-CODES = {code.code for columns in ERROR_TABLE.values() for code in columns.values()}
+CODES = {code.code for codes in ERROR_TABLE.values() for code in codes.values()}
 ANSWERED = {200, 400, 404, 405, 409, 415}
 
 fuzz = settings(

@@ -32,6 +32,7 @@ from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
@@ -83,8 +84,7 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
-        iceberg = backends.iceberg_tables(self.offline)
-        histories = HistoryTables(registry, registry, definitions, iceberg, clock)
+        histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
@@ -107,6 +107,7 @@ class Core:
         )
         opened.callback(self.athena.close)
         self.sql = Sql(self.queries, self.athena)
+        self.iceberg_tables = IcebergTables(self.offline)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)

@@ -20,6 +20,7 @@ from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.glue import glue_service
 from tandem.wire.http import Request, Response
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import Call, Core, Service, WireProtocol
@@ -57,7 +58,11 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens), athena_service(core, tokens)]
+        json_services = [
+            sagemaker_service(core, tokens),
+            athena_service(core, tokens),
+            glue_service(core, tokens),
+        ]
         query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
