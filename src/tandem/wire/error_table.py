@@ -1,9 +1,9 @@
 """The one table of error codes: which code and status each domain error has in which dialect.
 
 Feature Store's runtime names its errors as its service model does and uses HTTP's statuses. The
-JSON protocol answers 400 for everything that is the caller's to mend; SageMaker, Glue and Athena have
-names of their own there. The query protocol has IAM's codes and statuses. An error that a dialect has no
-code for goes by the one of the error that it is a kind of.
+JSON protocol answers 400 for everything that is the caller's to mend; SageMaker, Glue and Athena
+have names of their own there. The query protocol has IAM's codes and statuses. An error that a
+dialect has no code for goes by the one of the error that it is a kind of.
 """
 
 from collections.abc import Mapping, Sequence
