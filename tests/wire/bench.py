@@ -39,6 +39,7 @@ from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.roles import Roles
@@ -109,7 +110,13 @@ class Bench:
         queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
         self.presence = Presence(folder / "processes")
         parts = AthenaParts(
-            self.registry, catalog, queries, self._engine, lambda: self.objects, self.clock
+            self.registry,
+            catalog,
+            queries,
+            IcebergTables(self.offline),
+            self._engine,
+            lambda: self.objects,
+            self.clock,
         )
         limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100)
         self.core = SimpleNamespace(

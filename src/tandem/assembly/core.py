@@ -94,10 +94,19 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
+        self.iceberg_tables = IcebergTables(self.offline)
         self._presence = Presence(settings.data / "processes")
         opened.callback(self._presence.close)
         self.athena = Athena(
-            AthenaParts(registry, self.catalog, self.queries, engine, self._lake_objects, clock),
+            AthenaParts(
+                registry,
+                self.catalog,
+                self.queries,
+                self.iceberg_tables,
+                engine,
+                self._lake_objects,
+                clock,
+            ),
             self._presence,
             ExecutionLimits(
                 settings.athena_queries_at_once,
@@ -107,7 +116,6 @@ class Core:
         )
         opened.callback(self.athena.close)
         self.sql = Sql(self.queries, self.athena)
-        self.iceberg_tables = IcebergTables(self.offline)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)

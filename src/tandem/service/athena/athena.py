@@ -30,6 +30,7 @@ from tandem.service.athena.written_data import DataWriting
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import DATABASE
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.queries import Queries
 
 
@@ -40,6 +41,7 @@ class AthenaParts:
     registry: DocumentRegistry
     catalog: Catalog
     queries: Queries
+    iceberg: IcebergTables
     engine: QueryEngine
     objects: Callable[[], ObjectStore]
     clock: Clock
@@ -52,7 +54,7 @@ class Athena:
         lake = Lake(parts.objects)
         self._pending = PendingWrites(parts.registry, parts.catalog, lake, presence)
         external = ExternalTables(lake, parts.catalog, self._pending)
-        relations = Relations(parts.queries, parts.catalog, external, parts.engine)
+        relations = Relations(parts.queries, parts.catalog, external, parts.iceberg, parts.engine)
         self._statements = AthenaStatements(
             relations,
             {
