@@ -13,6 +13,7 @@ from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
 from tandem.service.placement import Account
+from tandem.wire.athena import athena_service
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
 from tandem.wire.iam import iam_service
@@ -51,6 +52,7 @@ def operation_names() -> list[str]:
         sts_service(Account()),
         iam_service(core, tokens),
         glue_service(core, tokens),
+        athena_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 

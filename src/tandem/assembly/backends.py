@@ -105,10 +105,8 @@ def object_store(
     settings: Settings,
     live: Callable[[], Sequence[FeatureGroup]],
     deleted: Callable[[], Sequence[FeatureGroup]],
-) -> ObjectStore | None:
-    """The objects of the embedded store; None where the S3 gateway is off."""
-    if not settings.s3_gateway:
-        return None
+) -> ObjectStore:
+    """The objects of the embedded store."""
     return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live, deleted)
 
 

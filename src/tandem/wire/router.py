@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from tandem.errors import TandemError
 from tandem.wire.aliases import aliases_service
+from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
 from tandem.wire.clones import clones_service
@@ -61,7 +62,11 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens), glue_service(core, tokens)]
+        json_services = [
+            sagemaker_service(core, tokens),
+            athena_service(core, tokens),
+            glue_service(core, tokens),
+        ]
         query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         own_services = [aliases_service(core), retirement_service(core), clones_service(core)]

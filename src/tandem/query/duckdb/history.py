@@ -117,7 +117,7 @@ def _sql_type(feature: FeatureDefinition) -> str:
 def _scan_sql(files: Sequence[str], file_column: str | None = None) -> str:
     # Hive columns are off: they would add columns that the table does not have, and where a filter
     # on them leaves out files, the later ones would change their index.
-    paths = ", ".join(_path_literal(path) for path in files)
+    paths = ", ".join(path_literal(path) for path in files)
     named = "" if file_column is None else f", filename = {_literal(file_column)}"
     return f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true{named})"
 
@@ -131,7 +131,7 @@ def _numbered(files: Sequence[str]) -> tuple[str, str]:
     return f"({rows})", f"({file} << {POSITION_ROW_BITS}) | ({number})"
 
 
-def _path_literal(path: str) -> str:
+def path_literal(path: str) -> str:
     # Paths may hold what DuckDB takes for patterns; a class of one character is that character.
     return _literal(re.sub(r"[*?\[]", lambda found: f"[{found.group()}]", path))
 
