@@ -22,6 +22,7 @@ from tandem.testing.point_in_time_contract import (
     HistoryFixtures,
     a_join,
     amounts,
+    joined_rows,
     labels_at,
 )
 
@@ -176,7 +177,7 @@ class LabelContract(HistoryFixtures):
                 "label": [count - row for row in range(count)],
             }
         )
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.select(labels.column_names).equals(labels)
         expected = [1.0 if row % 3 == 0 and row % 7 else None for row in range(count)]
         assert joined.column("amount").to_pylist() == expected
@@ -199,7 +200,7 @@ class LabelContract(HistoryFixtures):
                 "": [None],
             }
         ).replace_schema_metadata({"made": "by hand"})
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.select(labels.column_names).equals(labels)
         assert joined.schema.metadata == labels.schema.metadata
         assert joined.column("amount").to_pylist() == [1.0]
@@ -207,11 +208,11 @@ class LabelContract(HistoryFixtures):
     def test_empty_labels(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()
         labels = labels_at([NOON]).slice(1)
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.num_rows == 0
         assert joined.schema == labels.schema.append(pa.field("amount", pa.float64()))
         untyped = pa.table({"customer": pa.nulls(0), "at": pa.nulls(0)})
-        assert engine.point_in_time(untyped, "at", [a_join(history.table())]).num_rows == 0
+        assert joined_rows(engine, untyped, "at", [a_join(history.table())]).num_rows == 0
 
     def test_labels_of_nulls_alone(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()
@@ -229,12 +230,12 @@ class LabelContract(HistoryFixtures):
 
     def test_no_joins(self, engine: QueryEngine) -> None:
         labels = labels_at([NOON])
-        assert engine.point_in_time(labels, "at", []).equals(labels)
+        assert joined_rows(engine, labels, "at", []).equals(labels)
 
     def test_a_join_of_no_features(self, engine: QueryEngine, history: PlantedHistory) -> None:
         labels = labels_at([NOON])
         join = FeatureJoin(table=history.table(), key="customer", columns={})
-        assert engine.point_in_time(labels, "at", [join, a_join(history.table())]).equals(
+        assert joined_rows(engine, labels, "at", [join, a_join(history.table())]).equals(
             labels.append_column("amount", pa.nulls(1, pa.float64()))
         )
 
@@ -244,4 +245,4 @@ class LabelContract(HistoryFixtures):
     ) -> None:
         join = replace(a_join(history.table()), key=key)
         with pytest.raises(ValidationError, match=r"who|when"):
-            engine.point_in_time(labels_at([NOON]), moment, [join])
+            joined_rows(engine, labels_at([NOON]), moment, [join])

@@ -23,7 +23,13 @@ from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.rows.history_rows import history_rows
 from tandem.testing.label_contract import LabelContract
 from tandem.testing.planted_history import PlantedHistory, a_group
-from tandem.testing.point_in_time_contract import NOON, PointInTimeContract, a_join, labels_at
+from tandem.testing.point_in_time_contract import (
+    NOON,
+    PointInTimeContract,
+    a_join,
+    joined_rows,
+    labels_at,
+)
 
 DATABASE = "sagemaker_featurestore"
 
@@ -307,7 +313,7 @@ class QueryEngineContract(PointInTimeContract, LabelContract):
             found = set()
             for _ in range(rounds):
                 found.update(values(engine, "SELECT amount FROM t", table))
-                joined = engine.point_in_time(labels_at([NOON]), "at", [a_join(table)])
+                joined = joined_rows(engine, labels_at([NOON]), "at", [a_join(table)])
                 found.add((joined.column("amount")[0].as_py(),))
             return found
 
@@ -323,4 +329,4 @@ class QueryEngineContract(PointInTimeContract, LabelContract):
         with pytest.raises(StoreUnavailable):
             engine.sql("SELECT 1", {})
         with pytest.raises(StoreUnavailable):
-            engine.point_in_time(labels_at([NOON]), "at", [a_join(history.table())])
+            joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table())])

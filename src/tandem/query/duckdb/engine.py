@@ -10,7 +10,7 @@
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -19,10 +19,10 @@ import pyarrow as pa
 from tandem.errors import QueryFailed, StoreUnavailable
 from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
 from tandem.query.duckdb.history import HistorySource, quoted
-from tandem.query.duckdb.point_in_time import joined_features
+from tandem.query.duckdb.point_in_time import PointInTimeJoin
 from tandem.query.duckdb.results import to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
-from tandem.query.labels import check_columns
+from tandem.query.labels import checked_schema
 from tandem.query.statement import (
     DEFAULT_DATABASE,
     check_known,
@@ -30,6 +30,7 @@ from tandem.query.statement import (
     tables_read,
     without_repeats,
 )
+from tandem.rows.rows import Rows, RowStream
 
 _INTERRUPT_SECONDS_MAX = 10.0
 
@@ -71,15 +72,23 @@ class DuckDbEngine(QueryEngine):
                 _make_views(cursor, tables)
                 return to_arrow(cursor.sql(statement))
 
-    def point_in_time(
-        self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
-    ) -> pa.Table:
-        check_columns(labels, joins)
-        with self._cursor() as cursor:
-            for table in joined_features(cursor, labels, moment, joins):
-                for name in table.column_names:
-                    labels = labels.append_column(name, table.column(name))
-        return labels
+    def point_in_time(self, labels: Rows, moment: str, joins: Sequence[FeatureJoin]) -> RowStream:
+        self._check_open()
+        schema = checked_schema(labels.schema, moment, joins)
+        return RowStream(schema, self._joined(labels, moment, joins, schema))
+
+    def _joined(
+        self, labels: Rows, moment: str, joins: Sequence[FeatureJoin], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        with ExitStack() as opened:
+            database = opened.enter_context(self._database(opened.enter_context(self._cursor())))
+
+            def new_cursor() -> duckdb.DuckDBPyConnection:
+                cursor = opened.enter_context(self._cursor())
+                cursor.execute(f"USE {database}")
+                return cursor
+
+            yield from PointInTimeJoin(new_cursor, labels, moment).batches(joins, schema)
 
     def close(self) -> None:
         if not self._is_closed:
@@ -87,6 +96,10 @@ class DuckDbEngine(QueryEngine):
             self._interrupt_all()
             self._instance.close()
             self._scratch.remove()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the query engine is closed")
 
     def _interrupt_all(self) -> None:
         deadline = time.monotonic() + _INTERRUPT_SECONDS_MAX
@@ -98,8 +111,7 @@ class DuckDbEngine(QueryEngine):
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one call, on which the engine's errors become ours."""
-        if self._is_closed:
-            raise StoreUnavailable("the query engine is closed")
+        self._check_open()
         try:
             with self._instance.cursor() as cursor:
                 self._running.add(cursor)
@@ -111,13 +123,15 @@ class DuckDbEngine(QueryEngine):
             raise QueryFailed(one_line(error)) from error
 
     @contextmanager
-    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """A database for one call's views: temporary views cannot be in a schema of ours."""
+    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
+        """A database for what one call makes: temporary views cannot be in a schema of ours, and
+        temporary tables not be read on another cursor.
+        """
         name = f"query_{next(self._numbers)}"
         cursor.execute(f"ATTACH ':memory:' AS {name}")
         try:
             cursor.execute(f"USE {name}")
-            yield
+            yield name
         finally:
             cursor.execute("USE memory")
             cursor.execute(f"DETACH {name}")
