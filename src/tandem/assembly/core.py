@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 from tandem.assembly import backends
@@ -16,6 +17,7 @@ from tandem.assembly.clone_lock import CloneLock
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
+from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
 from tandem.service.aliases import Aliases
 from tandem.service.clock import Clock, system_clock
@@ -82,7 +84,15 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
-        self.datasets = Datasets(self.groups, self.queries, engine)
+        self.datasets = Datasets(
+            self.groups,
+            self.queries,
+            engine,
+            DatasetFolders(settings.data / "datasets"),
+            clock,
+            scratch=backends.scratch_folder(settings),
+            made_by=version("tandem-feature-store"),
+        )
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
         self.delivery.check()

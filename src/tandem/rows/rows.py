@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 BATCH_ROWS = 65_536
 SPOOL_MEMORY_BYTES = 128 << 20
@@ -67,23 +66,6 @@ class TableRows(Rows):
 
     def to_table(self) -> pa.Table:
         return self._table
-
-
-class ParquetRows(Rows):
-    """Rows of a Parquet file, in the types of `schema`, which Parquet may lack."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self.schema = schema
-        self.count = pq.read_metadata(path).num_rows
-
-    def batches(
-        self, columns: Sequence[str] | None = None, rows_max: int = BATCH_ROWS
-    ) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self._path) as file:
-            for batch in file.iter_batches(batch_size=rows_max):
-                typed = batch.cast(self.schema)
-                yield typed if columns is None else typed.select(list(columns))
 
 
 class _FileRows(Rows):

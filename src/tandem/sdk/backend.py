@@ -10,7 +10,7 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import DeletionMode
 
 

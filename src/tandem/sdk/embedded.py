@@ -14,7 +14,7 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import DeletionMode
 
 _MADE_FIRST = "token.key"

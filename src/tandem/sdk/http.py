@@ -36,6 +36,7 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ResourceInUse": errors.ResourceInUse,
     "ResourceLimitExceeded": errors.ResourceLimitExceeded,
     "ConflictException": errors.ConflictError,
+    "HistoryChanged": errors.HistoryChanged,
     "AccessForbidden": errors.AccessForbidden,
     "QueryFailed": errors.QueryFailed,
     "ServiceUnavailable": errors.StoreUnavailable,

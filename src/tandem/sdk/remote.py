@@ -17,7 +17,7 @@ from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
 from tandem.sdk.http import Http, error_of_code, json_bytes
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import DeletionMode
 
 _BATCH_GET_MAX = 100

@@ -43,7 +43,7 @@ from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.service.cloning import CloneRequest
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.feature_groups import NewFeatureGroup
 
 

@@ -14,6 +14,7 @@ from tandem.errors import (
     ConflictError,
     DataCorrupted,
     DeleteConflict,
+    HistoryChanged,
     MalformedPolicyDocument,
     QueryFailed,
     ResourceInUse,
@@ -108,6 +109,12 @@ _ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
         ErrorCode("ConflictException", 409),
         ErrorCode("ConflictException", 400),
         ErrorCode("DeleteConflict", 409),
+    ),
+    (
+        HistoryChanged,
+        ErrorCode("HistoryChanged", 409),
+        ErrorCode("HistoryChanged", 400),
+        ErrorCode("HistoryChanged", 409),
     ),
     (
         AccessForbidden,

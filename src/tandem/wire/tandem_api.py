@@ -21,7 +21,8 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
-from tandem.service.datasets import Datasets, TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
+from tandem.service.datasets import Datasets
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
