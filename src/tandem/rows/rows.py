@@ -68,6 +68,20 @@ class TableRows(Rows):
         return self._table
 
 
+class SelectedRows(Rows):
+    """Some columns of rows, in another order maybe; each name occurs once."""
+
+    def __init__(self, rows: Rows, columns: Sequence[str]) -> None:
+        self._rows = rows
+        self.schema = pa.schema([rows.schema.field(name) for name in columns])
+        self.count = rows.count
+
+    def batches(
+        self, columns: Sequence[str] | None = None, rows_max: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        return self._rows.batches(self.schema.names if columns is None else columns, rows_max)
+
+
 class _FileRows(Rows):
     """Rows in a file without a name: one Arrow stream a batch, so that each stands for itself."""
 

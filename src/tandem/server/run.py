@@ -20,6 +20,7 @@ from tandem.errors import StoreUnavailable
 from tandem.server.application import Application
 from tandem.server.binding import check_binding
 from tandem.server.s3_requests import S3Requests
+from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
 from tandem.wire.tandem_api import TandemApi
@@ -58,7 +59,7 @@ def serve(
 
 def application(core: Core, *, is_insecure: bool = False) -> Application:
     """The ASGI application over a running core."""
-    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core)])
+    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     return Application(router, is_insecure=is_insecure, s3=s3)

@@ -72,16 +72,24 @@ class Datasets:
         self._made_by = made_by
 
     def training_set(
-        self, labels: Labels, request: TrainingSetRequest, *, record: bool = True
+        self,
+        labels: Labels,
+        request: TrainingSetRequest,
+        *,
+        record: bool = True,
+        keep_labels: bool = True,
     ) -> TrainingSet:
         """`labels`, each once and in order, with the features as of each label's moment.
+
+        record       whether it is kept what the set was made of
+        keep_labels  whether the labels are kept with it, so that it can be made again without them
 
         Labels may come as a stream that is larger than the memory. Raises ResourceNotFound and
         ValidationError.
         """
         if request.as_of_us is not None:
             self._queries.settle(request.as_of_us)
-        return self._made(labels, request, record=record)
+        return self._made(labels, request, record=record, keep_labels=keep_labels)
 
     def latest(
         self,
@@ -90,6 +98,7 @@ class Datasets:
         *,
         at_us: int | None = None,
         record: bool = True,
+        keep_labels: bool = True,
     ) -> TrainingSet:
         """The newest values of each entity as of a moment, `at_us`, or now.
 
@@ -106,7 +115,8 @@ class Datasets:
                 # One barrier for both questions, so that no entity comes in between.
                 request = replace(request, as_of_us=self._queries.at_one_moment([]).as_of_us)
             entities = self._all_entities(entities, request, at_us)
-        return self._made(_at(entities, request.event_time, at_us), request, record=record)
+        labels = _at(entities, request.event_time, at_us)
+        return self._made(labels, request, record=record, keep_labels=keep_labels)
 
     def find(self, dataset_id: str) -> Dataset:
         """Raises ResourceNotFound."""
@@ -146,7 +156,9 @@ class Datasets:
             )
         return TrainingSet(made, dataset)
 
-    def _made(self, labels: Labels, request: TrainingSetRequest, *, record: bool) -> TrainingSet:
+    def _made(
+        self, labels: Labels, request: TrainingSetRequest, *, record: bool, keep_labels: bool
+    ) -> TrainingSet:
         begin = time.monotonic()
         plan = planned(request, labels.schema.names, self._groups)
         given = self._held(labels)
@@ -172,10 +184,10 @@ class Datasets:
             columns=tuple((field.name, str(field.type)) for field in rows.schema),
             content_hash=found,
             labels_hash=content_hash(given),
-            has_labels=True,
+            has_labels=keep_labels,
             made_by=self._made_by,
         )
-        self._folders.add(dataset, given)
+        self._folders.add(dataset, given if keep_labels else None)
         return TrainingSet(rows, dataset)
 
     def _joined(
