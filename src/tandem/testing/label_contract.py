@@ -14,6 +14,7 @@ import pytest
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureType
 from tandem.query.base import FeatureJoin, QueryEngine
+from tandem.rows.rows import TableRows
 from tandem.testing.planted_history import PlantedHistory, a_group
 from tandem.testing.point_in_time_contract import (
     DAY,
@@ -218,6 +219,43 @@ class LabelContract(HistoryFixtures):
         history.put("c-1", NOON, amount="1").to_file()
         labels = pa.table({"customer": pa.nulls(2), "at": pa.nulls(2)})
         assert amounts(engine, history, labels) == [None, None]
+
+    def test_labels_come_and_go_in_batches(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        count = 20_011
+        for number in range(3):
+            history.put(f"c-{number}", NOON, amount=str(number))
+        labels = pa.table(
+            {
+                "customer": [f"c-{number % 4}" for number in range(count)],
+                "at": [NOON] * count,
+                "row": range(count),
+            }
+        )
+        chunked = pa.Table.from_batches(labels.to_batches(max_chunksize=1_999))
+        join = a_join(history.table())
+        twice = replace(join, columns={"amount": "again"})
+        stream = engine.point_in_time(TableRows(chunked), "at", [join, twice])
+        assert stream.schema.names == ["customer", "at", "row", "amount", "again"]
+        batches = list(stream.batches)
+        assert all(0 < batch.num_rows <= 131_072 for batch in batches)
+        found = pa.Table.from_batches(batches, stream.schema)
+        assert found.column("row").to_pylist() == list(range(count))
+        expected = [None if number % 4 == 3 else float(number % 4) for number in range(count)]
+        assert found.column("amount").to_pylist() == expected
+        assert found.column("again").to_pylist() == expected
+
+    def test_an_answer_that_nobody_reads_to_its_end_leaves_nothing_behind(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        history.put("c-1", NOON, amount="1").to_file()
+        labels = TableRows(labels_at([NOON] * 20_000))
+        for _ in range(3):
+            stream = engine.point_in_time(labels, "at", [a_join(history.table())])
+            assert next(stream.batches).num_rows
+            del stream
+        assert joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table())]).num_rows == 1
 
     def test_labels_in_many_chunks(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()

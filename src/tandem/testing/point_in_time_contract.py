@@ -204,6 +204,32 @@ class PointInTimeContract(HistoryFixtures):
         found = amounts(engine, history, labels_at([NOON]), as_of_us=FIRST_WRITE_US + 2 * second)
         assert found == [None]
 
+    def test_only_event_times_within_the_window_count(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        history.put("c-1", f"{DAY}T10:00:00Z", amount="1").put("c-1", NOON, amount="2").to_file()
+        history.delete("c-1", f"{DAY}T13:00:00Z").put("c-1", f"{DAY}T14:00:00Z", amount="4")
+        moments = [f"{DAY}T{hour:02}:30:00Z" for hour in (10, 12, 13, 14)]
+        noon, hour = NOON_SECONDS * 10**9, 3_600 * 10**9
+        for first, end, expected in (
+            (None, None, [1.0, 2.0, None, 4.0]),
+            (noon, None, [None, 2.0, None, 4.0]),
+            (noon + 1, None, [None, None, None, 4.0]),
+            (None, noon, [1.0, 1.0, 1.0, 1.0]),
+            (None, noon + 1, [1.0, 2.0, 2.0, 2.0]),
+            (noon, noon + hour, [None, 2.0, 2.0, 2.0]),
+            (noon - hour, noon, [None] * 4),
+            (-(10**30), 10**30, [1.0, 2.0, None, 4.0]),
+        ):
+            found = amounts(
+                engine,
+                history,
+                labels_at(moments),
+                from_nanoseconds=first,
+                until_nanoseconds=end,
+            )
+            assert found == expected, (first, end)
+
     # Times
 
     def test_the_first_and_the_last_moment(

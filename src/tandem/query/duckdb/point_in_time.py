@@ -211,7 +211,12 @@ def _packed_sql(source: HistorySource, join: FeatureJoin) -> str:
     )
     bounds = []
     if join.from_nanoseconds is not None:
-        bounds.append(f'"its packing" >= {join.from_nanoseconds * _POSITIONS}')
+        bounds.append(f'"its packing" >= {_packed_moment(join.from_nanoseconds)}')
     if join.until_nanoseconds is not None:
-        bounds.append(f'"its packing" < {join.until_nanoseconds * _POSITIONS}')
+        bounds.append(f'"its packing" < {_packed_moment(join.until_nanoseconds)}')
     return f"SELECT * FROM ({packed}) WHERE {' AND '.join(bounds)}" if bounds else packed
+
+
+def _packed_moment(nanoseconds: int) -> int:
+    """The least packing of a moment; moments that no event time can be are as the nearest one."""
+    return min(max(nanoseconds, NANOSECONDS_MIN), NANOSECONDS_MAX + 1) * _POSITIONS
