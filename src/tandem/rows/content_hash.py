@@ -5,8 +5,8 @@ SHA-256 on its own:
 
     valid     one byte a row: 1 where there is a value, 0 where it is null
     value     numbers, booleans (one byte), times, decimals, fixed-size binary: the value's bytes,
-              little-endian; zeros for a null; every NaN is the one with bits 7ff8000000000000 (or
-              its like in 32 and 16 bits)
+              little-endian; zeros for a null; every NaN is the one with bits 7ff8000000000000, or
+              7fc00000 in 32 bits; 16 bits are as they are
     length    text, binary, lists: int64, little-endian, of each row; 0 for a null
     text      text (UTF-8), binary: the bytes of all values, one behind the other
     item      lists: the streams of all items, as of a column; null lists have none
