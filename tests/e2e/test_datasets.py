@@ -14,6 +14,7 @@ import pytest
 
 import tandem
 from tandem.errors import HistoryChanged, ResourceNotFound, ValidationError
+from tandem.rows.rows import Spool
 from tandem.sdk import parquet_output
 
 LABELS = pd.DataFrame(
@@ -42,6 +43,14 @@ def group(store: tandem.FeatureStore, name: str) -> tandem.FeatureGroupHandle:
     )
     made.ingest(frame)
     return made
+
+
+def folder_of(location: str, request: pytest.FixtureRequest) -> Path:
+    """The store's folder, which may be a server's."""
+    if not location.startswith("http"):
+        return Path(location)
+    data: Path = request.getfixturevalue("server").data
+    return data
 
 
 def test_names_of_ones_own_limits_and_the_record(
@@ -173,6 +182,8 @@ def test_parquet_on_disk_and_in_the_stores_s3(
     group: tandem.FeatureGroupHandle,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    location: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.setattr(parquet_output, "_PART_ROWS", 3)
     made = store.training_set(LABELS, [f"{group.name}:orders"])
@@ -186,7 +197,9 @@ def test_parquet_on_disk_and_in_the_stores_s3(
     assert pq.read_table(one).to_pylist() == made.to_arrow().to_pylist()
     written = made.to_parquet(f"s3://tandem/{group.name}/set")
     assert written == [f"s3://tandem/{group.name}/set/part-0000{n}.parquet" for n in range(2)]
-    for wrong in ("s3://nobucket-here/x", "s3://tandem"):
+    bucket = folder_of(location, request) / "s3" / "tandem"
+    assert pq.read_table(bucket / group.name / "set").to_pylist() == made.to_arrow().to_pylist()
+    for wrong in ("s3://nobucket-here/x", "s3://"):
         with pytest.raises((ValidationError, ResourceNotFound)):
             made.to_parquet(wrong)
 
@@ -201,14 +214,44 @@ def test_batches(store: tandem.FeatureStore, group: tandem.FeatureGroupHandle) -
         made.select(["nothing"])
 
 
-def test_history_that_changed_says_so_through_http_too(
-    store: tandem.FeatureStore, group: tandem.FeatureGroupHandle, location: str
+def test_history_that_changed_says_so(
+    store: tandem.FeatureStore,
+    group: tandem.FeatureGroupHandle,
+    location: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    if location.startswith("http"):
-        pytest.skip("the files of a server are not at hand here; the error's code is tested below")
+    data = folder_of(location, request)
     made = store.training_set(LABELS, [f"{group.name}:orders"])
     assert made.dataset is not None
-    path = Path(location) / "datasets" / made.dataset.id / "dataset.json"
+    path = data / "datasets" / made.dataset.id / "dataset.json"
     path.write_text(path.read_text().replace(made.dataset.content_hash, "sha256:0"))
     with pytest.raises(HistoryChanged, match="sha256:0"):
         store.dataset(made.dataset.id).rebuild()
+
+
+def test_rows_that_do_not_fit_the_memory(
+    store: tandem.FeatureStore,
+    group: tandem.FeatureGroupHandle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Spool.__init__, "__defaults__", (0,))  # nothing stays in memory
+    count = 200_000
+    labels = pa.table(
+        {
+            "customer_id": [f"C{number % 3}" for number in range(count)],
+            "event_time": pa.repeat(pa.scalar(datetime(2024, 3, 1)), count),
+            "row": range(count),
+        }
+    )
+    made = store.training_set(labels.to_reader(10_000), [f"{group.name}:orders"])
+    assert len(made) == count
+    orders = [(None, 2, 5)[number % 3] for number in range(count)]
+    found = [value for batch in made.batches(7_777) for value in batch["orders"].to_pylist()]
+    assert found == orders
+    made.to_parquet(tmp_path / "set.parquet")
+    written = pq.read_table(tmp_path / "set.parquet")
+    assert written["row"].to_pylist() == list(range(count))
+    assert written["orders"].to_pylist() == orders
+    assert made.dataset is not None
+    assert made.dataset.rebuild().to_arrow().equals(made.to_arrow())

@@ -23,7 +23,7 @@ _ROWS_SHOWN = 10
 
 @click.group()
 def dataset() -> None:
-    """Make training sets, and say what they were made of."""
+    """Make training sets; say what they were made of."""
 
 
 def _with_features(command: Callable[..., None]) -> Callable[..., None]:

@@ -88,12 +88,7 @@ class RecordedDataset:
             ("content hash", record.content_hash),
             ("labels", f"{'kept' if record.has_labels else 'not kept'}, {record.labels_hash}"),
         ]
-        groups = Table(
-            ["feature group", "id", "rows by then", "key", "features", "limits"],
-            [_group_row(group) for group in record.groups],
-            cell_length_max=None,
-        )
-        return [Table(["", ""], facts, cell_length_max=None), groups]
+        return [_facts(facts), *(_facts(_group_facts(group)) for group in record.groups)]
 
     def __repr__(self) -> str:
         return "\n\n".join(plain(table) for table in self.tables)
@@ -124,20 +119,29 @@ class DatasetList(Listing[RecordedDataset]):
         )
 
 
-def _group_row(group: DatasetGroup) -> list[Any]:
-    name = group.named if group.named == group.name else f"{group.name} (as {group.named})"
+def _facts(facts: Sequence[tuple[str, Any]]) -> Table:
+    return Table(["", ""], facts, cell_length_max=None)
+
+
+def _group_facts(group: DatasetGroup) -> list[tuple[str, Any]]:
+    name = group.named if group.named == group.name else f"{group.name}, as {group.named}"
     features = ", ".join(
         feature if feature == column else f"{feature} as {column}"
         for feature, column in group.columns.items()
     )
-    limits = []
+    facts: list[tuple[str, Any]] = [
+        ("feature group", f"{name} ({group.group_id})"),
+        ("rows by then", group.rows),
+        ("key", f"label column {group.key!r}"),
+        ("features", features),
+    ]
     if group.max_age_seconds is not None:
-        limits.append(f"not older than {group.max_age_seconds} s")
+        facts.append(("not older than", f"{group.max_age_seconds} s"))
     if group.from_nanoseconds is not None:
-        limits.append(f"event time from {_nanoseconds(group.from_nanoseconds)}")
+        facts.append(("event time from", _nanoseconds(group.from_nanoseconds)))
     if group.until_nanoseconds is not None:
-        limits.append(f"event time before {_nanoseconds(group.until_nanoseconds)}")
-    return [name, group.group_id, group.rows, group.key, features, ", ".join(limits)]
+        facts.append(("event time before", _nanoseconds(group.until_nanoseconds)))
+    return facts
 
 
 def _microseconds(since: int) -> str:

@@ -32,7 +32,7 @@ def write_parquet_files(
     place: Callable[[str], Callable[[Callable[[BinaryIO], object]], None]]
     if target.startswith(_SCHEME):
         place = partial(_object_at, write_object)
-        join = f"{target.rstrip('/')}/"
+        join = f"{_SCHEME}{target.removeprefix(_SCHEME).strip('/')}/"
     else:
         place = _file_at
         join = f"{target}/"

@@ -46,6 +46,17 @@ FILES = {
         (["alias", "--remove"], "--remove takes ALIAS"),
         (["apply"], "--file"),
         (["apply", "-f", "nothing"], "'nothing' does not exist"),
+        (["dataset", "make", "sample.csv"], "--feature"),
+        (["dataset", "make", "nothing.csv", "--feature", "g:x"], "'nothing.csv' does not exist"),
+        (["dataset", "make", "sample.csv", "--feature", "a=g:x", "--feature", "a=g:y"], "'a'"),
+        (
+            [
+                *("dataset", "make", "sample.csv", "--feature", "g:x"),
+                *("--max-age", "1 day", "--max-age", "g=1 day"),
+            ],
+            "write GROUP=DURATION",
+        ),
+        (["dataset", "show"], "ID"),
         (["completion", "tcsh"], "'tcsh'"),
         (["serve", "--port", "70000"], "70000"),
     ],
