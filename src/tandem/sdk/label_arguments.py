@@ -1,10 +1,12 @@
 """Labels and entities as programs give them: frames, streams, and files of any size."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset
+import pyarrow.parquet as pq
 
 from tandem.errors import ValidationError
 from tandem.rows.rows import BATCH_ROWS, RowStream, TableRows
@@ -32,13 +34,25 @@ def _from_file(path: Path) -> Labels:
         raise ValidationError(f"there is no file {str(path)!r}: give a file, a folder or a frame")
     if path.is_file() and path.suffix.lower() not in _PARQUET:
         return TableRows(read_table(path))
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise ValidationError(f"the folder {str(path)!r} holds no file that ends in '.parquet'")
+    with _named(path):
+        schema = pq.read_schema(files[0]).remove_metadata()
+    return RowStream(schema, _batches(files, schema))
+
+
+def _batches(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of the files, one file after the other by name, in the first one's columns."""
+    for path in files:
+        with _named(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                yield batch.select(schema.names).cast(schema)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
     try:
-        found = pa.dataset.dataset(path, format="parquet")
-        # One fragment at a time, in order: whatever is read ahead is held in memory.
-        scanner = found.scanner(
-            batch_size=BATCH_ROWS, batch_readahead=1, fragment_readahead=1, use_threads=False
-        )
-        reader = scanner.to_reader()
-    except (pa.ArrowException, OSError) as error:
-        raise ValidationError(f"{path} cannot be read: {error}") from error
-    return RowStream(reader.schema, iter(reader))
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise ValidationError(f"{path} cannot be read as labels: {error}") from error

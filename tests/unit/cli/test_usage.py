@@ -77,6 +77,7 @@ def test_wrong_usage(
         shown = CliRunner(env={"TANDEM_STORE": "data"}).invoke(main, arguments)
         assert shown.exit_code == 2, shown.output
         assert shown.output.startswith("Usage: ")
-        assert f"\nTry 'main {arguments[0]} --help' for help.\n" in shown.output
+        command = " ".join(arguments[: 2 if arguments[0] == "dataset" else 1])
+        assert f"\nTry 'main {command} --help' for help.\n" in shown.output
         assert said in shown.output
         assert store.groups().names == ["g"]
