@@ -5,16 +5,18 @@
 # make bench   the benchmarks, as one table
 # make serve   a server on ./tandem-data
 # make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
-# make lock    requirements.lock and requirements-spark.lock anew from pyproject.toml
+# make clients other clients into .venv-clients, so that `make test` runs their tests too
+# make lock    the lock files anew from pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SPARK_READY := .venv/.spark-ready
+CLIENTS_READY := .venv-clients/.ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
 
-.PHONY: demo test check soak bench serve spark lock format clean
+.PHONY: demo test check soak bench serve spark clients lock format clean
 
 # Without the resolver: the lock is whole, and pip would otherwise ask for newer releases of extras.
 $(READY): requirements.lock pyproject.toml
@@ -61,6 +63,13 @@ $(SPARK_READY): requirements-spark.lock $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 	touch $@
 
+clients: $(CLIENTS_READY)
+
+$(CLIENTS_READY): requirements-clients.lock
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
+	touch $@
+
 lock: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
@@ -69,6 +78,9 @@ lock: $(READY)
 	$(BIN)/uv pip compile --group spark --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 		--quiet --output-file requirements-spark.lock
+	$(BIN)/uv pip compile --group clients --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+		--quiet --output-file requirements-clients.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)
+	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)
