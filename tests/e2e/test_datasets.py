@@ -11,8 +11,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 import tandem
+from e2e.server_process import ServerProcess
 from tandem.errors import HistoryChanged, ResourceNotFound, ValidationError
 from tandem.rows.rows import Spool
 from tandem.sdk import parquet_output
@@ -255,3 +257,40 @@ def test_rows_that_do_not_fit_the_memory(
     assert written["orders"].to_pylist() == orders
     assert made.dataset is not None
     assert made.dataset.rebuild().to_arrow().equals(made.to_arrow())
+
+
+# What the endpoints refuse
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("POST", "/tandem/training-set", b"?", 400, "SerializationException"),
+        ("POST", "/tandem/training-set", "no request", 400, "tandem.request"),
+        ("POST", "/tandem/training-set", "{", 400, "SerializationException"),
+        ("POST", "/tandem/training-set", '{"Features": 7}', 400, "SerializationException"),
+        ("POST", "/tandem/training-set", '{"Features": []}', 400, "features is empty"),
+        ("POST", "/tandem/training-set", '{"Features": ["nobody:x"]}', 404, "nobody"),
+        ("POST", "/tandem/latest", '{"Features": ["g:x"], "Entities": "nobody"}', 404, "nobody"),
+        ("GET", "/tandem/datasets/nothing", b"", 404, "'nothing'"),
+        ("GET", "/tandem/datasets/..%2F..", b"", 404, "no training set"),
+        ("DELETE", "/tandem/datasets/nothing", b"", 404, "'nothing'"),
+        ("POST", "/tandem/datasets/nothing/rebuild", b"", 404, "'nothing'"),
+        ("POST", "/tandem/datasets/nothing/rebuild", b"?", 400, "SerializationException"),
+        ("PUT", "/tandem/datasets", b"", 405, "GET"),
+        ("GET", "/tandem/datasets/a/b/c", b"", 404, "UnknownOperation"),
+    ],
+)
+def test_what_is_refused_over_http(
+    server: ServerProcess, method: str, path: str, body: bytes | str, status: int, said: str
+) -> None:
+    if isinstance(body, str):
+        metadata = None if body == "no request" else {"tandem.request": body}
+        labels = pa.table({"id": ["C1"], "event_time": [1]}).replace_schema_metadata(metadata)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, labels.schema) as writer:
+            writer.write_table(labels)
+        body = sink.getvalue().to_pybytes()
+    answer = urllib3.request(method, f"{server.url}{path}", body=body)
+    assert answer.status == status, answer.data
+    assert said in answer.data.decode() + str(dict(answer.headers))

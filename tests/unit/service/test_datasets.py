@@ -14,7 +14,12 @@ import pytest
 from tandem.assembly.core import Core
 from tandem.errors import DataCorrupted, HistoryChanged, ResourceNotFound, ValidationError
 from tandem.model.changes import GroupUpdate
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
+from tandem.model.feature_group import (
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+    TableFormat,
+)
 from tandem.rows.content_hash import content_hash
 from tandem.rows.rows import RowStream, TableRows
 from tandem.service.cloning import CloneRequest
@@ -344,3 +349,18 @@ def test_entities_that_cannot_be(shop: Core) -> None:
     shop.groups.create(replace(definition("online"), offline=None, role_arn=None))
     with pytest.raises(ValidationError, match="no offline store"):
         latest(shop, "online", "customers:orders")
+
+
+def test_a_history_in_iceberg_is_made_again(core: Core) -> None:
+    pytest.importorskip("pyiceberg", reason="PyIceberg is not installed")
+    new = definition("customers")
+    assert new.offline is not None
+    core.groups.create(replace(new, offline=replace(new.offline, table_format=TableFormat.ICEBERG)))
+    for identifier, time, orders in (("C1", 5.0, 1), ("C2", 5.0, 2), ("C1", 5.0, 3)):
+        core.records.put("customers", record(identifier, time, orders=orders)).result()
+    found = made(core, "customers:orders")
+    assert values(found, "orders") == [3, 2, 3, None]
+    for _ in range(2):
+        more_history(core, "customers")
+        core.delivery.deliver_all()
+        assert again(core, found).equals(found.to_table())
