@@ -40,7 +40,7 @@ class Dataset:
     """One recorded training set.
 
     as_of_us        only what was committed by then counts; microseconds since 1970
-    log_positions   the last position of each log partition that the set could see
+    log_positions   where each log partition stood: its last position when the set was made
     event_time      the label column that told each label's moment
     columns         output column and its Arrow type, in order
     content_hash    of the rows, as `tandem.rows.content_hash` defines it

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
 from tandem.errors import DataCorrupted, ResourceNotFound, StoreUnavailable, ValidationError
 from tandem.model.dataset import Dataset
@@ -79,12 +80,21 @@ class DatasetFolders:
         return found
 
     def labels(self, dataset: Dataset) -> Rows:
-        """Raises ValidationError where the labels were not kept."""
+        """Raises ValidationError where the labels were not kept, and DataCorrupted where they
+        cannot be read.
+        """
         if not dataset.has_labels:
             raise ValidationError(
                 f"training set {dataset.dataset_id} was recorded without its labels: give them"
             )
-        return ParquetRows(self._root / dataset.dataset_id / _LABELS)
+        path = self._root / dataset.dataset_id / _LABELS
+        try:
+            return ParquetRows(path)
+        except (OSError, pa.ArrowException) as error:
+            raise DataCorrupted(
+                f"{path}, the labels of a training set, cannot be read ({error}): restore it from a"
+                " backup, or give the labels"
+            ) from error
 
     def remove(self, dataset_id: str) -> None:
         """Raises ResourceNotFound."""

@@ -149,7 +149,8 @@ class Datasets:
                 f"training set {dataset_id} cannot be made again: {error}"
             ) from error
         if found != dataset.content_hash:
-            why = self._what_changed(tables, dataset.as_of_us)
+            is_other = content_hash(given) != dataset.labels_hash
+            why = "its labels changed" if is_other else self._what_changed(tables, dataset.as_of_us)
             raise HistoryChanged(
                 f"training set {dataset_id} cannot be made again: its rows have the hash {found}"
                 f" now, and had {dataset.content_hash}; {why}"

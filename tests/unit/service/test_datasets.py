@@ -284,6 +284,20 @@ def test_history_that_is_gone_is_named(shop: Core, tmp_path: Path) -> None:
     assert again(shop, found).equals(found.to_table())
 
 
+def test_labels_that_are_damaged_are_named(shop: Core, tmp_path: Path) -> None:
+    found = made(shop, "customers:orders")
+    assert found.dataset is not None
+    path = tmp_path / "data" / "datasets" / found.dataset.dataset_id / "labels.parquet"
+    whole = pq.read_table(path)
+    pq.write_table(whole.slice(1), path)
+    with pytest.raises(HistoryChanged, match="its labels changed"):
+        again(shop, found)
+    path.write_bytes(b"?")
+    with pytest.raises(DataCorrupted, match=r"labels\.parquet"):
+        again(shop, found)
+    assert again(shop, found, LABELS).equals(found.to_table())
+
+
 def test_a_group_that_the_registry_lost_is_named(shop: Core, tmp_path: Path) -> None:
     found = made(shop, "customers:orders")
     assert found.dataset is not None
