@@ -12,7 +12,7 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens

@@ -27,7 +27,7 @@ from tandem.query.duckdb import point_in_time
 from tandem.rows.rows import TableRows
 from tandem.service import datasets
 from tandem.service.dataset_request import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from tandem.testing.point_in_time_reference import entry_as_of
 from unit.service.scenes import START_US, ManualClock
 

@@ -6,7 +6,13 @@ from typing import Any
 
 from tandem.errors import ValidationError
 from tandem.model.event_time import from_datetime
-from tandem.sdk.arguments import checked, microseconds
+from tandem.sdk.arguments import (
+    checked,
+    checked_text,
+    checked_texts,
+    checked_texts_by_name,
+    microseconds,
+)
 from tandem.service.dataset_request import Bounds, TrainingSetRequest
 
 TimeRange = tuple[datetime | None, datetime | None]
@@ -21,12 +27,14 @@ def training_set_request(
     event_time_range: TimeRange | Mapping[str, TimeRange] | None,
 ) -> TrainingSetRequest:
     """Raises ValidationError, which names the argument."""
-    if isinstance(features, str):
-        raise ValidationError(f"features {features!r} is one text: give a list of such")
     return TrainingSetRequest(
-        features=dict(features) if isinstance(features, Mapping) else tuple(features),
-        event_time=event_time,
-        keys=dict(keys) if keys else None,
+        features=(
+            checked_texts_by_name(features, "features")
+            if isinstance(features, Mapping)
+            else tuple(checked_texts(features, "features"))
+        ),
+        event_time=checked_text(event_time, "event_time"),
+        keys=checked_texts_by_name(keys, "keys") or None,
         as_of_us=None if as_of is None else microseconds(checked(datetime, as_of, "as_of")),
         max_age_seconds=_seconds(max_age),
         event_times=_bounds(event_time_range),

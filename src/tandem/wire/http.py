@@ -39,3 +39,4 @@ class Response:
 
 
 REQUEST_ID_HEADER = "x-amzn-RequestId"
+ERROR_HEADER = "x-tandem-error"

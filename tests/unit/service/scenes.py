@@ -16,7 +16,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration
 from tandem.rows.rows import TableRows
 from tandem.service.dataset_request import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 START_US = 1_700_000_000_000_000
 
