@@ -8,7 +8,8 @@
     ├── ResourceInUse            the name is taken
     ├── ResourceLimitExceeded    a limit of the account is reached
     ├── ConflictError            somebody else was faster, or the event time is older
-    │   └── DeleteConflict            what is to be deleted still has something in it
+    │   ├── DeleteConflict            what is to be deleted still has something in it
+    │   └── HistoryChanged            history is not what a training set was made of
     ├── AccessForbidden          the caller may not do this
     ├── QueryFailed              the SQL statement cannot be run
     │   └── QueryCancelled            somebody ended it, or its time was over
@@ -56,6 +57,10 @@ class ConflictError(TandemError):
 
 class DeleteConflict(ConflictError):
     """Something belongs to what is to be deleted. Delete that first."""
+
+
+class HistoryChanged(ConflictError):
+    """A recorded training set cannot be rebuilt: what it was made of is not there any more."""
 
 
 class AccessForbidden(TandemError):

@@ -94,7 +94,7 @@ def query_engine(settings: Settings) -> QueryEngine:
         if settings.query_engine == "memory"
         else backend(
             readable=history_folder(settings),
-            scratch=settings.data / "scratch",
+            scratch=scratch_folder(settings),
             memory_bytes=settings.query_memory_bytes,
         )
     )
@@ -113,6 +113,13 @@ def object_store(
 def history_folder(settings: Settings) -> Path:
     """Where `s3://bucket/key` lies on this machine: `<folder>/bucket/key`."""
     return settings.data / "s3"
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """Where what does not fit the memory goes for a while; made where it is missing."""
+    folder = settings.data / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _load(setting: str, name: str, table: dict[str, str]) -> Callable[..., Any]:

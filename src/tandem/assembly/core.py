@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 from tandem.assembly import backends
@@ -17,6 +18,7 @@ from tandem.assembly.presence import Presence
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
+from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
 from tandem.registry.base import Registry
 from tandem.service.aliases import Aliases
@@ -97,7 +99,15 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
-        self.datasets = Datasets(self.groups, self.queries, engine)
+        self.datasets = Datasets(
+            self.groups,
+            self.queries,
+            engine,
+            DatasetFolders(settings.data / "datasets"),
+            clock,
+            scratch=backends.scratch_folder(settings),
+            made_by=version("tandem-feature-store"),
+        )
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()

@@ -1,4 +1,5 @@
-"""`tandem`: serve a store, look at it, change it, read and write records, run SQL.
+"""`tandem`: serve a store, look at it, change it, read and write records, run SQL, make training
+sets.
 
 Exit codes: 0 done; 1 the store refused or failed, in one line on standard error; 2 wrong usage;
 3 `apply --plan` found something to do.
@@ -41,6 +42,9 @@ SECTIONS = {
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.records:ingest", "Write every row of a file."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
+        "dataset": LazyCommand(
+            "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."
+        ),
     },
     "Shell": {
         "completion": LazyCommand(

@@ -56,6 +56,11 @@ class LogSnapshot(ABC):
     def end(self, partition: int) -> int:
         """The position of the last entry ever written, trimmed or not; 0 before the first."""
 
+    @property
+    @abstractmethod
+    def write_time_us(self) -> int:
+        """The last write time there was: no entry here is stamped later, every later one is."""
+
 
 class OnlineStore(ABC):
     """Newest records and change log. Safe to call from many threads and, where durable, processes.

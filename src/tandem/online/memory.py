@@ -19,9 +19,10 @@ _PARTITION = 0
 
 
 class _MemoryLogSnapshot(LogSnapshot):
-    def __init__(self, entries: list[LogEntry], end: int) -> None:
+    def __init__(self, entries: list[LogEntry], end: int, write_time_us: int) -> None:
         self._entries = entries
         self._end = end
+        self._write_time_us = write_time_us
 
     def entries(
         self,
@@ -42,6 +43,10 @@ class _MemoryLogSnapshot(LogSnapshot):
     def end(self, partition: int) -> int:
         assert partition == _PARTITION
         return self._end
+
+    @property
+    def write_time_us(self) -> int:
+        return self._write_time_us
 
 
 class MemoryOnlineStore(OnlineStore):
@@ -88,7 +93,9 @@ class MemoryOnlineStore(OnlineStore):
     @contextmanager
     def log(self) -> Iterator[LogSnapshot]:
         with self._open():
-            snapshot = _MemoryLogSnapshot(list(self._entries), self._last_position)
+            snapshot = _MemoryLogSnapshot(
+                list(self._entries), self._last_position, self._last_write_time_us
+            )
         yield snapshot
 
     def trim(self, partition: int, through: int) -> None:

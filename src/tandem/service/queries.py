@@ -5,7 +5,9 @@ every acknowledged write is seen once, whether delivery has come to it or not. A
 are read through one snapshot of the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +24,18 @@ from tandem.service.definitions import Definitions
 from tandem.service.placement import DATABASE
 
 _ATTEMPTS_MAX = 100
+
+
+class HistoryMoment(NamedTuple):
+    """Histories as they were at one moment.
+
+    as_of_us        a barrier: all that is in them is stamped then or earlier, all else later
+    log_positions   the last position of each log partition
+    """
+
+    tables: list[HistoryTable]
+    as_of_us: int
+    log_positions: Mapping[int, int]
 
 
 class Queries:
@@ -51,18 +65,26 @@ class Queries:
         return self._engine.sql(statement, tables)
 
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
-        """The history of each group, all at one moment."""
+        """The history of each group as readers see it, all at one moment."""
+        tables = self.at_one_moment(groups).tables
+        return [replace(table, group=table.group.for_readers) for table in tables]
+
+    def at_one_moment(self, groups: Sequence[FeatureGroup]) -> HistoryMoment:
+        """The whole history of each group, retired features included."""
         for _ in range(_ATTEMPTS_MAX):
             with self._store.log() as log:
                 delivered = [self._offline.snapshot(group) for group in groups]
                 # A manifest read later may hold writes from after the log was opened, which the
                 # others cannot: then all are read again. Deliveries are seconds apart.
                 if all(self._is_within(snapshot, log) for snapshot in delivered):
-                    return [
-                        HistoryTable(group.for_readers, self._with_tail(group, snapshot, log))
-                        for group, snapshot in zip(groups, delivered, strict=True)
-                    ]
-
+                    return HistoryMoment(
+                        [
+                            HistoryTable(group, self._with_tail(group, snapshot, log))
+                            for group, snapshot in zip(groups, delivered, strict=True)
+                        ],
+                        log.write_time_us,
+                        {each: log.end(each) for each in range(self._store.partitions)},
+                    )
         raise StoreUnavailable("delivery came between too often while history was read: try again")
 
     def settle(self, as_of_us: int) -> None:

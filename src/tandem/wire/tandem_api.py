@@ -1,8 +1,6 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
-    POST /tandem/training-set     labels as an Arrow stream, whose schema's metadata holds the
-                                  request as JSON under "tandem.request"   -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream; TargetStores in the query string
                                                                       -> {"Rows": n}
 
@@ -21,7 +19,6 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
-from tandem.service.datasets import Datasets, TrainingSetRequest
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion
 from tandem.service.sql import Sql
@@ -34,9 +31,8 @@ from tandem.wire.rest_json import RestJson
 _Answer = TypeVar("_Answer")
 _THREADS = 4
 _PREFIX = b"/tandem/"
-_PATHS = (b"/tandem/query", b"/tandem/training-set", b"/tandem/ingest/")
-_REQUEST_KEY = b"tandem.request"
-_ARROW = "application/vnd.apache.arrow.stream"
+_PATHS = (b"/tandem/query", b"/tandem/ingest/")
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 class TableCore(Protocol):
@@ -49,28 +45,12 @@ class TableCore(Protocol):
     def sql(self) -> Sql: ...
 
     @property
-    def datasets(self) -> Datasets: ...
-
-    @property
     def ingestion(self) -> Ingestion: ...
 
 
 class QueryRequest(msgspec.Struct, rename="pascal"):
     statement: str
     dialect: SqlDialect = SqlDialect.DUCKDB
-
-
-class TrainingSet(msgspec.Struct):
-    labels: Any
-    wanted: TrainingSetRequest
-
-
-class _TrainingSetMembers(msgspec.Struct, rename="pascal"):
-    features: tuple[str, ...]
-    event_time: str = "event_time"
-    keys: dict[str, str] | None = None
-    as_of: int | None = None
-    max_age_seconds: float | None = None
 
 
 class IngestRequest(msgspec.Struct):
@@ -98,7 +78,6 @@ class TandemApi:
         self._core = core
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
             "Query": _decode_query,
-            "TrainingSet": _decode_training_set,
             "Ingest": self._decode_ingest,
         }
         self._service = Service(
@@ -106,7 +85,6 @@ class TandemApi:
             dialect=Dialect.RUNTIME,
             operations=[
                 _operation("Query", "/tandem/query", QueryRequest, self._query),
-                _operation("TrainingSet", "/tandem/training-set", TrainingSet, self._training_set),
                 _operation("Ingest", "/tandem/ingest/{Group}", IngestRequest, self._ingest),
             ],
         )
@@ -133,7 +111,7 @@ class TandemApi:
     def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response:
         if not isinstance(answer, Table):
             return self._rest.encode(call, answer, request_id)
-        headers = [("content-type", _ARROW), (REQUEST_ID_HEADER, request_id)]
+        headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
         return Response(200, headers, _arrow_bytes(answer.content))
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
@@ -150,16 +128,12 @@ class TandemApi:
             targets |= TARGET_STORES_BY_NAME[name]
         segment = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
         group = feature_group_name(segment, self._core.groups.account)
-        return IngestRequest(group, _arrow_table(request.body), targets if names else None)
+        return IngestRequest(group, arrow_table(request.body), targets if names else None)
 
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
             await self._in_thread(self._core.sql.answer, request.statement, request.dialect)
         )
-
-    async def _training_set(self, request: TrainingSet) -> Table:
-        datasets = self._core.datasets
-        return Table(await self._in_thread(datasets.training_set, request.labels, request.wanted))
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
         rows = await self._in_thread(
@@ -183,36 +157,18 @@ def _operation(
 
 
 def _decode_query(request: Request) -> QueryRequest:
-    query: QueryRequest = _decode_json(request.body, QueryRequest)
+    query: QueryRequest = decode_json(request.body, QueryRequest)
     return query
 
 
-def _decode_training_set(request: Request) -> TrainingSet:
-    labels = _arrow_table(request.body)
-    members = (labels.schema.metadata or {}).get(_REQUEST_KEY)
-    if members is None:
-        raise ValidationError('the schema of the labels has no metadata "tandem.request"')
-    wanted = _decode_json(members, _TrainingSetMembers)
-    return TrainingSet(
-        labels.replace_schema_metadata(None),
-        TrainingSetRequest(
-            features=wanted.features,
-            event_time=wanted.event_time,
-            keys=wanted.keys,
-            as_of_us=wanted.as_of,
-            max_age_seconds=wanted.max_age_seconds,
-        ),
-    )
-
-
-def _decode_json(body: bytes, shape: type[Any]) -> Any:
+def decode_json(body: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SerializationError(f"the request does not parse: {error}") from None
 
 
-def _arrow_table(body: bytes) -> pa.Table:
+def arrow_table(body: bytes) -> pa.Table:
     try:
         with pa.ipc.open_stream(body) as reader:
             table = reader.read_all()

@@ -155,8 +155,8 @@ class LmdbOnlineStore(OnlineStore):
     @contextmanager
     def log(self) -> Iterator[LogSnapshot]:
         with self._begin() as transaction:
-            position, _ = self._read_end(transaction)
-            yield _LmdbLogSnapshot(transaction, self._log, position)
+            end = self._read_end(transaction)
+            yield _LmdbLogSnapshot(transaction, self._log, end)
 
     def trim(self, partition: int, through: int) -> None:
         assert partition == _PARTITION
@@ -230,10 +230,10 @@ class LmdbOnlineStore(OnlineStore):
 class _LmdbLogSnapshot(LogSnapshot):
     """The log as a read transaction sees it."""
 
-    def __init__(self, transaction: _Transaction, log: _Database, end: int) -> None:
+    def __init__(self, transaction: _Transaction, log: _Database, end: tuple[int, int]) -> None:
         self._transaction = transaction
         self._log = log
-        self._end = end
+        self._end, self._write_time_us = end
 
     def entries(
         self,
@@ -257,6 +257,10 @@ class _LmdbLogSnapshot(LogSnapshot):
     def end(self, partition: int) -> int:
         assert partition == _PARTITION
         return self._end
+
+    @property
+    def write_time_us(self) -> int:
+        return self._write_time_us
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -22,17 +22,17 @@ from tandem.query.base import (
     FeatureJoin,
     HistoryTable,
     QueryEngine,
-    RowStream,
+    StatementRows,
     Table,
     TableName,
 )
 from tandem.query.cancellation import Cancellation
 from tandem.query.duckdb.files import files_sql
 from tandem.query.duckdb.history import HistorySource, quoted
-from tandem.query.duckdb.point_in_time import joined_features
+from tandem.query.duckdb.point_in_time import PointInTimeJoin
 from tandem.query.duckdb.results import batches, to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
-from tandem.query.labels import check_columns
+from tandem.query.labels import checked_schema
 from tandem.query.priority import giving_way
 from tandem.query.statement import (
     DEFAULT_DATABASE,
@@ -42,6 +42,7 @@ from tandem.query.statement import (
     without_repeats,
 )
 from tandem.query.tables import FileTable, RowsTable
+from tandem.rows.rows import Rows, RowStream
 
 _INTERRUPT_SECONDS_MAX = 10.0
 
@@ -83,27 +84,35 @@ class DuckDbEngine(QueryEngine):
     @contextmanager
     def stream(
         self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
-    ) -> Iterator[RowStream]:
+    ) -> Iterator[StatementRows]:
         with (
             self._prepared(statement, tables) as cursor,
             cancellation.interrupting(cursor.interrupt),
             batches(cursor.sql(statement), cancellation) as (schema, found),
         ):
-            yield RowStream(schema, found, scanned_bytes(tables))
+            yield StatementRows(schema, found, scanned_bytes(tables))
 
     def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
         with self._prepared(statement, tables) as cursor:
             return cursor.sql(statement).explain()
 
-    def point_in_time(
-        self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
-    ) -> pa.Table:
-        check_columns(labels, joins)
-        with self._cursor() as cursor:
-            for table in joined_features(cursor, labels, moment, joins):
-                for name in table.column_names:
-                    labels = labels.append_column(name, table.column(name))
-        return labels
+    def point_in_time(self, labels: Rows, moment: str, joins: Sequence[FeatureJoin]) -> RowStream:
+        self._check_open()
+        schema = checked_schema(labels.schema, moment, joins)
+        return RowStream(schema, self._joined(labels, moment, joins, schema))
+
+    def _joined(
+        self, labels: Rows, moment: str, joins: Sequence[FeatureJoin], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        with ExitStack() as opened:
+            database = opened.enter_context(self._database(opened.enter_context(self._cursor())))
+
+            def new_cursor() -> duckdb.DuckDBPyConnection:
+                cursor = opened.enter_context(self._cursor())
+                cursor.execute(f"USE {database}")
+                return cursor
+
+            yield from PointInTimeJoin(new_cursor, labels, moment).batches(joins, schema)
 
     def close(self) -> None:
         if not self._is_closed:
@@ -111,6 +120,10 @@ class DuckDbEngine(QueryEngine):
             self._interrupt_all()
             self._instance.close()
             self._scratch.remove()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the query engine is closed")
 
     def _interrupt_all(self) -> None:
         deadline = time.monotonic() + _INTERRUPT_SECONDS_MAX
@@ -122,8 +135,7 @@ class DuckDbEngine(QueryEngine):
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one call, on which the engine's errors become ours."""
-        if self._is_closed:
-            raise StoreUnavailable("the query engine is closed")
+        self._check_open()
         try:
             with self._instance.cursor() as cursor:
                 self._running.add(cursor)
@@ -154,13 +166,15 @@ class DuckDbEngine(QueryEngine):
                 yield cursor
 
     @contextmanager
-    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """A database for one call's views: temporary views cannot be in a schema of ours."""
+    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
+        """A database for what one call makes: temporary views cannot be in a schema of ours, and
+        temporary tables not be read on another cursor.
+        """
         name = f"query_{next(self._numbers)}"
         cursor.execute(f"ATTACH ':memory:' AS {name}")
         try:
             cursor.execute(f"USE {name}")
-            yield
+            yield name
         finally:
             cursor.execute("USE memory")
             cursor.execute(f"DETACH {name}")

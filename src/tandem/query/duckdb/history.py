@@ -101,7 +101,7 @@ class HistorySource:
 
 def column_types(group: FeatureGroup) -> dict[str, str]:
     """The SQL type of each column of the group's history table, in order."""
-    return {feature.name: _sql_type(feature) for feature in group.features} | _ADDED_COLUMNS
+    return {feature.name: sql_type(feature) for feature in group.features} | _ADDED_COLUMNS
 
 
 def quoted(name: str) -> str:
@@ -109,7 +109,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _sql_type(feature: FeatureDefinition) -> str:
+def sql_type(feature: FeatureDefinition) -> str:
+    """The type of a feature's column."""
     scalar = _SQL_TYPES[feature.type]
     return scalar if feature.collection is None else f"{scalar}[]"
 
