@@ -68,6 +68,7 @@ def run_bash_blocks(server: ServerProcess, tmp_path: Path) -> None:
     for page in PAGES:
         for block in blocks(page, "bash"):
             script = re.sub(r"^make ", f"make --dry-run -C {ROOT} ", block, flags=re.MULTILINE)
+            script = script.replace(ADDRESS, server.url)
             run = subprocess.run(
                 ["bash", "-euc", script],
                 cwd=tmp_path,

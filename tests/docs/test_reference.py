@@ -12,7 +12,6 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
-from tandem.service.feature_groups import Account
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens
@@ -47,7 +46,7 @@ def operation_names() -> list[str]:
     services = [
         featurestore_runtime_service(core, tokens),
         sagemaker_service(core, tokens),
-        sts_service(Account()),
+        sts_service(core),
         iam_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]

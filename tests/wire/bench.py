@@ -31,6 +31,7 @@ from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.http import Request, Response
@@ -84,6 +85,7 @@ class Bench:
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
         records = Records(groups, self.store, self._commits, self.clock)
+        roles = Roles(self.registry, self.clock)
         self.core = SimpleNamespace(
             groups=groups,
             updates=updates,
@@ -91,7 +93,8 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
-            roles=Roles(self.registry, self.clock),
+            roles=roles,
+            role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
             definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)

@@ -35,6 +35,7 @@ from .bench import (
 )
 from .conftest import create_groups
 from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
+from .session_requests import SESSION_REQUESTS
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
@@ -46,6 +47,7 @@ OPERATIONS = [
     *((SAGEMAKER, f"{verb}Tags") for verb in ("Add", "List", "Delete")),
     *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
     (STS, "GetCallerIdentity"),
+    *((STS, name) for _, name, _ in SESSION_REQUESTS),
     *((IAM, name) for _, name, _ in ROLE_REQUESTS),
 ]
 CODES = {code.code for columns in ERROR_TABLE.values() for code in columns.values()}

@@ -23,6 +23,7 @@ from .bench import (
     service_model,
 )
 from .role_requests import MARKERS, ROLE_REQUESTS, make_role
+from .session_requests import SESSION_REQUESTS
 
 NOON = "2025-06-15T12:00:00Z"
 TTL = {"Unit": "Days", "Value": 1}
@@ -128,6 +129,7 @@ VALID: list[tuple[str, str, dict[str, Any]]] = [
         "Resource": "FeatureGroup",
         "SuggestionQuery": {"PropertyNameQuery": {"PropertyNameHint": "Feature"}}}),
     *ROLE_REQUESTS,
+    *SESSION_REQUESTS,
 ]  # fmt: skip
 OPERATIONS = {(service, operation) for service, operation, _ in VALID}
 NOT_REACHED = {

@@ -30,6 +30,7 @@ from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 
@@ -74,6 +75,7 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
+        self.role_sessions = RoleSessions(self.roles, account, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from tandem.errors import TandemError
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
+from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
+from tandem.wire.caller import session_token
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.http import Request, Response
@@ -57,7 +59,7 @@ class Router:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
         json_services = [sagemaker_service(core, tokens)]
-        query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
+        query_services = [sts_service(core), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (
@@ -73,6 +75,7 @@ class Router:
         try:
             call = protocol.identify(request)
             self._authenticate(request, call.service)
+            session_token.set(request.headers.get(SESSION_TOKEN_HEADER))
             decoded = protocol.decode(call, request)
             answer = await call.operation.perform(decoded)
             return protocol.encode(call, answer, request.request_id)
