@@ -11,6 +11,7 @@
     │   └── DeleteConflict            what is to be deleted still has something in it
     ├── AccessForbidden          the caller may not do this
     ├── QueryFailed              the SQL statement cannot be run
+    │   └── QueryCancelled            somebody ended it, or its time was over
     ├── StoreUnavailable         try again later: full, closed or held by another process
     └── DataCorrupted            stored bytes do not match their checksum
 
@@ -63,6 +64,10 @@ class AccessForbidden(TandemError):
 
 class QueryFailed(TandemError):
     """The engine refused or could not finish a SQL statement."""
+
+
+class QueryCancelled(QueryFailed):
+    """The statement was ended from outside while it waited or ran."""
 
 
 class StoreUnavailable(TandemError):

@@ -25,11 +25,13 @@ from tandem.offline.memory import MemoryOfflineStore
 from tandem.online.memory import MemoryOnlineStore
 from tandem.registry.memory import MemoryRegistry
 from tandem.service.aliases import Aliases
+from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_tables import HistoryTables
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
@@ -84,6 +86,7 @@ class Bench:
         definitions = Definitions(self.registry, self.clock)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
+        histories = HistoryTables(self.registry, self.registry, definitions, None, self.clock)
         records = Records(groups, self.store, self._commits, self.clock)
         roles = Roles(self.registry, self.clock)
         self.core = SimpleNamespace(
@@ -95,6 +98,7 @@ class Bench:
             records=records,
             roles=roles,
             role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
+            catalog=Catalog(self.registry, histories, self.clock),
             definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)

@@ -13,7 +13,7 @@ from typing import Any
 from tandem.assembly.settings import Settings
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.offline.base import OfflineStore
+from tandem.offline.base import IcebergStore, IcebergTables, OfflineStore
 from tandem.offline.by_table_format import OfflineStoreByTableFormat
 from tandem.offline.objects import ObjectStore
 from tandem.online.base import OnlineStore
@@ -72,7 +72,12 @@ def offline_store(settings: Settings, manifests: ManifestRegistry) -> OfflineSto
     return OfflineStoreByTableFormat(store, partial(_iceberg, settings))
 
 
-def _iceberg(settings: Settings) -> OfflineStore:
+def iceberg_tables(store: OfflineStore) -> IcebergTables | None:
+    """The histories of `store` that are Iceberg tables; None where it keeps none."""
+    return store if isinstance(store, IcebergTables) else None
+
+
+def _iceberg(settings: Settings) -> IcebergStore:
     try:
         import_module("pyiceberg.catalog.sql")
     except ImportError as error:
@@ -81,7 +86,7 @@ def _iceberg(settings: Settings) -> OfflineStore:
             " pip install 'tandem-feature-store[iceberg]', or use TableFormat 'Glue'"
         ) from error
     backend = _load("offline_store", _ICEBERG, {})
-    store: OfflineStore = backend(
+    store: IcebergStore = backend(
         root=history_folder(settings), catalog=settings.data / "iceberg.sqlite"
     )
     return store
@@ -105,10 +110,8 @@ def object_store(
     settings: Settings,
     live: Callable[[], Sequence[FeatureGroup]],
     deleted: Callable[[], Sequence[FeatureGroup]],
-) -> ObjectStore | None:
-    """The objects of the embedded store; None where the S3 gateway is off."""
-    if not settings.s3_gateway:
-        return None
+) -> ObjectStore:
+    """The objects of the embedded store."""
     return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live, deleted)
 
 

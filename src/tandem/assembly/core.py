@@ -13,11 +13,15 @@ from pathlib import Path
 
 from tandem.assembly import backends
 from tandem.assembly.clone_lock import CloneLock
+from tandem.assembly.presence import Presence
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.objects import ObjectStore
 from tandem.service.aliases import Aliases
+from tandem.service.athena import Athena, AthenaParts
+from tandem.service.athena.executions import ExecutionLimits
+from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
@@ -27,12 +31,14 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_tables import HistoryTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
+from tandem.service.sql import Sql
 
 
 class Core:
@@ -45,12 +51,14 @@ class Core:
         _make_folder(settings.data)
         self.settings = settings
         self._objects: ObjectStore | None = None
+        self._opening_objects = threading.Lock()
         self.token_key = token_key(settings.data / "token.key")
         with ExitStack() as opened:
             self._open(settings, clock, opened)
             if in_background:
                 # At once, too: a process that ends within the interval of the task sees them ended.
                 self.fail_interrupted_clones()
+                self.athena.end_interrupted()
             tasks = self._tasks() if in_background else []
             self._workers = Workers(Lease(_lease_path(settings)), tasks)
             # Closed in the opposite order; a failure on the way here closes what is open.
@@ -62,6 +70,7 @@ class Core:
     def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
         registry = backends.registry(settings)
         opened.callback(registry.close)
+        opened.callback(self._close_objects)
         self.online = backends.online_store(settings)
         opened.callback(self.online.close)
         engine = backends.query_engine(settings)
@@ -76,6 +85,9 @@ class Core:
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
         self.role_sessions = RoleSessions(self.roles, account, clock)
+        iceberg = backends.iceberg_tables(self.offline)
+        histories = HistoryTables(registry, registry, definitions, iceberg, clock)
+        self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
@@ -84,6 +96,19 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
+        self._presence = Presence(settings.data / "processes")
+        opened.callback(self._presence.close)
+        self.athena = Athena(
+            AthenaParts(registry, self.catalog, self.queries, engine, self._lake_objects, clock),
+            self._presence,
+            ExecutionLimits(
+                settings.athena_queries_at_once,
+                settings.athena_query_seconds_max,
+                settings.athena_executions_max,
+            ),
+        )
+        opened.callback(self.athena.close)
+        self.sql = Sql(self.queries, self.athena)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
@@ -101,6 +126,7 @@ class Core:
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
+            Task("queries", self.athena.end_interrupted, settings.expiry_interval_seconds),
         ]
 
     def fail_interrupted_clones(self) -> int:
@@ -109,18 +135,26 @@ class Core:
             return self.cloning.fail_interrupted() if is_none_made else 0
 
     def open_objects(self) -> ObjectStore | None:
-        """The objects of S3, opened at the first call; None where the gateway is off."""
-        if self._objects is None:
-            definitions = self._definitions
-            self._objects = backends.object_store(
-                self.settings, definitions.live, definitions.deleted
-            )
-            if self._objects is not None:
-                self._opened.callback(self._objects.close)
-        return self._objects
+        """The objects that S3 requests are answered from; None where the gateway is off."""
+        return self._lake_objects() if self.settings.s3_gateway else None
+
+    def _lake_objects(self) -> ObjectStore:
+        """The objects of the data folder, opened at the first call."""
+        with self._opening_objects:
+            if self._objects is None:
+                definitions = self._definitions
+                self._objects = backends.object_store(
+                    self.settings, definitions.live, definitions.deleted
+                )
+            return self._objects
+
+    def _close_objects(self) -> None:
+        if self._objects is not None:
+            self._objects.close()
 
     def interrupt(self) -> None:
         """Gives up queries and clones that are under way; they fail, and so do later ones."""
+        self.athena.interrupt()
         self._engine.close()
         self.cloning.close()
 
@@ -131,6 +165,7 @@ class Core:
     def abandon(self) -> None:
         """For a child after a fork: lets go of what the parent goes on to use."""
         self._workers.abandon()
+        self._presence.abandon()
 
 
 def _make_folder(folder: Path) -> None:

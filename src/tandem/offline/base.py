@@ -69,3 +69,23 @@ class OfflineStore(ABC):
     @abstractmethod
     def is_unused(self, resolved_uri: str) -> bool:
         """Whether no file exists below the folder that holds `resolved_uri`."""
+
+
+class IcebergTables(ABC):
+    """The histories that are Iceberg tables, as other programs know them: by `s3://` URIs."""
+
+    @abstractmethod
+    def metadata_location(self, group: FeatureGroup) -> str | None:
+        """The newest metadata file of the group's table; None before there is one."""
+
+    @abstractmethod
+    def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
+        """Makes `new`, a metadata file that another program wrote, the newest one.
+
+        Raises ConflictError where `expected` is not the newest any more or `new` does not follow
+        it, and ValidationError where the history would lose something or could not be read.
+        """
+
+
+class IcebergStore(OfflineStore, IcebergTables):
+    """What keeps histories as Iceberg tables, for Tandem itself and for other programs."""

@@ -1,7 +1,8 @@
 """The seam of the query engine: SQL and the point-in-time join over snapshots of history."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
+from tandem.query.cancellation import Cancellation
+from tandem.query.tables import FileTable, RowsTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,25 @@ class HistoryTable:
 
     group: FeatureGroup
     snapshot: HistorySnapshot
+
+
+Table = HistoryTable | FileTable | RowsTable
+"""What a statement may read under a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowStream:
+    """The rows of a statement, as they come.
+
+    schema          of the batches; names of columns may repeat
+    batches         to be taken once, within the context that gave the stream
+    scanned_bytes   the sizes of the files of all tables that are read, whether or not the statement
+                    needs all of each
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    scanned_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +74,35 @@ class SqlDialect(StrEnum):
 
 
 class QueryEngine(ABC):
-    """Reads history. Never writes, and reads nothing else: no other files, no settings."""
+    """Reads the tables it is given. Never writes, and reads nothing else: no other files, no
+    settings.
+    """
 
     @abstractmethod
     def table_names(self, statement: str) -> Sequence[TableName]:
         """The tables that a statement reads. Raises QueryFailed where it does not parse."""
 
     @abstractmethod
-    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
+    def sql(self, statement: str, tables: Mapping[TableName, Table]) -> pa.Table:
         """The rows of one SELECT statement. A history table has its features, then write_time,
         api_invocation_time and is_deleted.
 
         Raises QueryFailed, with the engine's reason, where the statement cannot be run.
         """
+
+    @abstractmethod
+    def stream(
+        self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
+    ) -> AbstractContextManager[RowStream]:
+        """The rows of one SELECT statement, which need not fit the memory.
+
+        Whole numbers of any width beyond 64 bits are int64 here. Opening the context and taking
+        batches raise QueryFailed, and QueryCancelled once `cancellation` says so.
+        """
+
+    @abstractmethod
+    def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
+        """How the engine would run a SELECT statement, as text for people."""
 
     @abstractmethod
     def point_in_time(

@@ -13,7 +13,9 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -22,7 +24,16 @@ import pyarrow.parquet as pq
 
 from tandem.errors import QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.event_time import EventTime, from_double, parse_iso_or_epoch
-from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
+from tandem.query.base import (
+    FeatureJoin,
+    HistoryTable,
+    QueryEngine,
+    RowStream,
+    Table,
+    TableName,
+)
+from tandem.query.cancellation import Cancellation
+from tandem.query.file_rows import file_rows
 from tandem.query.labels import (
     NANOSECONDS,
     Moments,
@@ -32,6 +43,7 @@ from tandem.query.labels import (
     label_moments,
 )
 from tandem.query.statement import DEFAULT_DATABASE, check_known, tables_read, without_repeats
+from tandem.query.tables import FileTable
 from tandem.rows.history_rows import (
     IS_DELETED,
     WRITE_TIME,
@@ -62,15 +74,37 @@ class MemoryQueryEngine(QueryEngine):
         with self._lock:
             return tables_read(self._open(), statement)
 
-    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
-        check_known(self.table_names(statement), tables)
-        connection = sqlite3.connect(":memory:")
+    def sql(self, statement: str, tables: Mapping[TableName, Table]) -> pa.Table:
+        return self._answer(statement, tables, Cancellation())
+
+    @contextmanager
+    def stream(
+        self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
+    ) -> Iterator[RowStream]:
+        found = self._answer(statement, tables, cancellation)
+        scanned = sum(_size(table) for table in without_repeats(tables).values())
+        yield RowStream(found.schema, _checked(found.to_batches(), cancellation), scanned)
+
+    def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
+        plan = self._answer(f"EXPLAIN QUERY PLAN {statement}", tables, Cancellation(), statement)
+        return "\n".join(plan.column("detail").to_pylist())
+
+    def _answer(
+        self,
+        statement: str,
+        tables: Mapping[TableName, Table],
+        cancellation: Cancellation,
+        checked: str | None = None,
+    ) -> pa.Table:
+        check_known(self.table_names(checked or statement), tables)
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
         try:
-            for name, table in without_repeats(tables).items():
-                _load(connection, name, table)
-            cursor = connection.execute(statement)
-            columns = [column[0] for column in cursor.description]
-            rows = cursor.fetchall()
+            with cancellation.interrupting(connection.interrupt):
+                for name, table in without_repeats(tables).items():
+                    _load(connection, name, table)
+                cursor = connection.execute(statement)
+                columns = [column[0] for column in cursor.description]
+                rows = cursor.fetchall()
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise QueryFailed(str(error)) from error
         finally:
@@ -202,24 +236,47 @@ def _nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(field.name, field.type) for field in schema])
 
 
-def _load(connection: sqlite3.Connection, name: TableName, table: HistoryTable) -> None:
+def _checked(
+    batches: Sequence[pa.RecordBatch], cancellation: Cancellation
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        cancellation.check()
+        yield batch
+
+
+def _size(table: Table) -> int:
+    if isinstance(table, HistoryTable):
+        return sum(Path(path).stat().st_size for path in table.snapshot.files)
+    return sum(file.size_bytes for file in table.files) if isinstance(table, FileTable) else 0
+
+
+def _rows(table: Table) -> pa.Table:
+    if isinstance(table, HistoryTable):
+        return _history(table)
+    return file_rows(table) if isinstance(table, FileTable) else table.rows
+
+
+def _load(connection: sqlite3.Connection, name: TableName, table: Table) -> None:
     schema = name.database or DEFAULT_DATABASE
     attached = {row[1].lower() for row in connection.execute("PRAGMA database_list")}
     if schema.lower() not in attached:
         connection.execute(f"ATTACH ':memory:' AS {_quoted(schema)}")
-    columns = history_schema(table.group).names
+    rows = _rows(table)
+    columns = rows.column_names
     target = f"{_quoted(schema)}.{_quoted(name.table)}"
     connection.execute(f"CREATE TABLE {target} ({', '.join(map(_quoted, columns))})")
     places = ", ".join("?" * len(columns))
     connection.executemany(
         f"INSERT INTO {target} VALUES ({places})",
-        ([_plain(value) for value in row.values()] for row in _history(table).to_pylist()),
+        ([_plain(value) for value in row.values()] for row in rows.to_pylist()),
     )
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(" ", "microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value) if isinstance(value, list) else value
 
 

@@ -78,7 +78,7 @@ class EmbeddedBackend(Backend):
             after = page.next_after
 
     def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
-        return self._core.queries.sql(statement, dialect)
+        return self._core.sql.answer(statement, dialect)
 
     def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
         return self._core.datasets.training_set(labels, request)

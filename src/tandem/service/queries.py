@@ -16,11 +16,10 @@ from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
-from tandem.query import athena
-from tandem.query.base import HistoryTable, QueryEngine, SqlDialect, TableName
+from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
-from tandem.service.feature_groups import CATALOG, DATABASE
+from tandem.service.feature_groups import DATABASE
 
 _ATTEMPTS_MAX = 100
 
@@ -40,32 +39,16 @@ class Queries:
         self._engine = engine
         self._clock = clock
 
-    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
-        """The rows of one SELECT statement.
+    def sql(self, statement: str) -> pa.Table:
+        """The rows of one SELECT statement, in the engine's own SQL.
 
         A table is named by its feature group (`"customer-features"`) or by its catalog table, both
         with or without the database `sagemaker_featurestore`. Raises QueryFailed.
         """
-        if dialect is SqlDialect.ATHENA:
-            return self._athena_sql(statement)
         names = self._engine.table_names(statement)
         found = [self._group_of(name) for name in names]
         tables = dict(zip(names, self.history(found), strict=True))
         return self._engine.sql(statement, tables)
-
-    def _athena_sql(self, statement: str) -> pa.Table:
-        select = athena.parse(statement)
-        if not isinstance(select, athena.Select):
-            raise QueryFailed("only a SELECT is answered: the statement would do something else")
-        groups = {table: self._group_of(_plain_name(table)) for table in select.tables}
-        columns = {table: athena.history_columns(group) for table, group in groups.items()}
-        found = athena.translate(select, columns)
-        tables = self.history([groups[table] for table in found.reads.values()])
-        try:
-            result = self._engine.sql(found.sql, dict(zip(found.reads, tables, strict=True)))
-        except QueryFailed as error:
-            raise athena.in_athenas_words(error) from error
-        return result.rename_columns(list(found.column_names))
 
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
         """The history of each group, all at one moment."""
@@ -116,6 +99,24 @@ class Queries:
                 f"there is no table {shown!r}: name a feature group, in double quotes where its"
                 ' name has hyphens, as in "customer-features"'
             )
+        self.check_readable(group)
+        return group
+
+    def group_named(self, name: str) -> FeatureGroup | None:
+        """The group that a name or an alias means; of any case, where only one group is meant."""
+        found = self._definitions.find_for_reading(name)
+        if found is not None:
+            return found
+        known = [*(group.name for group in self._definitions.live()), *self._definitions.aliases()]
+        alike = {one for one in known if one.lower() == name.lower()}
+        return self._definitions.find_for_reading(alike.pop()) if len(alike) == 1 else None
+
+    def group_of_id(self, group_id: str) -> FeatureGroup | None:
+        """The group of this id, deleted or not."""
+        return self._definitions.of_id(group_id)
+
+    def check_readable(self, group: FeatureGroup) -> None:
+        """Raises QueryFailed where the group has no history that is whole."""
         if not group.is_whole:
             raise QueryFailed(
                 f"feature group {group.name!r} is in status {group.status}, so its history is not"
@@ -125,7 +126,6 @@ class Queries:
             raise QueryFailed(
                 f"feature group {group.name!r} has no offline store, so there is no history"
             )
-        return group
 
     def _group_of_catalog_table(self, name: TableName) -> FeatureGroup | None:
         for groups in (self._definitions.live(), self._definitions.deleted()):
@@ -145,12 +145,3 @@ class Queries:
             if found:
                 return max(found, key=lambda group: group.created_at_us)
         return None
-
-
-def _plain_name(table: athena.AthenaTable) -> TableName:
-    """The name of a group's history, read as it is now; QueryFailed for anything else."""
-    if table.catalog is not None and table.catalog.lower() != CATALOG.lower():
-        raise QueryFailed(f"there is no catalog {table.catalog!r}: use {CATALOG}, or leave it out")
-    if table.metadata is not None or table.snapshot is not None:
-        raise QueryFailed(f"{table}: tables about tables and past snapshots are not answered")
-    return TableName(table.database, table.table)

@@ -21,6 +21,7 @@ import pytest
 from tandem.errors import QueryFailed, StoreUnavailable
 from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.rows.history_rows import history_rows
+from tandem.testing.file_table_contract import FileTableContract
 from tandem.testing.label_contract import LabelContract
 from tandem.testing.planted_history import PlantedHistory, a_group
 from tandem.testing.point_in_time_contract import NOON, PointInTimeContract, a_join, labels_at
@@ -34,7 +35,7 @@ def values(engine: QueryEngine, statement: str, table: HistoryTable) -> list[tup
     return [tuple(row.values()) for row in engine.sql(statement, tables).to_pylist()]
 
 
-class QueryEngineContract(PointInTimeContract, LabelContract):
+class QueryEngineContract(PointInTimeContract, LabelContract, FileTableContract):
     """Subclass this and override `engine`, which may read files below `folder`."""
 
     @pytest.fixture

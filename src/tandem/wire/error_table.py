@@ -52,6 +52,7 @@ class Dialect(Enum):
     RUNTIME = "featurestore-runtime"
     JSON = "json"
     QUERY = "query"
+    ATHENA = "athena"
 
 
 class ErrorCode(NamedTuple):
@@ -165,10 +166,28 @@ _ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
     ),
 ]
 
+_IN_ATHENA: Mapping[type[TandemError], ErrorCode] = {
+    # Athena speaks the JSON protocol, and calls by names of its own what is the caller's to mend.
+    ValidationError: ErrorCode("InvalidRequestException", 400),
+    MalformedPolicyDocument: ErrorCode("InvalidRequestException", 400),
+    UnmodifiableEntity: ErrorCode("InvalidRequestException", 400),
+    ResourceNotFound: ErrorCode("ResourceNotFoundException", 400),
+    ResourceInUse: ErrorCode("InvalidRequestException", 400),
+    ResourceLimitExceeded: ErrorCode("TooManyRequestsException", 400),
+    ConflictError: ErrorCode("InvalidRequestException", 400),
+    DeleteConflict: ErrorCode("InvalidRequestException", 400),
+    DataCorrupted: ErrorCode("InternalServerException", 500),
+}
+
 INTERNAL_FAILURE = ErrorCode("InternalFailure", 500)
 
 ERROR_TABLE: Mapping[type[TandemError], Mapping[Dialect, ErrorCode]] = {
-    error: {Dialect.RUNTIME: runtime, Dialect.JSON: json, Dialect.QUERY: query}
+    error: {
+        Dialect.RUNTIME: runtime,
+        Dialect.JSON: json,
+        Dialect.QUERY: query,
+        Dialect.ATHENA: _IN_ATHENA.get(error, json),
+    }
     for error, runtime, json, query in _ROWS
 }
 

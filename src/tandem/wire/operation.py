@@ -12,6 +12,8 @@ import msgspec
 
 from tandem.errors import TandemError
 from tandem.service.aliases import Aliases
+from tandem.service.athena import Athena
+from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
@@ -36,6 +38,12 @@ class Core(Protocol):
 
     @property
     def aliases(self) -> Aliases: ...
+
+    @property
+    def athena(self) -> Athena: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
 
     @property
     def cloning(self) -> Cloning: ...

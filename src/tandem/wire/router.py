@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tandem.errors import TandemError
+from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
 from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
@@ -58,8 +59,8 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens)]
         query_services = [sts_service(core), iam_service(core, tokens)]
+        json_services = [sagemaker_service(core, tokens), athena_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (

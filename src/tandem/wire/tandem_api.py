@@ -25,7 +25,7 @@ from tandem.query.base import SqlDialect
 from tandem.service.datasets import Datasets, TrainingSetRequest
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion
-from tandem.service.queries import Queries
+from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
 from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
@@ -47,7 +47,7 @@ class TableCore(Protocol):
     def groups(self) -> FeatureGroups: ...
 
     @property
-    def queries(self) -> Queries: ...
+    def sql(self) -> Sql: ...
 
     @property
     def datasets(self) -> Datasets: ...
@@ -177,7 +177,7 @@ class TandemApi:
 
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
-            await self._in_thread(self._core.queries.sql, request.statement, request.dialect)
+            await self._in_thread(self._core.sql.answer, request.statement, request.dialect)
         )
 
     async def _training_set(self, request: TrainingSet) -> Table:

@@ -25,7 +25,7 @@ from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable, Valida
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry
-from tandem.offline.base import NOTHING_READ, OfflineStore
+from tandem.offline.base import NOTHING_READ, IcebergStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import (
@@ -43,6 +43,7 @@ from tandem.offline.iceberg.table_schema import (
     partition_spec,
     table_schema,
 )
+from tandem.offline.locations import data_uri
 from tandem.offline.log_range import LogRange, log_range
 
 _COMMIT_ATTEMPTS = 10
@@ -50,7 +51,7 @@ _UNREADABLE_IN_LOCATIONS = frozenset("#?")
 """PyIceberg takes what follows them for a part of a URL that is not the path."""
 
 
-class IcebergOfflineStore(OfflineStore):
+class IcebergOfflineStore(IcebergStore):
     """Tables below the folder `root`, in which s3://bucket/prefix is `root`/bucket/prefix, and
     their catalog in the SQLite file `catalog`.
 
@@ -127,6 +128,15 @@ class IcebergOfflineStore(OfflineStore):
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)
+
+    def metadata_location(self, group: FeatureGroup) -> str | None:
+        location = self._catalog.metadata_location(group.group_id)
+        if location is None:
+            return None
+        return f"{data_uri(group).rpartition('/')[0]}/metadata/{path_of(location).name}"
+
+    def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:  # noqa: ARG002
+        raise ValidationError("commits by other programs are not taken yet")
 
     def _load(self, group: FeatureGroup) -> Table | None:
         """The group's table; None where there is none yet.

@@ -26,7 +26,7 @@ from tandem.offline.objects.errors import InvalidKey, KeyConflict, NoSuchKey, Pr
 from tandem.offline.objects.history import HistoryGuard
 from tandem.offline.objects.index import Index
 from tandem.offline.objects.keys import check_key, has_link, is_folder, path_of
-from tandem.offline.objects.listing import Found, Question, Walk, identity_of
+from tandem.offline.objects.listing import Found, LakeFile, Question, Walk, identity_of
 from tandem.offline.objects.restored import RestoredObjects
 from tandem.offline.objects.staging import StagedFile, Staging
 
@@ -214,6 +214,16 @@ class ObjectStore:
             [one.key for one in shown if one.path is None],
             shown[-1].key if rest else None,
         )
+
+    def files(self, bucket: str, prefix: str) -> list[LakeFile]:
+        """The files of the objects whose keys begin with `prefix`, by key. Raises NoSuchBucket."""
+        return [
+            LakeFile(one.key, one.path, identity.size)
+            for one in self._walk(bucket, Question(prefix))
+            if one.path is not None
+            and not is_folder(one.key)
+            and (identity := identity_of(one.path)) is not None
+        ]
 
     def delete_bucket(self, bucket: str) -> None:
         with self._tree:

@@ -7,7 +7,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,14 +21,23 @@ _BATCH_ROWS = 10_000
 
 def csv_text(table: pa.Table) -> Iterator[str]:
     """The CSV of a table in parts: the header, then some thousand rows each."""
-    yield ",".join(_quoted(name) for name in table.column_names) + "\n"
-    writers = [_writer(column.type) for column in table.columns]
+    yield csv_header(table.column_names)
     for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-        columns = [_texts(column, writer) for column, writer in zip(batch, writers, strict=True)]
-        rows = zip(*columns, strict=True) if columns else iter(())
-        yield "".join(
-            ",".join("" if text is None else _quoted(text) for text in row) + "\n" for row in rows
-        )
+        yield csv_rows(batch).decode()
+
+
+def csv_header(names: Sequence[str]) -> str:
+    """The first line."""
+    return ",".join(_quoted(name) for name in names) + "\n"
+
+
+def csv_rows(batch: pa.RecordBatch) -> bytes:
+    """The lines of a batch."""
+    columns = [_texts(column, _writer(column.type)) for column in batch.columns]
+    rows = zip(*columns, strict=True) if columns else iter(())
+    return "".join(
+        ",".join("" if text is None else _quoted(text) for text in row) + "\n" for row in rows
+    ).encode()
 
 
 def value_texts(column: pa.ChunkedArray | pa.Array) -> list[str | None]:

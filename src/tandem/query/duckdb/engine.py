@@ -17,10 +17,19 @@ import duckdb
 import pyarrow as pa
 
 from tandem.errors import QueryFailed, StoreUnavailable
-from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
+from tandem.query.base import (
+    FeatureJoin,
+    HistoryTable,
+    QueryEngine,
+    RowStream,
+    Table,
+    TableName,
+)
+from tandem.query.cancellation import Cancellation
+from tandem.query.duckdb.files import files_sql
 from tandem.query.duckdb.history import HistorySource, quoted
 from tandem.query.duckdb.point_in_time import joined_features
-from tandem.query.duckdb.results import to_arrow
+from tandem.query.duckdb.results import batches, to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
 from tandem.query.labels import check_columns
 from tandem.query.statement import (
@@ -30,6 +39,7 @@ from tandem.query.statement import (
     tables_read,
     without_repeats,
 )
+from tandem.query.tables import FileTable, RowsTable
 
 _INTERRUPT_SECONDS_MAX = 10.0
 
@@ -64,12 +74,24 @@ class DuckDbEngine(QueryEngine):
         with self._cursor() as cursor:
             return tables_read(cursor, statement)
 
-    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
-        with self._cursor() as cursor:
-            check_known(tables_read(cursor, statement), tables)
-            with self._database(cursor):
-                _make_views(cursor, tables)
-                return to_arrow(cursor.sql(statement))
+    def sql(self, statement: str, tables: Mapping[TableName, Table]) -> pa.Table:
+        with self._prepared(statement, tables) as cursor:
+            return to_arrow(cursor.sql(statement))
+
+    @contextmanager
+    def stream(
+        self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
+    ) -> Iterator[RowStream]:
+        with (
+            self._prepared(statement, tables) as cursor,
+            cancellation.interrupting(cursor.interrupt),
+            batches(cursor.sql(statement), cancellation) as (schema, found),
+        ):
+            yield RowStream(schema, found, scanned_bytes(tables))
+
+    def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
+        with self._prepared(statement, tables) as cursor:
+            return cursor.sql(statement).explain()
 
     def point_in_time(
         self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
@@ -111,6 +133,17 @@ class DuckDbEngine(QueryEngine):
             raise QueryFailed(one_line(error)) from error
 
     @contextmanager
+    def _prepared(
+        self, statement: str, tables: Mapping[TableName, Table]
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees `tables`, once the statement is found to read nothing else."""
+        with self._cursor() as cursor:
+            check_known(tables_read(cursor, statement), tables)
+            with self._database(cursor):
+                _make_views(cursor, tables)
+                yield cursor
+
+    @contextmanager
     def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """A database for one call's views: temporary views cannot be in a schema of ours."""
         name = f"query_{next(self._numbers)}"
@@ -123,11 +156,31 @@ class DuckDbEngine(QueryEngine):
             cursor.execute(f"DETACH {name}")
 
 
-def _make_views(
-    cursor: duckdb.DuckDBPyConnection, tables: Mapping[TableName, HistoryTable]
-) -> None:
+def scanned_bytes(tables: Mapping[TableName, Table]) -> int:
+    """The sizes of all files of the tables."""
+    total = 0
+    for table in without_repeats(tables).values():
+        if isinstance(table, HistoryTable):
+            total += sum(Path(path).stat().st_size for path in table.snapshot.files)
+        elif isinstance(table, FileTable):
+            total += sum(file.size_bytes for file in table.files)
+    return total
+
+
+def _make_views(cursor: duckdb.DuckDBPyConnection, tables: Mapping[TableName, Table]) -> None:
     for number, (name, table) in enumerate(without_repeats(tables).items()):
         schema = quoted(name.database or DEFAULT_DATABASE)
-        source = HistorySource(cursor, table, tail=f"tail {number}")
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        cursor.execute(f"CREATE VIEW {schema}.{quoted(name.table)} AS {source.rows()}")
+        rows = _rows_sql(cursor, table, number)
+        cursor.execute(f"CREATE VIEW {schema}.{quoted(name.table)} AS {rows}")
+
+
+def _rows_sql(cursor: duckdb.DuckDBPyConnection, table: Table, number: int) -> str:
+    match table:
+        case HistoryTable():
+            return HistorySource(cursor, table, tail=f"tail {number}").rows()
+        case FileTable():
+            return files_sql(cursor, table, partitions=f"partitions {number}")
+        case RowsTable():
+            cursor.register(f"rows {number}", table.rows)
+            return f'SELECT * FROM temp.main."rows {number}"'  # noqa: S608 - a number of ours

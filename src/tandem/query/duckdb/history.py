@@ -116,11 +116,11 @@ def _sql_type(feature: FeatureDefinition) -> str:
 def _scan_sql(files: Sequence[str]) -> str:
     # Hive columns are off: they would add columns that the table does not have, and where a filter
     # on them leaves out files, the later ones would change their index.
-    paths = ", ".join(_path_literal(path) for path in files)
+    paths = ", ".join(path_literal(path) for path in files)
     return f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
 
 
-def _path_literal(path: str) -> str:
+def path_literal(path: str) -> str:
     # Paths may hold what DuckDB takes for patterns; a class of one character is that character.
     literal = re.sub(r"[*?\[]", lambda found: f"[{found.group()}]", path)
     return "'" + literal.replace("'", "''") + "'"
