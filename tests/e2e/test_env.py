@@ -134,6 +134,49 @@ print(address("sts", endpoint_url="https://sts.eu-west-1.amazonaws.com"))
     assert run.stdout.split() == [*addresses, "https://sts.eu-west-1.amazonaws.com"], run.stderr
 
 
+FORKS = """
+import boto3, os
+runtime = boto3.client("sagemaker-featurestore-runtime")
+def ask(identifier):
+    key = {"FeatureGroupName": "forked", "RecordIdentifierValueAsString": identifier}
+    return runtime.get_record(**key)["Record"][0]["ValueAsString"]
+assert ask("0") == "0"
+children = []
+for child in "123":
+    children.append(os.fork())
+    if children[-1] == 0:
+        os._exit(0 if all(ask(child) == child for _ in range(200)) else 1)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], ask("0"))
+"""
+
+
+def test_processes_share_no_connection(server: ServerProcess, tmp_path: Path) -> None:
+    sagemaker = server.client("sagemaker")
+    sagemaker.create_feature_group(
+        FeatureGroupName="forked",
+        RecordIdentifierFeatureName="id",
+        EventTimeFeatureName="time",
+        FeatureDefinitions=[
+            {"FeatureName": "id", "FeatureType": "String"},
+            {"FeatureName": "time", "FeatureType": "Fractional"},
+        ],
+        OnlineStoreConfig={"EnableOnlineStore": True},
+    )
+    runtime = server.client("sagemaker-featurestore-runtime")
+    for identifier in "0123":
+        record = {"id": identifier, "time": "1"}.items()
+        runtime.put_record(
+            FeatureGroupName="forked",
+            Record=[{"FeatureName": name, "ValueAsString": value} for name, value in record],
+        )
+    run = shell(
+        f'eval "$({TANDEM} env --url {server.url})"\n'
+        f"{shlex.quote(sys.executable)} -c {shlex.quote(FORKS)}",
+        tmp_path,
+    )
+    assert run.stdout == "[0, 0, 0] 0\n", run.stderr
+
+
 def test_what_the_server_says_of_itself(server: ServerProcess) -> None:
     answer = urllib3.request("GET", f"{server.url}/tandem/server")
     assert answer.json() == {"AccountId": "000000000000", "Region": "us-east-1"}

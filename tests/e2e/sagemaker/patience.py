@@ -4,3 +4,7 @@ import time
 
 _sleep = time.sleep
 time.sleep = lambda seconds: _sleep(min(seconds, 0.05))
+
+
+def pause() -> None:
+    _sleep(0.1)

@@ -1,4 +1,4 @@
-"""Random histories: few keys and few moments, so that duplicates, late rows and deletes are many."""
+"""Random histories: few keys and few moments, so that duplicates and late rows are many."""
 
 import random
 from datetime import UTC, datetime

@@ -1,16 +1,17 @@
-"""Lets AWS_ENDPOINT_URL hold for the SageMaker SDK's STS calls, too.
+"""Two repairs of botocore for the SageMaker SDK, made in the user's own Python.
 
 `tandem env` puts this folder on PYTHONPATH, and Python imports a module of this name as it starts.
-The SDK gives its STS clients AWS's address outright, built from botocore's own table, which no
-variable changes; and an address given outright is above AWS_ENDPOINT_URL. So that one is dropped,
-and botocore finds the address as it does for every other client.
 
-* Without AWS_ENDPOINT_URL, and for any other service or address, nothing changes.
-* Nothing of botocore is imported before the program does so.
-* A `sitecustomize` that stands on the path behind this one runs as ever.
+* AWS_ENDPOINT_URL holds for the SDK's STS clients, too. The SDK gives them AWS's address outright,
+  built from botocore's own table, which no variable changes; an address given outright is above
+  AWS_ENDPOINT_URL. So that one is dropped, and botocore finds the address as for other clients.
+* A connection is not used on both sides of a fork. The SDK's third version ingests in processes
+  that inherit its clients. Over TLS a shared connection breaks and the client makes another one;
+  over plain HTTP two requests run into each other, and one process may get the other's answer.
 
-It runs in the user's Python, not in Tandem's: hence nothing newer than Python 3.8, and no imports
-that slow the start of every program.
+Without AWS_ENDPOINT_URL nothing changes, and nothing of botocore is imported before the program
+does so. A `sitecustomize` that stands on the path behind this one runs as ever. It is for any
+Python that the SDK runs on: nothing newer than 3.8, no imports that slow every program's start.
 """
 
 import importlib.machinery
@@ -20,10 +21,10 @@ import sys
 from typing import Any
 
 _HOME = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
-_PATCHED = "botocore.session"
 
 
-def _redirect(session: Any) -> None:
+def _find_sts_as_all_others(module: Any) -> None:
+    session = module.Session
     create_client = session.create_client
 
     def create_redirected_client(
@@ -38,8 +39,33 @@ def _redirect(session: Any) -> None:
     session.create_client = create_redirected_client
 
 
+def _connect_anew_after_a_fork(module: Any) -> None:
+    session = module.URLLib3Session
+    send = session.send
+
+    def send_in_own_process(self: Any, request: Any) -> Any:
+        process = os.getpid()
+        if self.__dict__.setdefault("_process", process) != process:
+            if os.environ.get("AWS_ENDPOINT_URL"):
+                # Kept, not closed: that takes locks which somebody may have held at the fork.
+                self._parents_managers = (self._manager, self._proxy_managers)
+                manager = module.PoolManager(**self._get_pool_manager_kwargs())
+                manager.pool_classes_by_scheme = self._pool_classes_by_scheme
+                self._manager, self._proxy_managers = manager, {}
+            self._process = process
+        return send(self, request)
+
+    session.send = send_in_own_process
+
+
+_REPAIRS = {
+    "botocore.session": _find_sts_as_all_others,
+    "botocore.httpsession": _connect_anew_after_a_fork,
+}
+
+
 class _Loader:
-    """Loads a module as its own loader does, then changes it."""
+    """Loads a module as its own loader does, then repairs it."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -52,16 +78,15 @@ class _Loader:
 
     def exec_module(self, module: Any) -> None:
         self._loader.exec_module(module)
-        _redirect(module.Session)
+        _REPAIRS[module.__name__](module)
 
 
 class _Finder:
-    """Answers for one module, once."""
+    """Answers for the modules to be repaired."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != _PATCHED:
+        if name not in _REPAIRS:
             return None
-        sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
