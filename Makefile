@@ -44,7 +44,8 @@ check: $(READY)
 
 soak: $(READY) $(NODE_PACKAGES)
 	TANDEM_KILL_ROUNDS=50 TANDEM_FUZZ_EXAMPLES=10000 TANDEM_PROPERTY_EXAMPLES=2000 \
-		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/wire tests/property
+	TANDEM_ATHENA_ROUNDS=1000 TANDEM_ATHENA_KILLS=30 \
+		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/e2e/athena tests/wire tests/property
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -12,6 +12,7 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
+from tandem.wire.athena import athena_service
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens
@@ -48,6 +49,7 @@ def operation_names() -> list[str]:
         sagemaker_service(core, tokens),
         sts_service(core),
         iam_service(core, tokens),
+        athena_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 

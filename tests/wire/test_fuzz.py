@@ -7,6 +7,7 @@ seed of a failing one stands in its output).
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -21,6 +22,8 @@ from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
 from .bench import (
+    ATHENA,
+    BUCKET,
     IAM,
     OFFLINE,
     RUNTIME,
@@ -39,6 +42,16 @@ from .session_requests import SESSION_REQUESTS
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
+ATHENA_OPERATIONS = [
+    *(f"{verb}QueryExecution" for verb in ("Start", "Get", "BatchGet", "Stop")),
+    *("ListQueryExecutions", "GetQueryResults", "GetQueryRuntimeStatistics"),
+    *(f"{verb}WorkGroup" for verb in ("Create", "Get", "Update", "Delete")),
+    *("ListWorkGroups", "ListEngineVersions", "TagResource", "UntagResource"),
+    *("ListTagsForResource", "ListDataCatalogs", "GetDataCatalog", "ListDatabases", "GetDatabase"),
+    *("ListTableMetadata", "GetTableMetadata"),
+    *(f"{verb}NamedQuery" for verb in ("Create", "Get", "BatchGet", "Update", "Delete")),
+    "ListNamedQueries",
+]
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
     *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
@@ -49,8 +62,9 @@ OPERATIONS = [
     (STS, "GetCallerIdentity"),
     *((STS, name) for _, name, _ in SESSION_REQUESTS),
     *((IAM, name) for _, name, _ in ROLE_REQUESTS),
+    *((ATHENA, name) for name in ATHENA_OPERATIONS),
 ]
-CODES = {code.code for columns in ERROR_TABLE.values() for code in columns.values()}
+CODES = {code.code for codes in ERROR_TABLE.values() for code in codes.values()}
 ANSWERED = {200, 400, 404, 405, 409, 415}
 
 fuzz = settings(
@@ -68,6 +82,7 @@ def shared() -> Iterator[Bench]:
     create_groups(made)
     put_records(made)
     make_role(made)
+    make_query(made)
     yield made
     made.close()
 
@@ -101,7 +116,16 @@ FAMILIAR: dict[str, list[Any]] = {
     "TagKeys[]": ["team", "k", "aws:x"],
     "Key": ["team", "k", "aws:x", "Tags.team"],
     "ParameterRemovals[]": ["k", "unit"],
-    "Name": ["FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"],
+    "Name": [
+        "AwsDataCatalog",
+        "analysts",
+        "FeatureGroupName",
+        "CreationTime",
+        "Tags.team",
+        "AllTags",
+        "FeatureName",
+        "Nothing",
+    ],
     "NestedPropertyName": ["FeatureDefinitions"],
     "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
@@ -116,6 +140,29 @@ FAMILIAR: dict[str, list[Any]] = {
     "PathPrefix": ["/", "/teams"],
     "Marker": ["", "forged"],
     "MaxSessionDuration": [3_600, 43_200],
+    "QueryString": [
+        "SELECT 1",
+        'SELECT * FROM "both"',
+        "SELECT nothing FROM keyed",
+        "SHOW TABLES",
+        "CREATE DATABASE IF NOT EXISTS d",
+        "CREATE OR REPLACE VIEW d.v AS SELECT 1 AS a",
+        "SELEC",
+    ],
+    "OutputLocation": [f"s3://{BUCKET}/fuzz/", "s3://nothing/x", "x"],
+    "QueryExecutionId": ["x"],
+    "QueryExecutionIds[]": ["x"],
+    "NamedQueryId": ["x"],
+    "NamedQueryIds[]": ["x"],
+    "WorkGroup": ["primary", "spare", "x"],
+    "CatalogName": ["AwsDataCatalog", "x"],
+    "DatabaseName": ["sagemaker_featurestore", "x"],
+    "Database": ["sagemaker_featurestore", "x"],
+    "TableName": ["both_1750000000", "x"],
+    "ResourceARN": ["arn:aws:athena:eu-west-1:123456789012:workgroup/primary", "x"],
+    "ClientRequestToken": ["a" * 32, "b" * 64],
+    "ExecutionParameters[]": ["1", "'x'", "((", "?"],
+    "BytesScannedCutoffPerQuery": [10_000_000],
 }
 NOON = "2025-06-15T12:00:00Z"
 RECORDS = [
@@ -211,7 +258,8 @@ def request_of(model: OperationModel, params: Any) -> Request:
         pairs = [("Action", model.name), *_form("", params)]
         form = {"content-type": "application/x-www-form-urlencoded"}
         return Request("POST", b"/", b"", form, urlencode(pairs, errors="replace").encode(), "fuzz")
-    headers = {"x-amz-target": f"SageMaker.{model.name}"} if protocol == "json" else {}
+    prefix = model.service_model.metadata.get("targetPrefix")
+    headers = {"x-amz-target": f"{prefix}.{model.name}"} if protocol == "json" else {}
     path, pairs, body = model.http["requestUri"], [], {}
     members = model.input_shape.members
     for member, value in params.items():
@@ -362,6 +410,9 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     """The fuzzer is worth its time only if it also reaches what lies behind the checks."""
     model = service_model(service).operation_model(operation)
     statuses: list[int] = []
+    put_records(groups)
+    make_role(groups)
+    make_query(groups)
 
     @seed(1)
     @settings(fuzz, max_examples=200)
@@ -369,8 +420,6 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     def run(params: Any) -> None:
         statuses.append(check(groups, model, request_of(model, params)).status)
 
-    put_records(groups)
-    make_role(groups)
     run()
     assert 200 in statuses
 
@@ -385,6 +434,27 @@ def create_missing(bench: Bench) -> None:
         bench.send(SAGEMAKER, "DeleteFeatureGroup", FeatureGroupName=name)
     create_groups(bench)
     put_records(bench)
+
+
+def make_query(bench: Bench) -> None:
+    """A query execution that succeeded, a work group and a named query, for requests to name."""
+    started = bench.send(
+        ATHENA,
+        "StartQueryExecution",
+        QueryString="SELECT 1 AS a",
+        ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/"},
+    ).parsed["QueryExecutionId"]
+    deadline = time.monotonic() + 30
+    while not bench.core.athena.executions.get(started).state.is_over:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    bench.send(ATHENA, "CreateWorkGroup", Name="spare")
+    named = bench.send(ATHENA, "CreateNamedQuery", Name="q", Database="d", QueryString="SELECT 1")
+    for member, made in (
+        ("QueryExecutionId", started),
+        ("NamedQueryId", named.parsed["NamedQueryId"]),
+    ):
+        FAMILIAR[member] = FAMILIAR[f"{member}s[]"] = [made, "x"]
 
 
 def put_records(bench: Bench) -> None:

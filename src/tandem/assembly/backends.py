@@ -13,7 +13,7 @@ from typing import Any
 from tandem.assembly.settings import Settings
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.offline.base import IcebergStore, IcebergTables, OfflineStore
+from tandem.offline.base import OfflineStore
 from tandem.offline.by_table_format import OfflineStoreByTableFormat
 from tandem.offline.objects import ObjectStore
 from tandem.online.base import OnlineStore
@@ -72,12 +72,7 @@ def offline_store(settings: Settings, manifests: ManifestRegistry) -> OfflineSto
     return OfflineStoreByTableFormat(store, partial(_iceberg, settings))
 
 
-def iceberg_tables(store: OfflineStore) -> IcebergTables | None:
-    """The histories of `store` that are Iceberg tables; None where it keeps none."""
-    return store if isinstance(store, IcebergTables) else None
-
-
-def _iceberg(settings: Settings) -> IcebergStore:
+def _iceberg(settings: Settings) -> OfflineStore:
     try:
         import_module("pyiceberg.catalog.sql")
     except ImportError as error:
@@ -86,7 +81,7 @@ def _iceberg(settings: Settings) -> IcebergStore:
             " pip install 'tandem-feature-store[iceberg]', or use TableFormat 'Glue'"
         ) from error
     backend = _load("offline_store", _ICEBERG, {})
-    store: IcebergStore = backend(
+    store: OfflineStore = backend(
         root=history_folder(settings), catalog=settings.data / "iceberg.sqlite"
     )
     return store

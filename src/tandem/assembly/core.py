@@ -32,6 +32,7 @@ from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
 from tandem.service.queries import Queries
 from tandem.service.records import Records
@@ -85,8 +86,7 @@ class Core:
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
         self.role_sessions = RoleSessions(self.roles, account, clock)
-        iceberg = backends.iceberg_tables(self.offline)
-        histories = HistoryTables(registry, registry, definitions, iceberg, clock)
+        histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
@@ -96,10 +96,19 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
+        self.iceberg_tables = IcebergTables(self.offline)
         self._presence = Presence(settings.data / "processes")
         opened.callback(self._presence.close)
         self.athena = Athena(
-            AthenaParts(registry, self.catalog, self.queries, engine, self._lake_objects, clock),
+            AthenaParts(
+                registry,
+                self.catalog,
+                self.queries,
+                self.iceberg_tables,
+                engine,
+                self._lake_objects,
+                clock,
+            ),
             self._presence,
             ExecutionLimits(
                 settings.athena_queries_at_once,

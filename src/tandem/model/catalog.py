@@ -17,6 +17,7 @@ from typing import Any
 
 from tandem.errors import ValidationError
 from tandem.model import limits
+from tandem.model.labels import check_tags
 
 _NAME = re.compile("[\t\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 _TEXT = re.compile("[\t\r\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
@@ -67,6 +68,7 @@ class CatalogDatabase:
     location: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     created_at_us: int = 0
     database_id: str = ""
 
@@ -140,6 +142,7 @@ def check_database(database: CatalogDatabase) -> None:
     location_length_max = limits.CATALOG_DATABASE_LOCATION_LENGTH_MAX
     _check_text("LocationUri", database.location, location_length_max)
     _check_parameters("Parameters", database.parameters)
+    check_tags(database.tags.items())
 
 
 def check_table(table: CatalogTable) -> None:

@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry
-from tandem.offline.base import NOTHING_READ, IcebergStore, IcebergTables, OfflineStore
+from tandem.offline.base import NOTHING_READ, OfflineStore, SharedTables, VersionedHistory
 from tandem.offline.locations import table_format
 
 
-class OfflineStoreByTableFormat(OfflineStore, IcebergTables):
+class OfflineStoreByTableFormat(OfflineStore):
     """`plain` for the formats Default and Glue, and what `open_iceberg` gives for Iceberg.
 
     That is asked for when the first such group comes, once unless it raises: its libraries need not
     be installed, and take half a second to load where they are.
     """
 
-    def __init__(self, plain: OfflineStore, open_iceberg: Callable[[], IcebergStore]) -> None:
+    def __init__(self, plain: OfflineStore, open_iceberg: Callable[[], OfflineStore]) -> None:
         self._plain = plain
         self._open_iceberg = open_iceberg
-        self._iceberg: IcebergStore | None = None
+        self._iceberg: OfflineStore | None = None
         self._opening = threading.Lock()
 
     def check(self, group: FeatureGroup) -> None:
@@ -45,17 +45,15 @@ class OfflineStoreByTableFormat(OfflineStore, IcebergTables):
     def is_unused(self, resolved_uri: str) -> bool:
         return self._plain.is_unused(resolved_uri)
 
-    def metadata_location(self, group: FeatureGroup) -> str | None:
-        return self._opened_iceberg().metadata_location(group)
+    def versions(self, group: FeatureGroup) -> VersionedHistory | None:
+        return self._of(group).versions(group)
 
-    def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
-        self._opened_iceberg().adopt(group, expected, new)
+    def shared(self, group: FeatureGroup) -> SharedTables | None:
+        return self._of(group).shared(group)
 
     def _of(self, group: FeatureGroup) -> OfflineStore:
-        is_iceberg = table_format(group) is TableFormat.ICEBERG
-        return self._opened_iceberg() if is_iceberg else self._plain
-
-    def _opened_iceberg(self) -> IcebergStore:
+        if table_format(group) is not TableFormat.ICEBERG:
+            return self._plain
         with self._opening:
             if self._iceberg is None:
                 self._iceberg = self._open_iceberg()

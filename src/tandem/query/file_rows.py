@@ -68,7 +68,7 @@ def _text(table: FileTable, form: DelimitedText, path: str) -> pa.Table:
         delimiter=form.delimiter,
         quotechar=form.quote or None,
         quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
-        escapechar=form.escape or None,
+        escapechar=None if form.escape == form.quote else form.escape or None,
         doublequote=form.quote == form.escape,
     )
     rows = [line for line in lines if line][form.header_lines :]
@@ -122,6 +122,8 @@ def _reader(field: pa.Field, place: int, form: DelimitedText) -> Callable[[str],
 
 
 def _conversion(type_: pa.DataType) -> Callable[[str], Any]:
+    if pa.types.is_string(type_):
+        return str
     if pa.types.is_boolean(type_):
         return _truth
     if pa.types.is_integer(type_):

@@ -12,10 +12,13 @@ feature groups are tables without being stored (`service/history_tables.py`).
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tandem.errors import (
     ConflictError,
@@ -39,6 +42,7 @@ from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import DATABASE
 from tandem.service.history_tables import HistoryTables
+from tandem.service.partition_filter import matching
 from tandem.service.typed_documents import (
     Overtaken,
     Stored,
@@ -101,25 +105,34 @@ class Catalog:
         return made
 
     def update_database(self, name: str, database: CatalogDatabase) -> CatalogDatabase:
-        """Replaces what is said of a database. Its name stays."""
+        """Replaces what is said of a database. Its name and its tags stay."""
         check_database(database)
         if folded(database.name) != folded(name):
             raise ValidationError(
                 f"database {name!r} cannot be renamed to {database.name!r}: create another one"
             )
-
-        def change() -> CatalogDatabase:
-            before = self._database(name)
-            changed = replace(
+        return self._change_database(
+            name,
+            lambda before: replace(
                 database,
-                name=before.value.name,
-                created_at_us=before.value.created_at_us,
-                database_id=before.value.database_id,
-            )
-            self._databases.put(_DATABASES, changed.name, changed, before.revision)
-            return changed
+                name=before.name,
+                tags=before.tags,
+                created_at_us=before.created_at_us,
+                database_id=before.database_id,
+            ),
+        )
 
-        return until_unopposed(f"database {name!r}", change)
+    def tag_database(self, name: str, tags: Mapping[str, str]) -> None:
+        self._change_database(name, lambda before: replace(before, tags={**before.tags, **tags}))
+
+    def untag_database(self, name: str, keys: Collection[str]) -> None:
+        """Removes tags; keys that the database does not have are passed over."""
+
+        def rule(before: CatalogDatabase) -> CatalogDatabase:
+            rest = {key: value for key, value in before.tags.items() if key not in keys}
+            return replace(before, tags=rest)
+
+        self._change_database(name, rule)
 
     def delete_database(self, name: str) -> None:
         """Deletes a database with the tables in it, which are descriptions: no data is deleted.
@@ -145,12 +158,15 @@ class Catalog:
 
     # Tables
 
-    def tables(self, database: str) -> Sequence[CatalogTable]:
-        """All tables and views in a database, by name."""
+    def tables(self, database: str, pattern: str | None = None) -> Sequence[CatalogTable]:
+        """The tables and views in a database, by name; where a pattern is given, a regular
+        expression in RE2's syntax, those whose whole names match it.
+        """
         found = self.database(database)
         stored = {name: table.value for name, table in self._tables.all(_tables_of(found)).items()}
         histories = {table.name: table for table in self._history.tables(found.name)}
-        return [table for _, table in sorted({**stored, **histories}.items())]
+        tables = [table for _, table in sorted({**stored, **histories}.items())]
+        return tables if pattern is None else _matching(tables, pattern)
 
     def table(self, database: str, name: str) -> CatalogTable:
         found = self.database(database)
@@ -248,13 +264,23 @@ class Catalog:
 
     # Partitions
 
-    def partitions(self, database: str, table: str) -> Sequence[CatalogPartition]:
-        """The partitions of a table, in the order of their values."""
+    def partitions(
+        self, database: str, table: str, expression: str | None = None
+    ) -> Sequence[CatalogPartition]:
+        """The partitions of a table, in the order of their values; where an expression is given
+        (`service/partition_filter.py`), those that it means.
+        """
         found = self.table(database, table)
         if found.group_id is not None:
-            return self._history.partitions(found)
-        stored = self._partitions.all(_partitions_of(found)).values()
-        return sorted((one.value for one in stored), key=lambda partition: partition.values)
+            partitions = self._history.partitions(found)
+        else:
+            stored = self._partitions.all(_partitions_of(found)).values()
+            partitions = sorted(
+                (one.value for one in stored), key=lambda partition: partition.values
+            )
+        if not expression:
+            return partitions
+        return matching(partitions, found.partition_keys, expression)
 
     def partition(self, database: str, table: str, values: Sequence[str]) -> CatalogPartition:
         found = self.table(database, table)
@@ -331,6 +357,18 @@ class Catalog:
                 failures.append(PartitionFailure(tuple(one), error))
         return failures
 
+    def _change_database(
+        self, name: str, rule: Callable[[CatalogDatabase], CatalogDatabase]
+    ) -> CatalogDatabase:
+        def change() -> CatalogDatabase:
+            before = self._database(name)
+            changed = rule(before.value)
+            check_database(changed)
+            self._databases.put(_DATABASES, changed.name, changed, before.revision)
+            return changed
+
+        return until_unopposed(f"database {name!r}", change)
+
     def _database(self, name: str) -> Stored[CatalogDatabase]:
         key = folded(name)
         stored = self._databases.find(_DATABASES, key)
@@ -383,6 +421,18 @@ class Catalog:
             self._partitions.remove(_partitions_of(table), _key(values), stored.revision)
 
         until_unopposed(f"partition {list(values)} of table {table.name!r}", change)
+
+
+def _matching(tables: Sequence[CatalogTable], pattern: str) -> list[CatalogTable]:
+    """RE2's time is linear: no pattern keeps the server busy."""
+    names = pa.array([table.name for table in tables], pa.string())
+    try:
+        matches = pc.match_substring_regex(names, pattern=f"^(?:{pattern})$", ignore_case=True)
+    except pa.ArrowInvalid as error:
+        raise ValidationError(
+            f"Expression {pattern[:256]!r} is not a regular expression that can be read: {error}"
+        ) from error
+    return [table for table, matches in zip(tables, matches.to_pylist(), strict=True) if matches]
 
 
 def _implied(name: str) -> CatalogDatabase:

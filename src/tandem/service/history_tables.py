@@ -25,8 +25,8 @@ from tandem.model.catalog_history import (
     history_table,
     place_of,
 )
-from tandem.model.feature_group import FeatureGroup, TableFormat
-from tandem.offline.base import IcebergTables
+from tandem.model.feature_group import FeatureGroup
+from tandem.offline.base import OfflineStore
 from tandem.registry.base import DocumentRegistry, ManifestRegistry
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
@@ -41,20 +41,18 @@ Place = tuple[str, str]
 
 
 class HistoryTables:
-    """`iceberg` has the tables of groups in Iceberg format; None where the store keeps none."""
-
     def __init__(
         self,
         documents: DocumentRegistry,
         manifests: ManifestRegistry,
         definitions: Definitions,
-        iceberg: IcebergTables | None,
+        offline: OfflineStore,
         clock: Clock,
     ) -> None:
         self._annotations = TypedDocuments(documents, Annotations, "annotations of a history")
         self._manifests = manifests
         self._definitions = definitions
-        self._iceberg = iceberg
+        self._offline = offline
         self._clock = clock
         self._known: tuple[
             Sequence[FeatureGroup], Sequence[FeatureGroup], Mapping[Place, FeatureGroup]
@@ -152,9 +150,10 @@ class HistoryTables:
         if named is None or named == newest:
             return
         before = table.parameters.get(PREVIOUS_METADATA_LOCATION, newest)
-        if newest is None or before != newest or self._iceberg is None:
+        shared = self._offline.shared(group)
+        if newest is None or before != newest or shared is None:
             raise _stale(table, before, newest)
-        self._iceberg.adopt(group, newest, named)
+        shared.adopt(group, newest, named)
 
     def _shown(
         self, said: Mapping[str, Stored[Annotations]]
@@ -183,9 +182,8 @@ class HistoryTables:
 
     def _table(self, group: FeatureGroup, said: Stored[Annotations]) -> CatalogTable:
         location, version = None, said.revision
-        assert group.offline is not None
-        if group.offline.table_format is TableFormat.ICEBERG:
-            location = self._iceberg.metadata_location(group) if self._iceberg else None
+        if (shared := self._offline.shared(group)) is not None:
+            location = shared.metadata_location(group)
             found = _METADATA_NUMBER.search(location or "")
             # Both numbers only grow, so their sum is another one after every change.
             version += 0 if found is None else int(found[1]) + 1

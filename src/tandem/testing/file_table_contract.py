@@ -103,15 +103,20 @@ class FileTableContract:
             [(1, 2.5, True, None), (None, None, None, "`q`")],
             [(None, None, None, "`q`"), (1, 2.5, True, None)],
         )
+        numbers = texts(folder, LAZY, "1\n\\N\nx\n3\n")
+        assert sorted(answer(engine, "SELECT id FROM t", t=numbers), key=str) == [
+            *((1,), (3,), (None,), (None,))
+        ]
 
     def test_times_in_text(self, engine: QueryEngine, folder: Path) -> None:
-        schema = pa.schema([("at", pa.timestamp("us")), ("day", pa.date32())])
+        schema = pa.schema([("moment", pa.timestamp("us")), ("day", pa.date32())])
         content = (
             "2024-05-01 12:00:00,2024-05-01\n2024-05-01T12:00:00.5Z,19844\n"
             "1714564800000,\n2024-05-01 14:00:00+02:00,1970-01-01\n"
         )
         table = texts(folder, OPEN_CSV, content, schema)
-        found = answer(engine, "SELECT CAST(at AS VARCHAR), CAST(day AS VARCHAR) FROM t", t=table)
+        statement = "SELECT CAST(moment AS VARCHAR), CAST(day AS VARCHAR) FROM t"
+        found = answer(engine, statement, t=table)
         noon = "2024-05-01 12:00:00"
         assert [str(at)[:19].replace("T", " ") for at, _ in found] == [noon] * 4
         assert [day for _, day in found] == ["2024-05-01", "2024-05-01", None, "1970-01-01"]

@@ -22,6 +22,7 @@ from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
 from tandem.wire.caller import session_token
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.glue import glue_service
 from tandem.wire.http import Request, Response
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import Call, Core, Service, WireProtocol
@@ -59,8 +60,12 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
+        json_services = [
+            sagemaker_service(core, tokens),
+            athena_service(core, tokens),
+            glue_service(core, tokens),
+        ]
         query_services = [sts_service(core), iam_service(core, tokens)]
-        json_services = [sagemaker_service(core, tokens), athena_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (

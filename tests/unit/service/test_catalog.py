@@ -47,12 +47,11 @@ class Scene:
     def __init__(self, registry: Registry | None = None) -> None:
         self.registry = registry or MemoryRegistry()
         self.clock = ManualClock()
+        offline = MemoryOfflineStore()
         definitions = Definitions(self.registry, self.clock)
-        self.groups = FeatureGroups(
-            self.registry, definitions, MemoryOfflineStore(), self.clock, Account()
-        )
+        self.groups = FeatureGroups(self.registry, definitions, offline, self.clock, Account())
         self.updates = FeatureGroupUpdates(self.groups, self.clock)
-        histories = HistoryTables(self.registry, self.registry, definitions, None, self.clock)
+        histories = HistoryTables(self.registry, self.registry, definitions, offline, self.clock)
         self.catalog = Catalog(self.registry, histories, self.clock)
 
     def group(self, name: str = "customers", **offline: object) -> FeatureGroup:

@@ -25,18 +25,18 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationError,
 )
-from pyiceberg.io import PY_IO_IMPL
+from pyiceberg.io import PY_IO_IMPL, FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StagedTable, Table
 from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
-from pyiceberg.typedef import Identifier
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy import URL, NullPool, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
 from tandem.offline.durable_files import sync
-from tandem.offline.iceberg.file_io import DurableFileIO
+from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO, location_of
 
 CATALOG = "tandem"
 NAMESPACE = "sagemaker_featurestore"
@@ -46,17 +46,22 @@ _RETRY_SECONDS = 0.02
 
 
 class TableCatalog(SqlCatalog):
-    """The catalog in the file `path`, which is made where it is missing.
+    """The catalog in the file `path`, which is made where it is missing, of tables whose files are
+    below `folder`.
 
     Safe to use from many threads and processes. It holds no connection between calls, so there is
     nothing to close.
     """
 
-    def __init__(self, path: Path, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, path: Path, folder: Path, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         # The class makes its engine itself and lets nobody set it up: it gets one in memory, which
         # is then replaced by ours.
         implementation = f"{DurableFileIO.__module__}.{DurableFileIO.__name__}"
-        super().__init__(CATALOG, uri="sqlite://", **{PY_IO_IMPL: implementation})
+        files = {PY_IO_IMPL: implementation, S3_FOLDER: str(folder)}
+        super().__init__(CATALOG, uri="sqlite://", **files)
+        self._io = DurableFileIO(files)
         self.engine.dispose()
         self._path = path
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -81,6 +86,10 @@ class TableCatalog(SqlCatalog):
         )
         with self.errors_named(), self.engine.connect() as connection:
             return connection.scalar(query)
+
+    def location_of(self, path: Path) -> str:
+        """The location of a file or a folder below the folder of the files."""
+        return location_of(self._io, path)
 
     def load(self, name: str) -> Table | None:
         """A table in its current version; None where there is none."""
@@ -114,6 +123,14 @@ class TableCatalog(SqlCatalog):
                 )
             except TableAlreadyExistsError:
                 return self.load_table((NAMESPACE, name))
+
+    def _load_file_io(
+        self,
+        properties: Properties = EMPTY_DICT,  # noqa: ARG002
+        location: str | None = None,  # noqa: ARG002
+    ) -> FileIO:
+        """Ours for every table, whatever class its properties name, which any program may set."""
+        return self._io
 
     def _update_and_stage_table(
         self,

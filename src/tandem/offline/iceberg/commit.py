@@ -51,7 +51,7 @@ def delivered_positions(table: TableMetadata) -> dict[int, int]:
     except ValueError as error:
         raise DataCorrupted(
             f"a property {_DELIVERED}<partition> of the Iceberg table in"
-            f" {path_of(table.location)} is not a number ({error}): give it back its value"
+            f" {table.location} is not a number ({error}): give it back its value"
         ) from error
 
 
@@ -122,7 +122,7 @@ def expire_old_snapshots(table: Table) -> None:
         return  # another commit came before, or forgot the same ones: the next delivery looks again
     unused = manifests_before - _manifests(table, table.metadata.snapshots)
     for location in [*unused, *(snapshot.manifest_list for snapshot in expired)]:
-        path_of(location).unlink(missing_ok=True)
+        path_of(table.io, location).unlink(missing_ok=True)
 
 
 def _manifests(table: Table, snapshots: Sequence[Snapshot]) -> set[str]:

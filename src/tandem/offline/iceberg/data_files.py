@@ -19,7 +19,6 @@ from pyiceberg.typedef import Record
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
-from tandem.offline.iceberg.file_io import location_of
 from tandem.offline.iceberg.layout import Partitioning
 from tandem.offline.iceberg.table_schema import with_field_ids
 from tandem.offline.log_range import LogRange
@@ -52,7 +51,8 @@ def encode(
     for part in partitioning.parts(entries):
         content = _parquet(group, table, part.entries)
         path = data_folder / partitioning.path(group, delivery, part, content)
-        data_file = _data_file(table, path, content, Record(*part.partition))
+        location = f"{table.location}/{path.relative_to(data_folder.parent)}"
+        data_file = _data_file(table, location, content, Record(*part.partition))
         files.append(EncodedFile(path, content, part.wave, data_file))
     return files
 
@@ -67,7 +67,7 @@ def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogEnt
     return file.getvalue()
 
 
-def _data_file(table: TableMetadata, path: Path, content: bytes, partition: Record) -> DataFile:
+def _data_file(table: TableMetadata, location: str, content: bytes, partition: Record) -> DataFile:
     schema = table.schema()
     statistics = data_file_statistics_from_parquet_metadata(
         pq.read_metadata(BytesIO(content)),
@@ -76,7 +76,7 @@ def _data_file(table: TableMetadata, path: Path, content: bytes, partition: Reco
     )
     data_file = DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=location_of(path),
+        file_path=location,
         file_format=FileFormat.PARQUET,
         partition=partition,
         file_size_in_bytes=len(content),

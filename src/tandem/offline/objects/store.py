@@ -225,6 +225,10 @@ class ObjectStore:
             and (identity := identity_of(one.path)) is not None
         ]
 
+    def is_history(self, bucket: str, key: str) -> bool:
+        """Whether a key is in the folder of a feature group's history."""
+        return self._guard.has(bucket, key)
+
     def delete_bucket(self, bucket: str) -> None:
         with self._tree:
             has_objects = any(True for _ in self._walk(bucket, Question()))

@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from tandem.query.athena.result_columns import csv_lines, text_column
+
 _Writer = Callable[[Any], str]
 _MICROSECONDS_DAY = 86_400_000_000
 _BATCH_ROWS = 10_000
@@ -33,11 +35,7 @@ def csv_header(names: Sequence[str]) -> str:
 
 def csv_rows(batch: pa.RecordBatch) -> bytes:
     """The lines of a batch."""
-    columns = [_texts(column, _writer(column.type)) for column in batch.columns]
-    rows = zip(*columns, strict=True) if columns else iter(())
-    return "".join(
-        ",".join("" if text is None else _quoted(text) for text in row) + "\n" for row in rows
-    ).encode()
+    return bytes(csv_lines([text_column(column, value_texts) for column in batch.columns]))
 
 
 def value_texts(column: pa.ChunkedArray | pa.Array) -> list[str | None]:

@@ -62,7 +62,8 @@ class DuckDbEngine(QueryEngine):
             },
         )
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
-        folder = str(readable.resolve()).replace("'", "''")
+        self._readable = str(readable.resolve())
+        folder = self._readable.replace("'", "''")
         self._instance.execute(f"SET allowed_directories = ['{folder}']")
         self._instance.execute("SET enable_external_access = false")
         self._instance.execute("SET lock_configuration = true")
@@ -130,7 +131,15 @@ class DuckDbEngine(QueryEngine):
                 finally:
                     self._running.discard(cursor)
         except duckdb.Error as error:
-            raise QueryFailed(one_line(error)) from error
+            raise QueryFailed(self._shown(one_line(error))) from error
+        except QueryFailed as error:
+            if self._readable in str(error):
+                raise type(error)(self._shown(str(error))) from error
+            raise
+
+    def _shown(self, reason: str) -> str:
+        """A reason without places on this machine and advice about options of the engine."""
+        return reason.split(" Possible solutions: ")[0].replace(f"{self._readable}/", "s3://")
 
     @contextmanager
     def _prepared(

@@ -154,7 +154,8 @@ def _value(text: str, place: int, type_: pa.DataType, *, is_lenient: bool) -> st
     if pa.types.is_nested(type_):
         raise QueryFailed(f"NOT_SUPPORTED: columns of type {type_} in text files are not supported")
     if is_lenient:
-        return f"TRY_CAST({text} AS {name})"
+        # Within a CASE, since DuckDB lets a bare cast decide what its reader takes for an error.
+        return f"CASE WHEN {text} IS NOT NULL THEN TRY_CAST({text} AS {name}) END"
     found = f"TRY_CAST({text} AS {name})"
     if pa.types.is_integer(type_):
         found = f"CASE WHEN regexp_full_match({text}, '{_WHOLE_NUMBER}') THEN {found} END"

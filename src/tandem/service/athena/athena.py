@@ -9,11 +9,16 @@ import pyarrow as pa
 from tandem.offline.objects import ObjectStore
 from tandem.query.base import QueryEngine
 from tandem.registry.base import DocumentRegistry
+from tandem.service.athena.alterations import AlterationStatements
 from tandem.service.athena.context import StatementContext
+from tandem.service.athena.databases import DatabaseStatements
 from tandem.service.athena.execution_store import ExecutionStore
 from tandem.service.athena.executions import ExecutionLimits, QueryExecutions
 from tandem.service.athena.external_tables import ExternalTables
+from tandem.service.athena.inspection import InspectionStatements
 from tandem.service.athena.lake import Lake
+from tandem.service.athena.named_queries import NamedQueries
+from tandem.service.athena.new_data import DataStatements
 from tandem.service.athena.pending_writes import PendingWrites
 from tandem.service.athena.presence import Presence
 from tandem.service.athena.relations import Relations
@@ -21,9 +26,11 @@ from tandem.service.athena.result_files import ResultFiles
 from tandem.service.athena.statements import AthenaStatements
 from tandem.service.athena.tables import TableStatements
 from tandem.service.athena.work_groups import WorkGroups
+from tandem.service.athena.written_data import DataWriting
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import DATABASE
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.queries import Queries
 
 
@@ -34,23 +41,34 @@ class AthenaParts:
     registry: DocumentRegistry
     catalog: Catalog
     queries: Queries
+    iceberg: IcebergTables
     engine: QueryEngine
     objects: Callable[[], ObjectStore]
     clock: Clock
 
 
 class Athena:
-    """`executions` and `work_groups` are what AWS's operations call."""
+    """`executions`, `work_groups` and `named_queries` are what AWS's operations call."""
 
     def __init__(self, parts: AthenaParts, presence: Presence, limits: ExecutionLimits) -> None:
         lake = Lake(parts.objects)
-        self._pending = PendingWrites(parts.registry, lake, presence)
+        self._pending = PendingWrites(parts.registry, parts.catalog, lake, presence)
         external = ExternalTables(lake, parts.catalog, self._pending)
-        relations = Relations(parts.queries, parts.catalog, external, parts.engine)
+        relations = Relations(parts.queries, parts.catalog, external, parts.iceberg, parts.engine)
         self._statements = AthenaStatements(
-            relations, {**TableStatements(parts.catalog, relations).performers}
+            relations,
+            {
+                **DatabaseStatements(parts.catalog).performers,
+                **TableStatements(parts.catalog, relations).performers,
+                **AlterationStatements(parts.catalog, relations, lake).performers,
+                **InspectionStatements(parts.catalog, relations).performers,
+                **DataStatements(
+                    parts.catalog, relations, DataWriting(lake, self._pending)
+                ).performers,
+            },
         )
         self.work_groups = WorkGroups(parts.registry, parts.clock)
+        self.named_queries = NamedQueries(parts.registry, self.work_groups)
         self._store = ExecutionStore(parts.registry, presence, parts.clock, limits.kept_max)
         self.executions = QueryExecutions(
             self._store,

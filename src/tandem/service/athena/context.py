@@ -1,6 +1,6 @@
 """What a statement is performed with, and what comes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -44,7 +44,7 @@ def nothing() -> Answer:
     return Answer(pa.schema([]), iter(()))
 
 
-def rows(**columns: list[str | None]) -> Answer:
+def rows(**columns: Sequence[str | None]) -> Answer:
     """An answer of texts, by column."""
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     return Answer(table.schema, iter(table.to_batches()))

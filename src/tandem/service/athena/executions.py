@@ -5,8 +5,8 @@
 * A token names an execution: started again with it, the same is meant, and nothing runs twice.
 * Each has a time limit, counted from when it runs. A watch ends what is over it, and goes on
   interrupting what was cancelled until it has ended.
-* What is known of an execution is in the registry from its start, and again at its end; what a crash
-  cut short is FAILED.
+* What is known of an execution is in the registry from its start, and again at its end; what a
+  crash cut short is FAILED.
 """
 
 import logging
@@ -42,6 +42,7 @@ from tandem.service.athena.lake import FilePlace, Lake, location_of
 from tandem.service.athena.result_files import ResultFiles, ResultPage, ResultSize
 from tandem.service.athena.statements import AthenaStatements
 from tandem.service.athena.work_groups import PRIMARY, WorkGroup, WorkGroups
+from tandem.service.catalog import DEFAULT_DATABASE
 from tandem.service.clock import Clock
 from tandem.service.typed_documents import Overtaken
 
@@ -230,9 +231,9 @@ class QueryExecutions:
         self, new: NewExecution, group: WorkGroup, execution_id: str, statement: AthenaStatement
     ) -> ResultPlace:
         """Where this execution's own result goes."""
-        wanted = group.result if group.is_enforced else new.result
-        if wanted.output_location is None:
-            wanted = replace(wanted, output_location=group.result.output_location)
+        of_group = group.result.output_location is not None
+        is_groups = of_group and (group.is_enforced or new.result.output_location is None)
+        wanted = group.result if is_groups else new.result
         if wanted.output_location is None:
             raise ValidationError(
                 "No output location provided. An output location is required either through the"
@@ -297,7 +298,8 @@ class QueryExecutions:
         place = _file_place(execution)
         context = StatementContext(
             statement_id=execution.execution_id,
-            database=execution.database or "default",
+            # Some clients put the name in backticks, as Hive's statements have it.
+            database=(execution.database or "").strip("`") or DEFAULT_DATABASE,
             output_location=f"s3://{place.bucket}/{place.key.rpartition('/')[0]}",
             cancellation=active.cancellation,
         )

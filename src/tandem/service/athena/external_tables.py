@@ -36,6 +36,9 @@ class ExternalTables:
                 f"NOT_SUPPORTED: {table.database}.{table.name} is an Iceberg table of its own: only"
                 " those of feature groups are read"
             )
+        if self._pending.is_being_made(table):
+            shown = f"{table.database}.{table.name}"
+            raise QueryFailed(f"TABLE_NOT_FOUND: Table '{shown}' does not exist yet")
         form = file_format(table, table.parameters)
         columns, keys = _schema(table.columns), _schema(table.partition_keys)
         return FileTable(columns, self._files(table), form, keys)
@@ -43,7 +46,7 @@ class ExternalTables:
     def _files(self, table: CatalogTable) -> list[TableFile]:
         for _ in range(_ATTEMPTS_MAX):
             found = self._listed(table)
-            unfinished = self._pending.prefixes()
+            unfinished = self._pending.statement_ids()
             # A statement that ended in between has all its files here now; then there are more.
             if self._listed(table) == found:
                 return [file for file in found if not _name(file).startswith(unfinished)]

@@ -87,6 +87,14 @@ class Lake:
             if not any(part.startswith(("_", ".")) for part in file.key[start:].split("/"))
         ]
 
+    def holds_anything(self, location: Location) -> bool:
+        """Whether there is any file below a location, or at its name."""
+        return bool(self._objects().files(location.bucket, location.folder))
+
+    def is_history(self, location: Location) -> bool:
+        """Whether a location is in the folder of a feature group's history."""
+        return self._objects().is_history(location.bucket, location.folder)
+
     def new_file(self) -> StagedFile:
         """A file that is written before it has a name; to be closed in every case."""
         return self._objects().staging.new_file()

@@ -10,15 +10,17 @@ All histories of a query are read at one moment.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from tandem.errors import QueryCancelled, QueryFailed, ResourceNotFound, ValidationError
 from tandem.model.catalog import CatalogColumn, CatalogTable
-from tandem.model.feature_group import FeatureGroup
+from tandem.model.feature_group import FeatureGroup, TableFormat
+from tandem.model.history import AsOf
 from tandem.query import athena
 from tandem.query.athena.failures import in_athenas_words
-from tandem.query.athena.statements import Column
+from tandem.query.athena.statements import Column, Snapshot
 from tandem.query.base import HistoryTable, QueryEngine, Table, TableName
 from tandem.query.tables import FileTable, RowsTable
 from tandem.service.athena import information_schema
@@ -28,6 +30,7 @@ from tandem.service.athena.partition_rows import partition_rows
 from tandem.service.athena.views import view_query
 from tandem.service.catalog import Catalog
 from tandem.service.feature_groups import CATALOG, DATABASE
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.queries import Queries
 
 Relation = FeatureGroup | CatalogTable
@@ -45,11 +48,17 @@ class Plan:
 
 class Relations:
     def __init__(
-        self, queries: Queries, catalog: Catalog, external: ExternalTables, engine: QueryEngine
+        self,
+        queries: Queries,
+        catalog: Catalog,
+        external: ExternalTables,
+        iceberg: IcebergTables,
+        engine: QueryEngine,
     ) -> None:
         self._queries = queries
         self._catalog = catalog
         self._external = external
+        self._iceberg = iceberg
         self._engine = engine
 
     @contextmanager
@@ -73,9 +82,17 @@ class Relations:
         plan = self.plan(select, context.database)
         return self._engine.explain(plan.sql, plan.tables)
 
-    def plan(self, select: athena.Select, database: str) -> Plan:
-        """Raises QueryFailed where a name stands for nothing, or the query is not supported."""
-        sources: dict[athena.AthenaTable, FeatureGroup | Table] = {}
+    def plan(
+        self,
+        select: athena.Select,
+        database: str,
+        given: Mapping[athena.AthenaTable, HistoryTable] = MappingProxyType({}),
+    ) -> Plan:
+        """The query as the engine runs it; the tables that are `given` are looked for nowhere.
+
+        Raises QueryFailed where a name stands for nothing, or the query is not supported.
+        """
+        sources: dict[athena.AthenaTable, FeatureGroup | Table] = {**given}
         views: dict[athena.AthenaTable, athena.Select] = {}
         pending = list(select.tables)
         while pending:
@@ -145,17 +162,43 @@ class Relations:
         if (table.database or database).lower() == information_schema.DATABASE:
             return information_schema.table(table, self._catalog)
         found = self.find(table, database)
-        if table.metadata is not None:
-            return self._about(table, database)
-        if table.snapshot is not None:
-            raise QueryFailed(f"NOT_SUPPORTED: {table}: only Iceberg tables have snapshots to read")
         if isinstance(found, FeatureGroup):
             self._queries.check_readable(found)
-            return found
+            return self._of_group(table, found, database)
+        if table.metadata is not None:
+            return self._partitions(table, database)
+        if table.snapshot is not None:
+            raise QueryFailed(
+                f"NOT_SUPPORTED: {table}: only Iceberg tables of feature groups have snapshots"
+            )
         return view_query(found) if found.is_view else self._external.read(found)
 
-    def _about(self, table: athena.AthenaTable, database: str) -> RowsTable:
-        """A table about a table, as `"name$partitions"`."""
+    def _of_group(
+        self, table: athena.AthenaTable, group: FeatureGroup, database: str
+    ) -> FeatureGroup | Table:
+        """A group's history as it is now, as it was, or what there is to say of it."""
+        is_iceberg = group.offline is not None and (
+            group.offline.table_format is TableFormat.ICEBERG
+        )
+        if table.metadata is not None:
+            if not is_iceberg:
+                return self._partitions(table, database)
+            return RowsTable(self._iceberg.metadata(group, table.metadata))
+        if table.snapshot is not None:
+            return self._iceberg.as_of(group, self._wanted(table.snapshot))
+        return group
+
+    def _wanted(self, snapshot: Snapshot) -> AsOf:
+        if snapshot.version is not None:
+            return AsOf(version=snapshot.version)
+        found = self._engine.sql(f"SELECT epoch_us(({snapshot.moment})::TIMESTAMPTZ) AS moment", {})
+        moment_us = found.column("moment")[0].as_py()
+        if moment_us is None:
+            raise QueryFailed("INVALID_ARGUMENTS: the moment of FOR TIMESTAMP AS OF is null")
+        return AsOf(moment_us=moment_us)
+
+    def _partitions(self, table: athena.AthenaTable, database: str) -> RowsTable:
+        """`"name$partitions"`."""
         if table.metadata is None or table.metadata.lower() != "partitions":
             raise QueryFailed(f"TABLE_NOT_FOUND: Table '{table}' does not exist")
         return partition_rows(self.catalog_table(table, database), self._catalog)

@@ -136,7 +136,7 @@ class _Lines:
 
     def text_row(self) -> list[str | None] | None:
         line = self._line(in_quotes=False)
-        return None if line is None else [*line.split("\t")]
+        return None if line is None else [line]
 
     def _line(self, *, in_quotes: bool) -> str | None:
         end = self._next

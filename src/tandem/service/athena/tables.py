@@ -1,13 +1,13 @@
 """Statements that make and drop tables and views in the catalog. Data stays as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tandem.errors import QueryFailed, ResourceInUse, ResourceNotFound, ValidationError
-from tandem.model.catalog import EXTERNAL_TABLE, CatalogColumn, CatalogTable
+from tandem.model.catalog import EXTERNAL_TABLE, CatalogTable
 from tandem.query.athena import statements as kinds
-from tandem.query.athena.statements import AthenaStatement, AthenaTable, Column
-from tandem.query.athena.types import arrow_type
+from tandem.query.athena.statements import AthenaStatement, AthenaTable
 from tandem.service.athena import serdes
+from tandem.service.athena.alterations import catalog_columns
 from tandem.service.athena.context import Answer, StatementContext, nothing
 from tandem.service.athena.lake import location_of
 from tandem.service.athena.relations import Relations
@@ -105,8 +105,8 @@ class TableStatements:
     def _described(self, statement: kinds.CreateExternalTable, database: str) -> CatalogTable:
         stored_as = statement.stored_as or ("TEXTFILE" if statement.input_format is None else None)
         serde, input_format, output_format = self._formats(stored_as, statement)
-        columns = _columns(statement.columns)
-        keys = _columns(statement.partitioned_by)
+        columns = catalog_columns(statement.columns)
+        keys = catalog_columns(statement.partitioned_by)
         names = [column.name for column in (*columns, *keys)]
         if len(set(names)) < len(names):
             raise QueryFailed(f"FAILED: SemanticException: a column is named twice: {names}")
@@ -145,14 +145,6 @@ class TableStatements:
             )
         serde, input_format, output_format = _STORED_AS[stored_as]
         return statement.serde or serde, input_format, output_format
-
-
-def _columns(columns: Sequence[Column]) -> tuple[CatalogColumn, ...]:
-    for column in columns:
-        arrow_type(column.type)  # refused now rather than at the first query
-    return tuple(
-        CatalogColumn(column.name.lower(), column.type, column.comment) for column in columns
-    )
 
 
 def _exists(database: str, name: str) -> QueryFailed:
