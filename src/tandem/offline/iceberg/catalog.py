@@ -28,13 +28,15 @@ from pyiceberg.exceptions import (
 from pyiceberg.io import PY_IO_IMPL, FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import StagedTable, Table
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
-from sqlalchemy import URL, NullPool, create_engine, event, select
+from sqlalchemy import URL, NullPool, create_engine, event, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
+from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable, TandemError
 from tandem.offline.durable_files import sync
 from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO, location_of
 
@@ -104,6 +106,13 @@ class TableCatalog(SqlCatalog):
                     f" ({error}): restore it from a backup"
                 ) from error
 
+    def read(self, location: str) -> TableMetadata | None:
+        """What a metadata file says; None where it is none, as another program may have left it."""
+        try:
+            return FromInputFile.table_metadata(self._io.new_input(location))
+        except (DataCorrupted, ValidationError, InvalidDocument, ValueError, EOFError, OSError):
+            return None
+
     def create(
         self,
         name: str,
@@ -123,6 +132,24 @@ class TableCatalog(SqlCatalog):
                 )
             except TableAlreadyExistsError:
                 return self.load_table((NAMESPACE, name))
+
+    def exchange(self, name: str, expected: str, new: str) -> None:
+        """Makes `new` the current version. Raises ConflictError where it is not `expected`."""
+        statement = (
+            update(IcebergTables)
+            .where(
+                IcebergTables.catalog_name == CATALOG,
+                IcebergTables.table_namespace == NAMESPACE,
+                IcebergTables.table_name == name,
+                IcebergTables.metadata_location == expected,
+            )
+            .values(metadata_location=new, previous_metadata_location=expected)
+        )
+        with self.errors_named(), self.engine.begin() as connection:
+            if not connection.execute(statement).rowcount:
+                raise ConflictError(
+                    f"the Iceberg table {name!r} has come past {expected}: read it again"
+                )
 
     def _load_file_io(
         self,

@@ -16,7 +16,7 @@ from typing import Literal, cast
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.metadata import TableMetadata, TableMetadataV1
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import (
     AssertDefaultSpecId,
@@ -53,6 +53,11 @@ def delivered_positions(table: TableMetadata) -> dict[int, int]:
             f"a property {_DELIVERED}<partition> of the Iceberg table in"
             f" {table.location} is not a number ({error}): give it back its value"
         ) from error
+
+
+def last_sequence_number(table: TableMetadata) -> int:
+    """The number of the table's latest change of rows."""
+    return 0 if isinstance(table, TableMetadataV1) else table.last_sequence_number
 
 
 class DeliveryTransaction(Transaction):

@@ -11,6 +11,7 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
+from tandem.offline.iceberg.commit import delivered_positions, last_sequence_number
 from tandem.offline.iceberg.file_lists import FileLists, files_of_snapshot
 from tandem.offline.iceberg.table_schema import PROPERTIES, partition_spec, table_schema
 
@@ -68,15 +69,29 @@ class GroupTables:
         """
         known = -1 if location is None else _version(Path(location))
         folder = self._folders.of(group).path / "metadata"
-        newest = max(folder.glob("*.metadata.json"), key=_version, default=None)
-        if newest is None or _version(newest) <= known + 1:
-            return
+        later = [path for path in folder.glob("*.metadata.json") if _version(path) > known + 1]
+        # Other programs may leave files there that were never a version, or are no metadata.
+        ahead = [path for path in later if self._is_ahead(group, path)]
         # Others may have committed since the catalog was asked.
-        if self._catalog.metadata_location(group.group_id) == location:
+        if ahead and self._catalog.metadata_location(group.group_id) == location:
             raise DataCorrupted(
                 f"the Iceberg catalog is older than the table of feature group {group.name!r},"
-                f" which has come to {newest}: restore both from one backup"
+                f" which has come to {max(ahead, key=_version)}: restore both from one backup"
             )
+
+    def _is_ahead(self, group: FeatureGroup, path: Path) -> bool:
+        """Whether a metadata file has rows or positions that the catalog's version lacks."""
+        found = self._catalog.read(self._catalog.location_of(path))
+        current = self._catalog.load(group.group_id)
+        if found is None or current is None:
+            return found is not None
+        if found.table_uuid != current.metadata.table_uuid:
+            return False
+        reached = delivered_positions(current.metadata)
+        return last_sequence_number(found) > last_sequence_number(current.metadata) or any(
+            position > reached.get(partition, 0)
+            for partition, position in delivered_positions(found).items()
+        )
 
 
 def _version(metadata: Path) -> int:
