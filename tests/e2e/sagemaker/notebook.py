@@ -48,14 +48,16 @@ def _without_aws() -> dict[str, str]:
     return kept | {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 
 
-def run_notebook(program: Path | str, version: str, server: ServerProcess, folder: Path) -> str:
+def run_notebook(
+    program: Path | str, version: str, server: ServerProcess, folder: Path, *arguments: str
+) -> str:
     """Runs a file, or code; returns what it printed. Fails with what it said where it fails."""
     python = python_with_sdk(version)
     environment = environment_of(server, folder)
     environment["PYTHONPATH"] += f":{HERE}"
-    arguments = [str(program)] if isinstance(program, Path) else ["-c", program]
+    named = [str(program)] if isinstance(program, Path) else ["-c", program]
     run = subprocess.run(
-        [str(python), *arguments],
+        [str(python), *named, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
