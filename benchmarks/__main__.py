@@ -1,14 +1,14 @@
-"""`python -m benchmarks [serving] [embedded] [as-of] [control-plane] [--rows N]`; all where none is
-named.
+"""`python -m benchmarks [serving] [beside-queries] [embedded] [as-of] [control-plane] [--rows N]`;
+all where none is named.
 
 Leave the machine alone meanwhile.
 """
 
 import click
 
-from benchmarks import as_of_join, control_plane, embedded, serving
+from benchmarks import as_of_join, beside_queries, control_plane, embedded, serving
 
-NAMES = ("serving", "embedded", "as-of", "control-plane")
+NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane")
 
 
 @click.command()
@@ -19,6 +19,8 @@ def main(names: tuple[str, ...], rows: int) -> None:
     for name in names or NAMES:
         if name == "serving":
             serving.run()
+        elif name == "beside-queries":
+            beside_queries.run()
         elif name == "embedded":
             embedded.run()
         elif name == "control-plane":

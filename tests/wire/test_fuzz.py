@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from tandem.wire.http import Request, Response
 from .bench import (
     ATHENA,
     BUCKET,
+    GLUE,
     IAM,
     OFFLINE,
     RUNTIME,
@@ -37,6 +38,16 @@ from .bench import (
     service_model,
 )
 from .conftest import create_groups
+from .glue_requests import (
+    DATABASE,
+    DATABASE_ARN,
+    GLUE_REQUESTS,
+    NOT_SERVED,
+    PARTITION,
+    STORAGE,
+    TABLE,
+    make_catalog,
+)
 from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
 from .session_requests import SESSION_REQUESTS
 
@@ -63,7 +74,9 @@ OPERATIONS = [
     *((STS, name) for _, name, _ in SESSION_REQUESTS),
     *((IAM, name) for _, name, _ in ROLE_REQUESTS),
     *((ATHENA, name) for name in ATHENA_OPERATIONS),
+    *((GLUE, name) for _, name, _ in GLUE_REQUESTS),
 ]
+REFUSED = {path.rpartition(".")[2] for path in NOT_SERVED}
 CODES = {code.code for codes in ERROR_TABLE.values() for code in codes.values()}
 ANSWERED = {200, 400, 404, 405, 409, 415}
 
@@ -83,6 +96,7 @@ def shared() -> Iterator[Bench]:
     put_records(made)
     make_role(made)
     make_query(made)
+    make_catalog(made)
     yield made
     made.close()
 
@@ -112,20 +126,34 @@ FAMILIAR: dict[str, list[Any]] = {
     "RecordIdentifiersValueAsString[]": ["1", "2", "7"],
     "FeatureNames[]": ["id", "text"],
     "EventTime": ["2025-06-15T12:00:00Z", "1750000000", "1750000000.5", "0000-01-01T00:00:00Z"],
-    "ResourceArn": [f"{ARN}both", f"{ARN}v2", f"{ARN}x", "both", f"{ARN}no name"],
+    "ResourceArn": [DATABASE_ARN, f"{ARN}both", f"{ARN}v2", f"{ARN}x", "both", f"{ARN}no name"],
     "TagKeys[]": ["team", "k", "aws:x"],
     "Key": ["team", "k", "aws:x", "Tags.team"],
     "ParameterRemovals[]": ["k", "unit"],
     "Name": [
-        "AwsDataCatalog",
-        "analysts",
-        "FeatureGroupName",
-        "CreationTime",
-        "Tags.team",
-        "AllTags",
-        "FeatureName",
-        "Nothing",
+        *("FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"),
+        *(
+            "AwsDataCatalog",
+            "analysts",
+            "sales",
+            "orders",
+            "default",
+            "sagemaker_featurestore",
+            "both_1750000000",
+        ),
     ],
+    "CatalogId": ["123456789012"],
+    "DatabaseName": ["sales", "default", "sagemaker_featurestore"],
+    "TableName": ["orders", "both_1750000000"],
+    "TablesToDelete[]": ["nothing", "orders"],
+    "Values[]": ["2024-05-01", "2024-05-02"],
+    "PartitionValues[]": ["2024-05-01"],
+    "PartitionValueList[]": ["2024-05-01"],
+    "Expression": [
+        *("day = '2024-05-01'", "day > '2' AND NOT day IN ('x') OR day LIKE '2%'"),
+        *(".*", "(", "a|b", "year = 1", "((((((", "day"),
+    ],
+    "VersionId": ["0", "1", "2"],
     "NestedPropertyName": ["FeatureDefinitions"],
     "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
@@ -156,9 +184,7 @@ FAMILIAR: dict[str, list[Any]] = {
     "NamedQueryIds[]": ["x"],
     "WorkGroup": ["primary", "spare", "x"],
     "CatalogName": ["AwsDataCatalog", "x"],
-    "DatabaseName": ["sagemaker_featurestore", "x"],
     "Database": ["sagemaker_featurestore", "x"],
-    "TableName": ["both_1750000000", "x"],
     "ResourceARN": ["arn:aws:athena:eu-west-1:123456789012:workgroup/primary", "x"],
     "ClientRequestToken": ["a" * 32, "b" * 64],
     "ExecutionParameters[]": ["1", "'x'", "((", "?"],
@@ -184,6 +210,16 @@ FITTING: dict[str, list[Any]] = {
     "Tags": [[], [{"Key": "k", "Value": "v"}]],
     "FeatureAdditions": [[definition("shop")], [definition("age", "Integral")], []],
     "ParameterAdditions": [[{"Key": "unit", "Value": "EUR"}], []],
+    "DatabaseInput": [DATABASE, {**DATABASE, "Name": "new"}],
+    "TableInput": [TABLE, {**TABLE, "Name": "New"}],
+    "PartitionInput": [PARTITION, {**PARTITION, "Values": ["2024-05-02"]}],
+    "PartitionInputList": [[PARTITION], []],
+    "PartitionValues": [["2024-05-01"]],
+    "PartitionValueList": [["2024-05-01"]],
+    "PartitionsToGet": [[{"Values": ["2024-05-01"]}]],
+    "PartitionsToDelete": [[{"Values": ["2024-05-01"]}]],
+    "StorageDescriptor": [STORAGE, {}],
+    "Segment": [{"SegmentNumber": 0, "TotalSegments": 2}],
     "SearchExpression": [
         {"Filters": [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}]},
         {"Filters": [{"Name": "CreationTime", "Operator": "LessThan", "Value": "2030-01-01"}]},
@@ -228,11 +264,15 @@ def _valid(shape: Shape, name: str, odds: int, around: tuple[str, ...]) -> st.Se
             for key, inner in shape.members.items()
             # An expression may hold expressions, but here not without end.
             if around.count(getattr(inner, "member", inner).name) == 0
+            and (odds or key not in REFUSED)
         }
         required = {key: members.pop(key) for key in shape.required_members}
         if odds:
             return st.fixed_dictionaries({}, optional={**members, **required})
         return st.fixed_dictionaries(required, optional=members)
+    if isinstance(shape, MapShape):
+        inner = values(shape.value, f"{name}{{}}", odds, around)
+        return st.dictionaries(texts.filter(bool), inner, max_size=3)
     if isinstance(shape, ListShape):
         return st.lists(values(shape.member, f"{name}[]", odds, around), min_size=1, max_size=4)
     if getattr(shape, "enum", None):
@@ -357,7 +397,7 @@ PATHS = [
 ]
 PATHS += [b"/FeatureGroup/both/Record", b"/FeatureGroup/both/ListRecords"]
 METHODS = ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS"]
-TARGETS = ["SageMaker.CreateFeatureGroup", "SageMaker.X", "", "\xff"]
+TARGETS = ["SageMaker.CreateFeatureGroup", "AWSGlue.GetTables", "SageMaker.X", "", "\xff"]
 TYPES = ["application/json", "application/x-www-form-urlencoded", "text/xml", "\x7f", ""]
 FORMS = [b"Action=GetCallerIdentity", b"Action=%ff", b"Action=\x00", b"Action"]
 
@@ -412,6 +452,7 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     statuses: list[int] = []
     put_records(groups)
     make_role(groups)
+    make_catalog(groups)
     make_query(groups)
 
     @seed(1)

@@ -35,7 +35,7 @@ _MIRRORED: Mapping[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT,
     exp.LTE: exp.GTE,
 }
-_DEPTH_MAX = 100
+_DEPTH_MAX = 400
 
 Values = Sequence[str]
 Test = Callable[[Values], bool]

@@ -53,8 +53,8 @@ def refuse(**members: object) -> None:
     is not served here.
     """
     for member, value in members.items():
-        is_null = isinstance(value, msgspec.Raw) and bytes(value) == b"null"
-        if value is not None and not is_null:
+        is_absent = isinstance(value, msgspec.Raw) and bytes(value) in (b"", b"null")
+        if value is not None and not is_absent:
             raise ValidationError(f"{member} is not served here: leave it out")
 
 

@@ -4,6 +4,7 @@
   by side and share the memory limit. What a call makes, no other call sees.
 * It can read files below one folder and nowhere else, and its configuration is locked. Which SQL
   runs at all is decided in `tandem.query.statement`.
+* Its threads give way to others of the process, which answer short requests.
 * What does not fit the memory limit is spilled to a folder that goes with the engine.
 """
 
@@ -32,6 +33,7 @@ from tandem.query.duckdb.point_in_time import joined_features
 from tandem.query.duckdb.results import batches, to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
 from tandem.query.labels import check_columns
+from tandem.query.priority import giving_way
 from tandem.query.statement import (
     DEFAULT_DATABASE,
     check_known,
@@ -49,18 +51,17 @@ class DuckDbEngine(QueryEngine):
 
     def __init__(self, readable: Path, scratch: Path, memory_bytes: int) -> None:
         self._scratch = ScratchFolder(scratch)
-        self._instance = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{memory_bytes}B",
-                "temp_directory": str(self._scratch.path),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                # A statement must not read the variables of this process as tables. Without
-                # external access it could not today; that it cannot is no accident of it.
-                "python_enable_replacements": "false",
-            },
-        )
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_bytes}B",
+            "temp_directory": str(self._scratch.path),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # A statement must not read the variables of this process as tables. Without external
+            # access it could not today; that it cannot is no accident of it.
+            "python_enable_replacements": "false",
+        }
+        # Its threads are started here, and take over the priority.
+        self._instance = giving_way(lambda: duckdb.connect(":memory:", config=config))
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
         self._readable = str(readable.resolve())
         folder = self._readable.replace("'", "''")

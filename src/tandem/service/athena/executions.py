@@ -35,6 +35,7 @@ from tandem.model.query_execution import (
 from tandem.query import athena
 from tandem.query.athena.statements import AthenaStatement
 from tandem.query.cancellation import Cancellation
+from tandem.query.priority import give_way
 from tandem.service.athena.context import Answer, StatementContext
 from tandem.service.athena.execution_store import ExecutionStore
 from tandem.service.athena.kinds import kind_of
@@ -112,7 +113,9 @@ class QueryExecutions:
         self._limits = limits
         self._lock = threading.Lock()
         self._active: dict[str, _Active] = {}
-        self._threads = ThreadPoolExecutor(limits.at_once, thread_name_prefix="tandem-athena")
+        self._threads = ThreadPoolExecutor(
+            limits.at_once, thread_name_prefix="tandem-athena", initializer=give_way
+        )
         self._is_closed = threading.Event()
         self._work = threading.Event()
         self._watch: threading.Thread | None = None

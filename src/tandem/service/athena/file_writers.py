@@ -25,13 +25,22 @@ _PLAIN_OR_GZIP = {"NONE", "GZIP"}
 
 
 class FileWriter(ABC):
-    """Writes batches of one schema into a staged file. `finish` ends the file, once."""
+    """Writes batches of one schema into a staged file."""
+
+    def __init__(self, sink: "_Sink") -> None:
+        self._sink = sink
 
     @abstractmethod
     def write(self, batch: pa.RecordBatch) -> None: ...
 
     @abstractmethod
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        """Ends the file. Nothing is written any more."""
+
+    def abandon(self) -> None:
+        """Lets go of what is not finished, before its file is closed."""
+        self._sink.is_dropped = True
+        self.finish()
 
 
 def file_writer(
@@ -43,10 +52,10 @@ def file_writer(
             return _Parquet(staged, schema, _known(compression, "SNAPPY", _COMPRESSIONS))
         case JsonLines():
             packed = _known(compression, "NONE", _PLAIN_OR_GZIP) == "GZIP"
-            return _Json(_opened(staged, packed=packed), schema)
+            return _Json(staged, schema, packed=packed)
         case DelimitedText():
             packed = _known(compression, "NONE", _PLAIN_OR_GZIP) == "GZIP"
-            return _Text(_opened(staged, packed=packed), schema, form)
+            return _Text(staged, schema, form, packed=packed)
 
 
 def file_ending(form: FileFormat, compression: str | None) -> str:
@@ -70,12 +79,14 @@ class _Sink:
     """A staged file as Python's and Arrow's writers want a file."""
 
     closed = False
+    is_dropped = False
 
     def __init__(self, staged: StagedFile) -> None:
         self._staged = staged
 
     def write(self, data: bytes) -> int:
-        self._staged.write(data)
+        if not self.is_dropped:
+            self._staged.write(data)
         return len(data)
 
     def tell(self) -> int:
@@ -92,8 +103,9 @@ class _Parquet(FileWriter):
     """Batches are gathered into row groups of a size that readers like."""
 
     def __init__(self, staged: StagedFile, schema: pa.Schema, compression: str) -> None:
+        super().__init__(_Sink(staged))
         self._writer = pq.ParquetWriter(
-            pa.PythonFile(_Sink(staged), mode="w"), schema, compression=compression
+            pa.PythonFile(self._sink, mode="w"), schema, compression=compression
         )
         self._gathered: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
@@ -107,6 +119,8 @@ class _Parquet(FileWriter):
             self._write_group()
 
     def finish(self) -> None:
+        if self._sink.is_dropped:
+            self._gathered = []
         self._write_group()
         self._writer.close()
 
@@ -117,16 +131,17 @@ class _Parquet(FileWriter):
 
 
 class _Lines(FileWriter):
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, staged: StagedFile, *, packed: bool) -> None:
+        super().__init__(_Sink(staged))
+        self._file = _opened(self._sink, packed=packed)
 
     def finish(self) -> None:
         self._file.close()
 
 
 class _Json(_Lines):
-    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
-        super().__init__(file)
+    def __init__(self, staged: StagedFile, schema: pa.Schema, *, packed: bool) -> None:
+        super().__init__(staged, packed=packed)
         self._names = schema.names
         self._encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -142,8 +157,10 @@ class _Json(_Lines):
 
 
 class _Text(_Lines):
-    def __init__(self, file: IO[bytes], schema: pa.Schema, form: DelimitedText) -> None:
-        super().__init__(file)
+    def __init__(
+        self, staged: StagedFile, schema: pa.Schema, form: DelimitedText, *, packed: bool
+    ) -> None:
+        super().__init__(staged, packed=packed)
         for field in schema:
             if pa.types.is_nested(field.type):
                 raise QueryFailed(
@@ -190,8 +207,7 @@ def _json_values(column: pa.Array) -> list[object]:
     return list(value_texts(column))
 
 
-def _opened(staged: StagedFile, *, packed: bool) -> IO[bytes]:
-    sink = _Sink(staged)
+def _opened(sink: _Sink, *, packed: bool) -> IO[bytes]:
     if packed:
         # No time in it, so that the same rows make the same file.
         return gzip.GzipFile(fileobj=sink, mode="wb", mtime=0)  # type: ignore[return-value]

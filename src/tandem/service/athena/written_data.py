@@ -168,6 +168,7 @@ class _Parts:
         self._opened.callback(staged.close)
         schema = pa.schema([self._target.schema.field(place) for place in range(self._width)])
         writer = file_writer(self._target.format, staged, schema, self._target.compression)
+        self._opened.callback(writer.abandon)
         self._writers[values] = (staged, writer)
         self.locations[values] = self._target.place_of(values)
         return writer

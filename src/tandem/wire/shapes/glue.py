@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from tandem.model import limits
-from tandem.wire.shapes.sagemaker import Timestamp
 from tandem.wire.shapes.shape import Shape
 
-__all__ = ["Timestamp"]
-
+ABSENT = msgspec.Raw()
+"""The default of members that are refused where they are given, whatever they say."""
 Name = Annotated[str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX)]
 Description = Annotated[str, Meta(max_length=limits.CATALOG_DESCRIPTION_LENGTH_MAX)]
 Location = Annotated[str, Meta(max_length=limits.CATALOG_LOCATION_LENGTH_MAX)]

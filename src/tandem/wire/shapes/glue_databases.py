@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from tandem.model import limits
-from tandem.wire.shapes.glue import Description, Name, Parameters
+from tandem.wire.shapes.glue import ABSENT, Description, Name, Parameters
 from tandem.wire.shapes.shape import Shape
 
 PAGE_MAX = 100
@@ -65,7 +65,7 @@ class DatabaseInput(Shape):
     parameters: Parameters | None = None
     create_table_default_permissions: list[PrincipalPermissions] | None = None
     target_database: DatabaseIdentifier | None = None
-    federated_database: msgspec.Raw | None = None
+    federated_database: msgspec.Raw = ABSENT
 
 
 class Database(Shape):

@@ -11,8 +11,8 @@ from tandem.wire.shapes.glue import (
     Parameters,
     PartitionValues,
     StorageDescriptor,
-    Timestamp,
 )
+from tandem.wire.shapes.sagemaker import Timestamp
 from tandem.wire.shapes.shape import Shape
 
 PAGE_MAX = 1_000

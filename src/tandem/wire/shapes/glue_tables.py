@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tandem.model import limits
 from tandem.wire.shapes.glue import (
+    ABSENT,
     AuditContext,
     Column,
     Description,
@@ -15,8 +16,8 @@ from tandem.wire.shapes.glue import (
     Name,
     Parameters,
     StorageDescriptor,
-    Timestamp,
 )
+from tandem.wire.shapes.sagemaker import Timestamp
 from tandem.wire.shapes.shape import Shape
 
 PAGE_MAX = 100
@@ -59,8 +60,8 @@ class TableInput(Shape):
     table_type: Annotated[str, Meta(max_length=limits.CATALOG_TABLE_TYPE_LENGTH_MAX)] | None = None
     parameters: Parameters | None = None
     target_table: TableIdentifier | None = None
-    federated_table: msgspec.Raw | None = None
-    view_definition: msgspec.Raw | None = None
+    federated_table: msgspec.Raw = ABSENT
+    view_definition: msgspec.Raw = ABSENT
 
 
 class Table(Shape):
@@ -91,9 +92,9 @@ class CreateTableRequest(Shape):
     catalog_id: Name | None = None
     name: Name | None = None
     table_input: TableInput | None = None
-    partition_indexes: msgspec.Raw | None = None
+    partition_indexes: msgspec.Raw = ABSENT
     transaction_id: Name | None = None
-    open_table_format_input: msgspec.Raw | None = None
+    open_table_format_input: msgspec.Raw = ABSENT
 
 
 class GetTableRequest(Shape):
@@ -138,9 +139,9 @@ class UpdateTableRequest(Shape):
     skip_archive: bool | None = None
     transaction_id: Name | None = None
     version_id: Name | None = None
-    view_update_action: msgspec.Raw | None = None
+    view_update_action: msgspec.Raw = ABSENT
     force: bool | None = None
-    update_open_table_format_input: msgspec.Raw | None = None
+    update_open_table_format_input: msgspec.Raw = ABSENT
 
 
 class DeleteTableRequest(Shape):
