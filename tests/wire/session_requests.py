@@ -1,4 +1,4 @@
-"""Requests for the operations of STS that make sessions, each valid as it stands."""
+"""Requests for the operations of STS, each valid as it stands."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ _ROLE = {
     "MinimumSessionTokenSize": 1_000,
 }
 SESSION_REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    (STS, "GetCallerIdentity", {}),
     (STS, "AssumeRole", {
         **_ROLE, **_MFA, "Tags": [{"Key": "team", "Value": "a"}], "TransitiveTagKeys": ["team"],
         "ExternalId": "partner", "SourceIdentity": "somebody",

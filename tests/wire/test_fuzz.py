@@ -1,7 +1,6 @@
 """Requests made from botocore's service models, from valid to broken: no 500, no bad answer.
 
-TANDEM_FUZZ_EXAMPLES sets how many requests each operation gets; TANDEM_FUZZ_SEED repeats a run (the
-seed of a failing one stands in its output).
+TANDEM_FUZZ_EXAMPLES: requests an operation. TANDEM_FUZZ_SEED: repeats a run whose output names it.
 """
 
 import json
@@ -25,7 +24,6 @@ from .bench import (
     ATHENA,
     BUCKET,
     GLUE,
-    IAM,
     OFFLINE,
     RUNTIME,
     SAGEMAKER,
@@ -66,13 +64,10 @@ ATHENA_OPERATIONS = [
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
     *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
-    (SAGEMAKER, "ListFeatureGroups"),
     *((SAGEMAKER, f"{verb}FeatureMetadata") for verb in ("Update", "Describe")),
     *((SAGEMAKER, f"{verb}Tags") for verb in ("Add", "List", "Delete")),
-    *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
-    (STS, "GetCallerIdentity"),
-    *((STS, name) for _, name, _ in SESSION_REQUESTS),
-    *((IAM, name) for _, name, _ in ROLE_REQUESTS),
+    *((SAGEMAKER, name) for name in ("ListFeatureGroups", "Search", "GetSearchSuggestions")),
+    *((service, name) for service, name, _ in [*SESSION_REQUESTS, *ROLE_REQUESTS]),
     *((ATHENA, name) for name in ATHENA_OPERATIONS),
     *((GLUE, name) for _, name, _ in GLUE_REQUESTS),
 ]
