@@ -12,7 +12,6 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
-from tandem.service.placement import Account
 from tandem.wire.athena import athena_service
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
@@ -49,7 +48,7 @@ def operation_names() -> list[str]:
     services = [
         featurestore_runtime_service(core, tokens),
         sagemaker_service(core, tokens),
-        sts_service(Account()),
+        sts_service(core),
         iam_service(core, tokens),
         glue_service(core, tokens),
         athena_service(core, tokens),

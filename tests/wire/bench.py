@@ -44,6 +44,7 @@ from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.http import Request, Response
@@ -103,6 +104,7 @@ class Bench:
             self.registry, self.registry, definitions, self.offline, self.clock
         )
         records = Records(groups, self.store, self._commits, self.clock)
+        roles = Roles(self.registry, self.clock)
         catalog = Catalog(self.registry, histories, self.clock)
         self._folder = TemporaryDirectory()
         folder = Path(self._folder.name)
@@ -137,8 +139,9 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
+            roles=roles,
+            role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
             catalog=catalog,
-            roles=Roles(self.registry, self.clock),
             definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)

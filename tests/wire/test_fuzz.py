@@ -1,7 +1,6 @@
 """Requests made from botocore's service models, from valid to broken: no 500, no bad answer.
 
-TANDEM_FUZZ_EXAMPLES sets how many requests each operation gets; TANDEM_FUZZ_SEED repeats a run (the
-seed of a failing one stands in its output).
+TANDEM_FUZZ_EXAMPLES: requests an operation. TANDEM_FUZZ_SEED: repeats a run whose output names it.
 """
 
 import json
@@ -24,7 +23,6 @@ from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, QUERIES, make_query
 from .bench import (
     ATHENA,
     GLUE,
-    IAM,
     OFFLINE,
     RUNTIME,
     SAGEMAKER,
@@ -48,18 +46,17 @@ from .glue_requests import (
     make_catalog,
 )
 from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
+from .session_requests import SESSION_REQUESTS
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
     *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
-    (SAGEMAKER, "ListFeatureGroups"),
     *((SAGEMAKER, f"{verb}FeatureMetadata") for verb in ("Update", "Describe")),
     *((SAGEMAKER, f"{verb}Tags") for verb in ("Add", "List", "Delete")),
-    *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
-    (STS, "GetCallerIdentity"),
-    *((IAM, name) for _, name, _ in ROLE_REQUESTS),
+    *((SAGEMAKER, name) for name in ("ListFeatureGroups", "Search", "GetSearchSuggestions")),
+    *((service, name) for service, name, _ in [*SESSION_REQUESTS, *ROLE_REQUESTS]),
     *((ATHENA, name) for name in ATHENA_OPERATIONS),
     *((GLUE, name) for _, name, _ in GLUE_REQUESTS),
 ]

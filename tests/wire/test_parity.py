@@ -15,7 +15,7 @@ from tandem.wire.error_table import ERROR_TABLE, Dialect
 from tandem.wire.operation import Operation, Service
 from tandem.wire.router import Router
 
-from .bench import ACCOUNT, ATHENA, GLUE, IAM, RUNTIME, SAGEMAKER, service_model
+from .bench import ACCOUNT, ATHENA, GLUE, IAM, RUNTIME, SAGEMAKER, STS, service_model
 
 SAGEMAKER_NOT_YET = {
     *(f"{verb}Artifact" for verb in ("Create", "Describe", "Update", "Delete")),
@@ -56,6 +56,15 @@ OUTPUT_NOT_YET = {
     "ListFeatureGroups.FeatureGroupSummaries[].OfflineStoreStatus.BlockedReason",
     "Search.Results[].FeatureGroup.OfflineStoreStatus.BlockedReason",
     "Search.Results[].FeatureGroup.LastUpdateStatus.FailureReason",
+}
+OF_OTHER_IDENTITIES = {
+    # What stands in the token of a web identity, which is not looked into.
+    *("SubjectFromWebIdentityToken", "Provider", "Audience", "SourceIdentity"),
+}
+STS_LEFT_OUT = {
+    # Of identities that do not exist here, and of requests that are all allowed.
+    *("AssumeRoleWithSAML", "AssumeRoot", "DecodeAuthorizationMessage"),
+    *("GetDelegatedAccessToken", "GetFederationToken", "GetWebIdentityToken"),
 }
 ATHENA_LEFT_OUT = re.compile(
     # Spark's notebooks and sessions, other catalogs than Glue's, and what is bought by the hour.
@@ -158,6 +167,11 @@ def test_iam_has_every_operation_on_roles() -> None:
     assert ours == wanted - IAM_LEFT_OUT
 
 
+def test_sts_lacks_only_what_is_listed() -> None:
+    ours = {operation.name for operation in SERVICES[STS].operations}
+    assert ours == set(service_model(STS).operation_names) - STS_LEFT_OUT
+
+
 def test_athena_lacks_only_what_is_listed() -> None:
     ours = {operation.name for operation in SERVICES[ATHENA].operations}
     names = service_model(ATHENA).operation_names
@@ -229,11 +243,12 @@ def test_answer_members(service: str, operation: Operation[Any]) -> None:
         always = ("IsTruncated", "Role", "AttachedPolicies", *POLICY)
         known |= {f"{operation.name}.{member} required" for member in always}
         known |= set(ROLES_LEFT_OUT)
+    if service == STS:
+        # The model requires nothing; most are always there.
+        known |= {f"{operation.name}.{name} required" for name in model.output_shape.members}
+        known |= {f"{operation.name}.{name} missing" for name in OF_OTHER_IDENTITIES}
     if service == GLUE:
         known |= {one for one in differences if _is_left_out_of_glue(one)}
-    if operation.name == "GetCallerIdentity":
-        # The model requires nothing; these are always there.
-        known |= {f"GetCallerIdentity.{name} required" for name in model.output_shape.members}
     assert differences - bounds <= known
     assert {one for one in missing if one.startswith(f"{operation.name}.")} <= differences
 

@@ -41,6 +41,7 @@ from tandem.service.ingestion import Ingestion
 from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
@@ -89,6 +90,7 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
+        self.role_sessions = RoleSessions(self.roles, account, clock)
         histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)

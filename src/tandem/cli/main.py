@@ -15,6 +15,9 @@ from tandem.cli.lazy_group import LazyCommand, LazyGroup
 SECTIONS = {
     "Server": {
         "serve": LazyCommand("tandem.cli.serve:serve", "Serve a store over HTTP until stopped."),
+        "env": LazyCommand(
+            "tandem.cli.env:env", "Print what sends this shell's AWS clients to a server."
+        ),
     },
     "Feature groups": {
         "groups": LazyCommand("tandem.cli.discovery:groups", "List feature groups."),

@@ -17,6 +17,7 @@ import uvloop
 from tandem.assembly.core import Core, open_core
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
+from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.binding import check_binding
 from tandem.server.health import Health
@@ -50,7 +51,10 @@ def serve(
     try:
         core, give_back = open_core(settings)
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with (
+                announced(settings.data, _url(listener)),
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
                 runner.run(_serve(core, listener, is_insecure, when_ready))
         finally:
             give_back()

@@ -18,6 +18,7 @@ from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.error_table import Dialect, ErrorCode
@@ -55,6 +56,9 @@ class Core(Protocol):
 
     @property
     def roles(self) -> Roles: ...
+
+    @property
+    def role_sessions(self) -> RoleSessions: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

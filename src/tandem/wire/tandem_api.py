@@ -1,5 +1,6 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
+    GET  /tandem/server           -> {"AccountId": …, "Region": …}
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream; TargetStores in the query string
                                                                       -> {"Rows": n}
@@ -31,7 +32,7 @@ from tandem.wire.rest_json import RestJson
 _Answer = TypeVar("_Answer")
 _THREADS = 4
 _PREFIX = b"/tandem/"
-_PATHS = (b"/tandem/query", b"/tandem/ingest/")
+_PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -46,6 +47,15 @@ class TableCore(Protocol):
 
     @property
     def ingestion(self) -> Ingestion: ...
+
+
+class ServerRequest(msgspec.Struct):
+    """Asks what a client must know before it asks anything else."""
+
+
+class ServerResponse(msgspec.Struct, rename="pascal"):
+    account_id: str
+    region: str
 
 
 class QueryRequest(msgspec.Struct, rename="pascal"):
@@ -77,6 +87,7 @@ class TandemApi:
     def __init__(self, core: TableCore) -> None:
         self._core = core
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
+            "Server": lambda _: ServerRequest(),
             "Query": _decode_query,
             "Ingest": self._decode_ingest,
         }
@@ -84,6 +95,13 @@ class TandemApi:
             name="tandem",
             dialect=Dialect.RUNTIME,
             operations=[
+                Operation(
+                    name="Server",
+                    method="GET",
+                    path="/tandem/server",
+                    request=ServerRequest,
+                    perform=self._server,
+                ),
                 _operation("Query", "/tandem/query", QueryRequest, self._query),
                 _operation("Ingest", "/tandem/ingest/{Group}", IngestRequest, self._ingest),
             ],
@@ -129,6 +147,11 @@ class TandemApi:
         segment = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
         group = feature_group_name(segment, self._core.groups.account)
         return IngestRequest(group, arrow_table(request.body), targets if names else None)
+
+    async def _server(self, request: ServerRequest) -> ServerResponse:
+        del request  # it carries nothing
+        account = self._core.groups.account
+        return ServerResponse(account.account_id, account.region)
 
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
