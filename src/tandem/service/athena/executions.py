@@ -288,6 +288,9 @@ class QueryExecutions:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.SYSTEM)
         except TandemError as error:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.USER)
+        except OSError as error:
+            reason = f"the data folder cannot be used ({error.strerror or error})"
+            self._end(active, ExecutionState.FAILED, reason, ErrorCategory.SYSTEM)
         except Exception:  # noqa: BLE001 - whatever it is, the execution ends
             _log.exception("query execution %s failed", active.execution.execution_id)
             message = (
