@@ -46,10 +46,13 @@ def test_the_groups_table_in_the_catalog(store: tandem.FeatureStore) -> None:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ('DROP TABLE "user-features"', "only a SELECT"),
-        ('SELECT * FROM "user-features$partitions"', "not answered"),
-        ('SELECT * FROM "other"."s"."user-features"', "no catalog 'other'"),
-        ("SELECT * FROM nothing", "no table 'nothing'"),
+        ('DROP TABLE "user-features"', "Table not found"),
+        ('SELECT * FROM "user-features$nothing"', "does not exist"),
+        ('SELECT * FROM "other"."s"."user-features"', "Catalog 'other' does not exist"),
+        (
+            "SELECT * FROM nothing",
+            "Table 'awsdatacatalog.sagemaker_featurestore.nothing' does not exist",
+        ),
         ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
         ("SELECT read_csv('/etc/passwd')", "not registered"),
         ("SELECT FROM WHERE", "line 1:"),
