@@ -5,8 +5,9 @@
 # make bench   the benchmarks, as one table
 # make serve   a server on ./tandem-data
 # make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
-# make sagemaker  both versions of the SageMaker SDK, an environment each (1.3 GB), for their tests
-# make lock    all requirements*.lock anew from pyproject.toml
+# make clients other clients into .venv-clients, so that `make test` runs their tests too
+# make sagemaker  both versions of the SageMaker SDK, an environment each (1.3 GB), likewise
+# make lock    the lock files anew from pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +16,7 @@ SPARK_READY := .venv/.spark-ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
 
-.PHONY: demo test check soak bench serve spark sagemaker lock format clean
+.PHONY: demo test check soak bench serve spark clients sagemaker lock format clean
 
 # Without the resolver: the lock is whole, and pip would otherwise ask for newer releases of extras.
 $(READY): requirements.lock pyproject.toml
@@ -63,11 +64,14 @@ $(SPARK_READY): requirements-spark.lock $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 	touch $@
 
+clients: .venv-clients/.ready
+
 sagemaker: .venv-sagemaker-v2/.ready .venv-sagemaker-v3/.ready
 
-.venv-sagemaker-%/.ready: requirements-sagemaker-%.lock
-	$(PYTHON) -m venv .venv-sagemaker-$*
-	.venv-sagemaker-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+# Environments of their own, as users of these clients have them.
+.venv-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 lock: $(READY)
@@ -75,10 +79,10 @@ lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 		--quiet --output-file requirements.lock
-	for group in spark sagemaker-v2 sagemaker-v3; do \
+	for group in spark clients sagemaker-v2 sagemaker-v3; do \
 		$(BIN)/uv pip compile --group $$group --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 			--quiet --output-file requirements-$$group.lock || exit 1; done
 
 clean:
-	rm -rf .venv .venv-sagemaker-v2 .venv-sagemaker-v3 .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)
+	rm -rf .venv .venv-clients .venv-sagemaker-v2 .venv-sagemaker-v3 .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)

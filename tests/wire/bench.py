@@ -35,11 +35,13 @@ from tandem.service.athena.executions import ExecutionLimits
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
+from tandem.service.delivery import Delivery, DeliveryLimits
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
+from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
@@ -110,12 +112,20 @@ class Bench:
         self.objects.buckets.create(BUCKET)
         self._engine = DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
         queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
+        delivery = Delivery(
+            self.store,
+            self.offline,
+            self.registry,
+            self.registry,
+            DeliveryLimits(entries_max=1_000, bytes_max=1 << 20),
+            self.clock,
+        )
         self.presence = Presence(folder / "processes")
         parts = AthenaParts(
             self.registry,
             catalog,
             queries,
-            IcebergTables(self.offline),
+            IcebergTables(self.offline, delivery),
             self._engine,
             lambda: self.objects,
             self.clock,

@@ -6,7 +6,6 @@ TANDEM_FUZZ_EXAMPLES: requests an operation. TANDEM_FUZZ_SEED: repeats a run who
 import json
 import os
 import random
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,9 +19,9 @@ from tandem.errors import TandemError
 from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
+from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, QUERIES, make_query
 from .bench import (
     ATHENA,
-    BUCKET,
     GLUE,
     OFFLINE,
     RUNTIME,
@@ -51,16 +50,6 @@ from .session_requests import SESSION_REQUESTS
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
-ATHENA_OPERATIONS = [
-    *(f"{verb}QueryExecution" for verb in ("Start", "Get", "BatchGet", "Stop")),
-    *("ListQueryExecutions", "GetQueryResults", "GetQueryRuntimeStatistics"),
-    *(f"{verb}WorkGroup" for verb in ("Create", "Get", "Update", "Delete")),
-    *("ListWorkGroups", "ListEngineVersions", "TagResource", "UntagResource"),
-    *("ListTagsForResource", "ListDataCatalogs", "GetDataCatalog", "ListDatabases", "GetDatabase"),
-    *("ListTableMetadata", "GetTableMetadata"),
-    *(f"{verb}NamedQuery" for verb in ("Create", "Get", "BatchGet", "Update", "Delete")),
-    "ListNamedQueries",
-]
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
     *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
@@ -90,7 +79,7 @@ def shared() -> Iterator[Bench]:
     create_groups(made)
     put_records(made)
     make_role(made)
-    make_query(made)
+    learn(make_query(made))
     make_catalog(made)
     yield made
     made.close()
@@ -163,16 +152,10 @@ FAMILIAR: dict[str, list[Any]] = {
     "PathPrefix": ["/", "/teams"],
     "Marker": ["", "forged"],
     "MaxSessionDuration": [3_600, 43_200],
-    "QueryString": [
-        "SELECT 1",
-        'SELECT * FROM "both"',
-        "SELECT nothing FROM keyed",
-        "SHOW TABLES",
-        "CREATE DATABASE IF NOT EXISTS d",
-        "CREATE OR REPLACE VIEW d.v AS SELECT 1 AS a",
-        "SELEC",
-    ],
-    "OutputLocation": [f"s3://{BUCKET}/fuzz/", "s3://nothing/x", "x"],
+    "QueryString": QUERIES,
+    "OutputLocation": OUTPUTS,
+    "Catalog": ["AwsDataCatalog"],
+    "ExpectedBucketOwner": ["123456789012"],
     "QueryExecutionId": ["x"],
     "QueryExecutionIds[]": ["x"],
     "NamedQueryId": ["x"],
@@ -448,7 +431,7 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     put_records(groups)
     make_role(groups)
     make_catalog(groups)
-    make_query(groups)
+    learn(make_query(groups))
 
     @seed(1)
     @settings(fuzz, max_examples=200)
@@ -472,25 +455,9 @@ def create_missing(bench: Bench) -> None:
     put_records(bench)
 
 
-def make_query(bench: Bench) -> None:
-    """A query execution that succeeded, a work group and a named query, for requests to name."""
-    started = bench.send(
-        ATHENA,
-        "StartQueryExecution",
-        QueryString="SELECT 1 AS a",
-        ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/"},
-    ).parsed["QueryExecutionId"]
-    deadline = time.monotonic() + 30
-    while not bench.core.athena.executions.get(started).state.is_over:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    bench.send(ATHENA, "CreateWorkGroup", Name="spare")
-    named = bench.send(ATHENA, "CreateNamedQuery", Name="q", Database="d", QueryString="SELECT 1")
-    for member, made in (
-        ("QueryExecutionId", started),
-        ("NamedQueryId", named.parsed["NamedQueryId"]),
-    ):
-        FAMILIAR[member] = FAMILIAR[f"{member}s[]"] = [made, "x"]
+def learn(ids: dict[str, list[Any]]) -> None:
+    for member, values in ids.items():
+        FAMILIAR[member] = FAMILIAR[f"{member}s[]"] = values
 
 
 def put_records(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.objects import ObjectStore
+from tandem.registry.base import Registry
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
@@ -26,14 +27,16 @@ from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
 from tandem.service.definitions import Definitions
-from tandem.service.delivery import Delivery, DeliveryLimits
+from tandem.service.delivery import Delivery
+from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
+from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
@@ -96,33 +99,34 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.records)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
-        self.iceberg_tables = IcebergTables(self.offline)
-        self._presence = Presence(settings.data / "processes")
-        opened.callback(self._presence.close)
-        self.athena = Athena(
-            AthenaParts(
-                registry,
-                self.catalog,
-                self.queries,
-                self.iceberg_tables,
-                engine,
-                self._lake_objects,
-                clock,
-            ),
-            self._presence,
-            ExecutionLimits(
-                settings.athena_queries_at_once,
-                settings.athena_query_seconds_max,
-                settings.athena_executions_max,
-            ),
-        )
-        opened.callback(self.athena.close)
-        self.sql = Sql(self.queries, self.athena)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
-        self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
+        self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()
+        self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
+        self._open_athena(registry, clock, opened)
+
+    def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
+        self._presence = Presence(self.settings.data / "processes")
+        opened.callback(self._presence.close)
+        parts = AthenaParts(
+            registry=registry,
+            catalog=self.catalog,
+            queries=self.queries,
+            iceberg=self.iceberg_tables,
+            engine=self._engine,
+            objects=self._lake_objects,
+            clock=clock,
+        )
+        limits = ExecutionLimits(
+            at_once=self.settings.athena_queries_at_once,
+            seconds_max=self.settings.athena_query_seconds_max,
+            kept_max=self.settings.athena_executions_max,
+        )
+        self.athena = Athena(parts, self._presence, limits)
+        opened.callback(self.athena.close)
+        self.sql = Sql(self.queries, self.athena)
 
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery

@@ -1,7 +1,7 @@
 """The seam of the offline store: what every backend promises, and what it needs from a registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -10,11 +10,13 @@ import pyarrow as pa
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import (
     AsOf,
+    Compaction,
     DataFile,
     HistorySnapshot,
     HistoryVersion,
     Manifest,
     MetadataTable,
+    Vacuumed,
 )
 from tandem.model.write import LogEntry
 
@@ -120,6 +122,29 @@ class VersionedHistory(ABC):
     ) -> None:
         """Sets and removes properties. Raises ValidationError for those that belong to the store,
         and for values that make no sense.
+        """
+
+    @abstractmethod
+    def delete(self, group: FeatureGroup, rows: Callable[[HistorySnapshot], RowNumbers]) -> int:
+        """Removes rows from history and archive; returns how many rows of history.
+
+        `rows` says which rows of a snapshot go. It is asked again where another change came before,
+        of the snapshot that has this change: rows that `rows` has not seen stay.
+        """
+
+    @abstractmethod
+    def compact(
+        self,
+        group: FeatureGroup,
+        files: Callable[[HistorySnapshot], Sequence[str]] | None = None,
+    ) -> Compaction:
+        """Makes fewer, larger files of small ones; `files` says which of a snapshot's are meant."""
+
+    @abstractmethod
+    def vacuum(self, group: FeatureGroup) -> Vacuumed:
+        """Forgets versions that are older than the table's properties keep them, and removes files
+        that no version has. A file that was in the newest version an hour ago stays, since a query
+        that began then may be reading it.
         """
 
 

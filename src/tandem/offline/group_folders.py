@@ -83,6 +83,26 @@ class GroupFolders:
             durable.publish()
         return sizes
 
+    def publish_files(self, files: Sequence[NewFile]) -> list[int]:
+        """Writes files that belong to no range; returns their sizes in bytes."""
+        with DurableFiles(self._durable) as durable:
+            sizes = [durable.stage(file.path, file.write) for file in files]
+            durable.publish()
+        return sizes
+
+    def rewrite_archive(
+        self,
+        group: FeatureGroup,
+        delivered: Mapping[int, int],
+        goes: Callable[[LogEntry], bool],
+    ) -> None:
+        """Takes entries out of the archive, file by file: each changes whole or not at all."""
+        for delivery, path in _archive_files(self.of(group), delivered):
+            entries = read_archive(path, group.group_id, delivery.partition)
+            kept = [entry for entry in entries if not goes(entry)]
+            if len(kept) < len(entries):
+                self.publish(group, delivery, kept, [])
+
     def archived(
         self, group: FeatureGroup, after: Mapping[int, int], delivered: Mapping[int, int]
     ) -> Iterator[LogEntry]:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from tandem.errors import QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.event_time import EventTime, from_double, parse_iso_or_epoch
 from tandem.query.base import (
+    POSITION_ROW_BITS,
     FeatureJoin,
     HistoryTable,
     QueryEngine,
@@ -216,7 +217,18 @@ def _history(table: HistoryTable) -> pa.Table:
     schema = history_schema(table.group)
     parts = [_file_rows(path, schema) for path in table.snapshot.files]
     tail = history_rows(table.group, table.snapshot.entries)
-    return pa.concat_tables([*parts, tail.cast(_nullable(schema))])
+    parts.append(tail.cast(_nullable(schema)))
+    if table.position is not None:
+        parts = [
+            part.append_column(table.position, _positions(file, part.num_rows))
+            for file, part in enumerate(parts)
+        ]
+    return pa.concat_tables(parts)
+
+
+def _positions(file: int, rows: int) -> pa.Array:
+    first = file << POSITION_ROW_BITS
+    return pa.array(range(first, first + rows), pa.int64())
 
 
 def _file_rows(path: str, schema: pa.Schema) -> pa.Table:

@@ -41,9 +41,9 @@ from tandem.model.catalog import (
 )
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
-from tandem.service.feature_groups import DATABASE
 from tandem.service.history_tables import HistoryTables
 from tandem.service.partition_filter import matching
+from tandem.service.placement import DATABASE
 from tandem.service.typed_documents import (
     Overtaken,
     Stored,

@@ -19,7 +19,7 @@ from tandem.online.base import LogSnapshot, OnlineStore
 from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
-from tandem.service.feature_groups import DATABASE
+from tandem.service.placement import DATABASE
 
 _ATTEMPTS_MAX = 100
 

@@ -17,7 +17,7 @@ import msgspec
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.role import account_and_name, check_session_name
 from tandem.service.clock import Clock
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.service.roles import BUILT_IN_ROLE, Roles
 
 _DEFAULT_SESSION = "session"

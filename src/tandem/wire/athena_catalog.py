@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.catalog import CatalogColumn, CatalogDatabase, CatalogTable
 from tandem.service.catalog import Catalog
-from tandem.service.feature_groups import CATALOG, Account
+from tandem.service.placement import CATALOG, Account
 from tandem.wire.athena_work_groups import page_of
 from tandem.wire.error_table import MetadataNotFound
 from tandem.wire.paging import PageTokens

@@ -8,7 +8,7 @@ from typing import TypeVar
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.query_execution import ResultPlace
 from tandem.service.athena.work_groups import ENGINE_VERSION, PRIMARY, WorkGroup, WorkGroups
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.athena_executions import described_place, result_place
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import athena_work_groups as shapes

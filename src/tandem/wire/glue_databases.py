@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tandem.errors import ResourceNotFound
 from tandem.service.catalog import Catalog
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.glue_values import check_catalog, database_of, described_database
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import glue_databases as shapes

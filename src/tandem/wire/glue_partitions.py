@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tandem.model.catalog import CatalogPartition, CatalogTable
 from tandem.service.catalog import Catalog, PartitionFailure
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.glue_values import (
     check_catalog,
     described_partition,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tandem.errors import ResourceNotFound, TandemError, ValidationError
 from tandem.model.catalog import CatalogTable
 from tandem.service.catalog import Catalog
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.glue_values import check_catalog, described_table, error_detail, refuse, table_of
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import glue_tables as shapes

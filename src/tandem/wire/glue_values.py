@@ -17,7 +17,7 @@ from tandem.model.catalog import (
     CatalogStorage,
     CatalogTable,
 )
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.error_table import Dialect, error_code
 from tandem.wire.shapes import glue as shapes
 from tandem.wire.shapes import glue_databases as database_shapes

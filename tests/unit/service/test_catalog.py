@@ -37,8 +37,9 @@ from tandem.service import catalog as catalog_module
 from tandem.service.catalog import Catalog
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import DATABASE, Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.history_tables import HistoryTables
+from tandem.service.placement import DATABASE, Account
 from tandem.testing.race import race, winners
 from unit.service.scenes import START_US, ManualClock, definition
 

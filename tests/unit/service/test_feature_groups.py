@@ -11,7 +11,7 @@ from tandem.assembly.core import Core
 from tandem.errors import ResourceInUse, ResourceNotFound, ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus, TableFormat
 from tandem.registry.base import Changes
-from tandem.service.feature_groups import GroupFilter, SortGroupsBy
+from tandem.service.group_listing import GroupFilter, SortGroupsBy
 from unit.service.scenes import START_US, ManualClock, definition, record
 
 EPOCH = START_US // 1_000_000
@@ -121,6 +121,26 @@ def test_names_that_make_one_table_name_get_different_epochs(core: Core) -> None
         f"a_b-{EPOCH + 1}",
         f"A-B-{EPOCH + 2}",
     ]
+
+
+def test_another_process_may_take_the_table_name_in_the_same_moment(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = core.groups._registry.add
+
+    def overtaken(group: FeatureGroup, **how: bool) -> None:
+        monkeypatch.setattr(core.groups._registry, "add", real)
+        real(replace(group, name="a_b", group_id=f"a_b-{EPOCH}"), **how)
+        real(group, **how)
+
+    monkeypatch.setattr(core.groups._registry, "add", overtaken)
+    core.groups.create(definition("a-b"))
+    tables = [
+        group.offline.data_catalog.table
+        for name in ("a-b", "a_b")
+        if (group := core.groups.describe(name)).offline and group.offline.data_catalog
+    ]
+    assert tables == [f"a_b_{EPOCH + 1}", f"a_b_{EPOCH}"]
 
 
 def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(

@@ -52,7 +52,8 @@ def encode(
         content = _parquet(group, table, part.entries)
         path = data_folder / partitioning.path(group, delivery, part, content)
         location = f"{table.location}/{path.relative_to(data_folder.parent)}"
-        data_file = _data_file(table, location, content, Record(*part.partition))
+        metadata = pq.read_metadata(BytesIO(content))
+        data_file = described(table, location, metadata, len(content), Record(*part.partition))
         files.append(EncodedFile(path, content, part.wave, data_file))
     return files
 
@@ -67,10 +68,17 @@ def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogEnt
     return file.getvalue()
 
 
-def _data_file(table: TableMetadata, location: str, content: bytes, partition: Record) -> DataFile:
+def described(
+    table: TableMetadata,
+    location: str,
+    metadata: pq.FileMetaData,
+    size_bytes: int,
+    partition: Record,
+) -> DataFile:
+    """What the table notes of a Parquet file of its default partition spec."""
     schema = table.schema()
     statistics = data_file_statistics_from_parquet_metadata(
-        pq.read_metadata(BytesIO(content)),
+        metadata,
         compute_statistics_plan(schema, table.properties),
         parquet_path_to_id_mapping(schema),
     )
@@ -79,7 +87,7 @@ def _data_file(table: TableMetadata, location: str, content: bytes, partition: R
         file_path=location,
         file_format=FileFormat.PARQUET,
         partition=partition,
-        file_size_in_bytes=len(content),
+        file_size_in_bytes=size_bytes,
         sort_order_id=None,
         equality_ids=None,
         key_metadata=None,

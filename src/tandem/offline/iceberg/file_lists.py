@@ -38,6 +38,17 @@ class ListedFile(NamedTuple):
     path: str
 
 
+class PlacedFile(NamedTuple):
+    """A file of a snapshot."""
+
+    place: ListedFile
+    entry: ManifestEntry
+
+    @property
+    def path(self) -> str:
+        return self.place.path
+
+
 class _Version(NamedTuple):
     """What was read of one version: its files by manifest, and all of them in order."""
 

@@ -12,7 +12,12 @@ from tandem.model.write import LogEntry
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import delivered_positions, last_sequence_number
-from tandem.offline.iceberg.file_lists import FileLists, files_of_snapshot
+from tandem.offline.iceberg.file_lists import (
+    FileLists,
+    PlacedFile,
+    entries_in_order,
+    files_of_snapshot,
+)
 from tandem.offline.iceberg.table_schema import PROPERTIES, partition_spec, table_schema
 
 
@@ -47,6 +52,19 @@ class GroupTables:
     ) -> tuple[str, ...]:
         """Full paths of the data files of one of the table's snapshots."""
         return files_of_snapshot(group.group_id, table, snapshot)
+
+    def files_of_all_versions(self, group: FeatureGroup, table: Table) -> set[Path]:
+        """The data files of all of the table's snapshots."""
+        return {
+            Path(path)
+            for snapshot in table.metadata.snapshots
+            for path in self.files_of_snapshot(group, table, snapshot)
+        }
+
+    def placed_files(self, group: FeatureGroup, table: Table) -> list[PlacedFile]:
+        """The data files of the table's newest version with all that it notes of them, in order."""
+        found = entries_in_order(group.group_id, table, table.current_snapshot())
+        return [PlacedFile(*pair) for pair in found]
 
     def create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
         folder = self._folders.of(group).path

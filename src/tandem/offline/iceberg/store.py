@@ -15,7 +15,8 @@ where its bytes would be others then, since a feature came to the group or anoth
 no reader of the table looks at it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pyiceberg.exceptions import CommitFailedException
@@ -35,9 +36,12 @@ from tandem.offline.iceberg.commit import (
     expire_old_snapshots,
 )
 from tandem.offline.iceberg.data_files import EncodedFile, encode
+from tandem.offline.iceberg.erasures import erasures
+from tandem.offline.iceberg.folder_locks import writing
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.shared_tables import IcebergSharedTables
 from tandem.offline.iceberg.table_schema import add_missing_columns
+from tandem.offline.iceberg.vacuum import READERS_SECONDS
 from tandem.offline.iceberg.versions import IcebergVersions
 from tandem.offline.locations import data_uri
 from tandem.offline.log_range import LogRange, log_range
@@ -54,12 +58,22 @@ class IcebergOfflineStore(OfflineStore):
     Safe to use from many threads and processes.
     """
 
-    def __init__(self, root: Path, catalog: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        catalog: Path,
+        *,
+        clock_seconds: Callable[[], float] = time.time,
+        readers_seconds: float = READERS_SECONDS,
+    ) -> None:
+        """For clock and readers see `tandem.offline.iceberg.vacuum`."""
         self._folders = GroupFolders(root)
         self._catalog = TableCatalog(catalog, self._folders.root)
         self._tables = GroupTables(self._folders, self._catalog)
-        self._versions = IcebergVersions(self._catalog, self._tables)
         self._shared = IcebergSharedTables(self._catalog, self._tables)
+        self._versions = IcebergVersions(
+            self._folders, self._catalog, self._tables, clock_seconds, readers_seconds
+        )
         self._snapshots: dict[str, tuple[str, HistorySnapshot]] = {}
 
     def check(self, group: FeatureGroup) -> None:
@@ -80,26 +94,41 @@ class IcebergOfflineStore(OfflineStore):
             return
         delivery = log_range(group, partition, after, entries)
         written: set[Path] = set()
+        folder = self._folders.of(group).path
+        self._folders.make_durable(folder / "metadata")
         for _ in range(_COMMIT_ATTEMPTS):
-            table = self._tables.load(group) or self._tables.create(group, entries)
-            standing = delivered_positions(table.metadata).get(partition, 0)
-            if not written and delivery.is_delivered(group, standing):
-                return
-            if standing > after:
-                visible = {Path(path) for path in self._tables.files(group, table)}
-                settle_lost_race(group, delivery, standing, written, visible)
-                return
             try:
-                self._deliver(group, table, delivery, entries, written)
+                # Before the look at the table: a vacuum that comes between would have its archive
+                # written again, with what it has just taken out.
+                with writing(folder), self._catalog.errors_named():
+                    self._append(group, delivery, entries, written)
+                    return
             except (CommitFailedException, PositionMoved):
                 continue  # others committed first, again and again or this very position: look
-            with self._catalog.errors_named():
-                expire_old_snapshots(table)
-            return
         raise ConflictError(
             f"the Iceberg table of {group.group_id!r} moved {_COMMIT_ATTEMPTS} times while a range"
             " was to be added; try again"
         )
+
+    def _append(
+        self,
+        group: FeatureGroup,
+        delivery: LogRange,
+        entries: Sequence[LogEntry],
+        written: set[Path],
+    ) -> None:
+        """One attempt to have the range in the table, where it is not there already."""
+        table = self._tables.load(group) or self._tables.create(group, entries)
+        standing = delivered_positions(table.metadata).get(delivery.partition, 0)
+        if not written and delivery.is_delivered(group, standing):
+            return
+        if standing > delivery.after:
+            # Of all versions: what the winner wrote may have been replaced since.
+            visible = self._tables.files_of_all_versions(group, table)
+            settle_lost_race(group, delivery, standing, written, visible)
+            return
+        self._deliver(group, table, delivery, entries, written)
+        expire_old_snapshots(table)
 
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
         self._folders.of(group)
@@ -121,8 +150,11 @@ class IcebergOfflineStore(OfflineStore):
     ) -> Iterator[LogEntry]:
         self._folders.of(group)
         table = self._tables.load(group)
-        delivered = {} if table is None else delivered_positions(table.metadata)
-        return self._folders.archived(group, after, delivered)
+        if table is None:
+            return iter(())
+        erased = erasures(group, self._folders.of(group), table.metadata)
+        entries = self._folders.archived(group, after, delivered_positions(table.metadata))
+        return (entry for entry in entries if not erased.has(entry))
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)
@@ -156,8 +188,7 @@ class IcebergOfflineStore(OfflineStore):
         paths = {file.path for file in files}
         written |= paths
         transaction.stage_delivery(files)
-        with self._catalog.errors_named():
-            transaction.commit_transaction()
+        transaction.commit_transaction()
         # An attempt before this one may have found the table with other columns.
         for path in written - paths:
             path.unlink(missing_ok=True)

@@ -23,15 +23,19 @@ from tandem.service.athena.lake import Lake, Location, location_of
 from tandem.service.athena.relations import Relations
 from tandem.service.athena.statements import Performer
 from tandem.service.catalog import Catalog
+from tandem.service.iceberg_tables import IcebergTables
 
 Rule = Callable[[CatalogTable], CatalogTable]
 
 
 class AlterationStatements:
-    def __init__(self, catalog: Catalog, relations: Relations, lake: Lake) -> None:
+    def __init__(
+        self, catalog: Catalog, relations: Relations, lake: Lake, iceberg: IcebergTables
+    ) -> None:
         self._catalog = catalog
         self._relations = relations
         self._lake = lake
+        self._iceberg = iceberg
 
     @property
     def performers(self) -> Mapping[type[AthenaStatement], Performer]:
@@ -81,6 +85,9 @@ class AlterationStatements:
     def set_properties(
         self, statement: kinds.SetTableProperties, context: StatementContext
     ) -> Answer:
+        group = self._relations.iceberg_group(statement.table, context.database)
+        if group is not None:
+            return _done(lambda: self._iceberg.change_properties(group, statement.properties))
         return self._change(
             statement.table,
             context,
@@ -90,6 +97,10 @@ class AlterationStatements:
     def unset_properties(
         self, statement: kinds.UnsetTableProperties, context: StatementContext
     ) -> Answer:
+        group = self._relations.iceberg_group(statement.table, context.database)
+        if group is not None:
+            return _done(lambda: self._iceberg.change_properties(group, {}, statement.keys))
+
         def rule(table: CatalogTable) -> CatalogTable:
             kept = {
                 key: value for key, value in table.parameters.items() if key not in statement.keys

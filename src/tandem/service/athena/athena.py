@@ -15,6 +15,7 @@ from tandem.service.athena.databases import DatabaseStatements
 from tandem.service.athena.execution_store import ExecutionStore
 from tandem.service.athena.executions import ExecutionLimits, QueryExecutions
 from tandem.service.athena.external_tables import ExternalTables
+from tandem.service.athena.iceberg_statements import IcebergStatements
 from tandem.service.athena.inspection import InspectionStatements
 from tandem.service.athena.lake import Lake
 from tandem.service.athena.named_queries import NamedQueries
@@ -29,8 +30,8 @@ from tandem.service.athena.work_groups import WorkGroups
 from tandem.service.athena.written_data import DataWriting
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock
-from tandem.service.feature_groups import DATABASE
 from tandem.service.iceberg_tables import IcebergTables
+from tandem.service.placement import DATABASE
 from tandem.service.queries import Queries
 
 
@@ -60,8 +61,9 @@ class Athena:
             {
                 **DatabaseStatements(parts.catalog).performers,
                 **TableStatements(parts.catalog, relations).performers,
-                **AlterationStatements(parts.catalog, relations, lake).performers,
-                **InspectionStatements(parts.catalog, relations).performers,
+                **AlterationStatements(parts.catalog, relations, lake, parts.iceberg).performers,
+                **IcebergStatements(relations, parts.iceberg, parts.engine).performers,
+                **InspectionStatements(parts.catalog, relations, parts.iceberg).performers,
                 **DataStatements(
                     parts.catalog, relations, DataWriting(lake, self._pending)
                 ).performers,

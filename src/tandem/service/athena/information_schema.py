@@ -11,7 +11,7 @@ from tandem.query.athena.types import arrow_type, athena_type
 from tandem.query.tables import RowsTable
 from tandem.service.athena.views import view_text
 from tandem.service.catalog import Catalog
-from tandem.service.feature_groups import CATALOG
+from tandem.service.placement import CATALOG
 
 DATABASE = "information_schema"
 

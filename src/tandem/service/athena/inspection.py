@@ -13,14 +13,16 @@ from tandem.service.athena.relations import Relations
 from tandem.service.athena.show_create import create_table_lines, create_view_lines
 from tandem.service.athena.statements import Performer
 from tandem.service.catalog import Catalog
+from tandem.service.iceberg_tables import IcebergTables
 
 _WIDTH = 20
 
 
 class InspectionStatements:
-    def __init__(self, catalog: Catalog, relations: Relations) -> None:
+    def __init__(self, catalog: Catalog, relations: Relations, iceberg: IcebergTables) -> None:
         self._catalog = catalog
         self._relations = relations
+        self._iceberg = iceberg
 
     @property
     def performers(self) -> Mapping[type[AthenaStatement], Performer]:
@@ -74,7 +76,10 @@ class InspectionStatements:
 
     def properties(self, statement: kinds.ShowTableProperties, context: StatementContext) -> Answer:
         table = self._relations.catalog_table(statement.table, context.database)
-        parameters = table.parameters
+        parameters = dict(table.parameters)
+        group = self._relations.iceberg_group(statement.table, context.database)
+        if group is not None:
+            parameters |= self._iceberg.properties(group)
         if statement.key is not None:
             missing = f"Table {table.database}.{table.name} does not have property: {statement.key}"
             return rows(prpt_value=[parameters.get(statement.key, missing)])

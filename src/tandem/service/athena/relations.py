@@ -15,7 +15,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from tandem.errors import QueryCancelled, QueryFailed, ResourceNotFound, ValidationError
-from tandem.model.catalog import CatalogColumn, CatalogTable
+from tandem.model.catalog import CatalogTable
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import AsOf
 from tandem.query import athena
@@ -29,8 +29,8 @@ from tandem.service.athena.external_tables import ExternalTables
 from tandem.service.athena.partition_rows import partition_rows
 from tandem.service.athena.views import view_query
 from tandem.service.catalog import Catalog
-from tandem.service.feature_groups import CATALOG, DATABASE
 from tandem.service.iceberg_tables import IcebergTables
+from tandem.service.placement import CATALOG, DATABASE
 from tandem.service.queries import Queries
 
 Relation = FeatureGroup | CatalogTable
@@ -134,6 +134,11 @@ class Relations:
             raise QueryFailed(f"TABLE_NOT_FOUND: Table '{shown}' does not exist")
         return found
 
+    def iceberg_group(self, table: athena.AthenaTable, database: str) -> FeatureGroup | None:
+        """The group in Iceberg format that a name stands for, if it stands for one."""
+        found = self.find(table, database)
+        return found if isinstance(found, FeatureGroup) and _is_iceberg(found) else None
+
     def catalog_table(self, table: athena.AthenaTable, database: str) -> CatalogTable:
         """The catalog's table of that name, a feature group's included. Raises QueryFailed."""
         found = self.find(table, database)
@@ -177,11 +182,8 @@ class Relations:
         self, table: athena.AthenaTable, group: FeatureGroup, database: str
     ) -> FeatureGroup | Table:
         """A group's history as it is now, as it was, or what there is to say of it."""
-        is_iceberg = group.offline is not None and (
-            group.offline.table_format is TableFormat.ICEBERG
-        )
         if table.metadata is not None:
-            if not is_iceberg:
+            if not _is_iceberg(group):
                 return self._partitions(table, database)
             return RowsTable(self._iceberg.metadata(group, table.metadata))
         if table.snapshot is not None:
@@ -218,8 +220,8 @@ class Relations:
         return {**others, **dict(zip(groups, histories, strict=True))}
 
 
-def hive_columns(columns: tuple[CatalogColumn, ...]) -> list[Column]:
-    return [Column(column.name, column.type, column.comment) for column in columns]
+def _is_iceberg(group: FeatureGroup) -> bool:
+    return group.offline is not None and group.offline.table_format is TableFormat.ICEBERG
 
 
 def _columns(source: FeatureGroup | Table) -> list[Column]:
@@ -227,7 +229,8 @@ def _columns(source: FeatureGroup | Table) -> list[Column]:
         case FeatureGroup():
             return list(athena.history_columns(source.for_readers))
         case HistoryTable():
-            return list(athena.history_columns(source.group))
+            columns = list(athena.history_columns(source.group))
+            return columns + ([Column(source.position, "bigint")] if source.position else [])
         case FileTable():
             fields = [*source.columns, *source.partitions]
         case RowsTable():

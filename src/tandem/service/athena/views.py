@@ -18,7 +18,7 @@ from tandem.model.catalog import VIEW, CatalogColumn, CatalogTable
 from tandem.query import athena
 from tandem.query.athena.table_names import tables_in
 from tandem.query.athena.types import athena_type, hive_type
-from tandem.service.feature_groups import CATALOG
+from tandem.service.placement import CATALOG
 
 _START, _END = "/* Presto View: ", " */"
 _EXPANDED = "/* Presto View */"
