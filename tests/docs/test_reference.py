@@ -14,6 +14,7 @@ from tandem.cli import main
 from tandem.model import limits
 from tandem.wire.athena import athena_service
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.glue import glue_service
 from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens
 from tandem.wire.sagemaker import sagemaker_service
@@ -50,6 +51,7 @@ def operation_names() -> list[str]:
         sts_service(core),
         iam_service(core, tokens),
         athena_service(core, tokens),
+        glue_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 
