@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tandem.query.athena.result_columns import csv_lines, text_column
@@ -35,6 +35,7 @@ def columns(draw: st.DrawFn) -> pa.Array:
     return pa.array(draw(st.lists(st.none() | values, max_size=20)), type_)
 
 
+@settings(deadline=None)
 @given(columns())
 @example(pa.array([0.0, -0.0, 1e7, 1e15, 9999999.999999999, 1e-3, 9.99e-4, 1700000000.5, math.inf]))
 @example(pa.array([1.7e9, -1.7e9, 123456789.0, 100000000.25, -1e14, 123456789012345.6]))
@@ -43,6 +44,7 @@ def test_a_column_is_its_values(column: pa.Array) -> None:
     assert text_column(column, value_texts).to_pylist() == value_texts(column)
 
 
+@settings(deadline=None)
 @given(st.lists(columns(), min_size=1, max_size=4), st.integers(0, 3))
 def test_lines_are_values_in_quotes(made: list[pa.Array], start: int) -> None:
     length = min(len(column) for column in made)

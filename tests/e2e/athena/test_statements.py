@@ -273,6 +273,9 @@ def test_views(athena: AthenaSession) -> None:
     athena.run("CREATE VIEW lab.top AS SELECT max(lead) AS best FROM leads", **in_lab())
     assert athena.rows("SELECT best FROM lab.top") == [["2"]]
     assert athena.rows('SELECT l."Lead" FROM lab.leads l, lab.top WHERE l.lead = best') == [["2"]]
+    athena.run('CREATE VIEW lab.counted AS SELECT count(*) AS n FROM "user-features"')
+    assert athena.rows("SELECT n FROM counted", **in_lab()) == [["4"]]
+    athena.run("DROP VIEW lab.counted")
     assert "already exists" in athena.failure("CREATE VIEW lab.top AS SELECT 1 AS best")
     athena.run("CREATE OR REPLACE VIEW lab.top AS SELECT 7 AS best")
     assert athena.rows("SELECT * FROM lab.top") == [["7"]]

@@ -12,7 +12,7 @@
 
 A data file that a crash kept out of the table is replaced when the range is delivered. It stays
 where its bytes would be others then, since a feature came to the group or another PyArrow wrote it:
-no reader of the table looks at it.
+no reader of the table looks at it, and a vacuum removes it.
 """
 
 import time

@@ -51,6 +51,10 @@ ACTIVE_MAX = 1_000
 """Executions that wait or run at one time."""
 CANCELLED_BY_USER = "Query cancelled"
 _STOPPED = "the server is stopping: run the query again"
+_CATEGORIES: dict[str, ErrorCategory | None] = {
+    CANCELLED_BY_USER: None,
+    _STOPPED: ErrorCategory.SYSTEM,
+}
 _WATCH_SECONDS = 0.05
 _CLOSE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
@@ -281,13 +285,17 @@ class QueryExecutions:
             self._perform(active)
             self._end(active, ExecutionState.SUCCEEDED)
         except QueryCancelled as error:
-            by_user = str(error) == CANCELLED_BY_USER
+            reason = str(error)
+            by_user = reason == CANCELLED_BY_USER
             state = ExecutionState.CANCELLED if by_user else ExecutionState.FAILED
-            self._end(active, state, str(error), None if by_user else ErrorCategory.OTHER)
+            self._end(active, state, reason, _CATEGORIES.get(reason, ErrorCategory.OTHER))
         except StoreUnavailable as error:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.SYSTEM)
         except TandemError as error:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.USER)
+        except OSError as error:
+            reason = f"the data folder cannot be used ({error.strerror or error})"
+            self._end(active, ExecutionState.FAILED, reason, ErrorCategory.SYSTEM)
         except Exception:  # noqa: BLE001 - whatever it is, the execution ends
             _log.exception("query execution %s failed", active.execution.execution_id)
             message = (

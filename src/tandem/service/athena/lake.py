@@ -11,6 +11,7 @@ from tandem.errors import QueryFailed, ValidationError
 from tandem.offline.objects import ObjectStore
 from tandem.offline.objects.checksums import MD5
 from tandem.offline.objects.details import Details
+from tandem.offline.objects.keys import is_bucket_name
 from tandem.offline.objects.listing import LakeFile
 from tandem.offline.objects.staging import StagedFile
 
@@ -45,7 +46,7 @@ def location_of(uri: str) -> Location:
     """Raises ValidationError where the URI is not of the form s3://bucket/folder."""
     scheme = next((scheme for scheme in _SCHEMES if uri.lower().startswith(scheme)), None)
     bucket, _, folder = uri[len(scheme or "") :].partition("/")
-    if scheme is None or not bucket:
+    if scheme is None or not is_bucket_name(bucket):
         raise ValidationError(f"{uri[:128]!r} is not an S3 location: write s3://bucket/folder/")
     folder = folder.strip("/")
     segments = folder.split("/") if folder else []

@@ -55,17 +55,14 @@ class ResultFiles:
         self._lake = lake
 
     def write(self, place: FilePlace, answer: Answer) -> ResultSize:
-        """Writes the file, after the one that describes it."""
+        """Writes the file, then the one that describes it; neither where the rows fail."""
         is_csv = place.key.endswith(".csv")
-        columns = [_column(field) for field in answer.schema]
         counted = _Counted(answer.batches)
-        self._lake.write(
-            FilePlace(place.bucket, place.key + _METADATA),
-            [msgspec.json.encode(columns)],
-            "application/json",
-        )
         parts = _csv(answer.schema, counted) if is_csv else _lines(counted)
         size = self._lake.write(place, parts, "text/csv" if is_csv else "text/plain")
+        columns = msgspec.json.encode([_column(field) for field in answer.schema])
+        metadata = FilePlace(place.bucket, place.key + _METADATA)
+        self._lake.write(metadata, [columns], "application/json")
         return ResultSize(counted.rows, size)
 
     def columns(self, place: FilePlace) -> list[ResultColumn]:

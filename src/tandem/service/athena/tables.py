@@ -60,7 +60,8 @@ class TableStatements:
             schema = answer.schema
         if len({name.lower() for name in schema.names}) < len(schema):
             raise QueryFailed("DUPLICATE_COLUMN_NAME: a column of the view is named twice")
-        view = view_table(database.lower(), statement.view.table.lower(), statement.text, schema)
+        name = statement.view.table.lower()
+        view = view_table(database.lower(), name, statement.text, schema, context.database)
         try:
             self._catalog.create_table(view)
         except ResourceInUse:

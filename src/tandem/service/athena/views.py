@@ -24,15 +24,17 @@ _START, _END = "/* Presto View: ", " */"
 _EXPANDED = "/* Presto View */"
 
 
-def view_table(database: str, name: str, text: str, schema: pa.Schema) -> CatalogTable:
+def view_table(
+    database: str, name: str, text: str, schema: pa.Schema, database_of_names: str
+) -> CatalogTable:
     """The catalog table of a view: `text` is its query, `schema` that of its rows.
 
-    Names in the query that name no database mean tables in `database`.
+    Names in the query that name no database mean tables in `database_of_names`.
     """
     said = {
         "originalSql": text,
         "catalog": CATALOG.lower(),
-        "schema": database,
+        "schema": database_of_names,
         "columns": [{"name": field.name, "type": athena_type(field.type)} for field in schema],
     }
     encoded = base64.b64encode(json.dumps(said).encode()).decode()

@@ -3,6 +3,7 @@
 A statement makes one file for each partition that it has rows for, named by the statement's id.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -148,7 +149,8 @@ class _Parts:
         ending = file_ending(self._target.format, self._target.compression)
         for values, (staged, writer) in self._writers.items():
             writer.finish()
-            name = f"{self._context.statement_id}{ending}"
+            # An id may come again, with a client's token that is long forgotten.
+            name = f"{self._context.statement_id}_{secrets.token_hex(4)}{ending}"
             found.append((self.locations[values].file(name), staged))
         return found
 
