@@ -6,14 +6,13 @@
 # make serve   a server on ./tandem-data
 # make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
 # make clients other clients into .venv-clients, so that `make test` runs their tests too
-# make sagemaker  both versions of the SageMaker SDK, an environment each (1.3 GB), for their tests
-# make lock    all requirements*.lock anew from pyproject.toml
+# make sagemaker  both versions of the SageMaker SDK, an environment each (1.3 GB), likewise
+# make lock    the lock files anew from pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SPARK_READY := .venv/.spark-ready
-CLIENTS_READY := .venv-clients/.ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
 
@@ -65,18 +64,14 @@ $(SPARK_READY): requirements-spark.lock $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 	touch $@
 
-clients: $(CLIENTS_READY)
-
-$(CLIENTS_READY): requirements-clients.lock
-	$(PYTHON) -m venv .venv-clients
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
-	touch $@
+clients: .venv-clients/.ready
 
 sagemaker: .venv-sagemaker-v2/.ready .venv-sagemaker-v3/.ready
 
-.venv-sagemaker-%/.ready: requirements-sagemaker-%.lock
-	$(PYTHON) -m venv .venv-sagemaker-$*
-	.venv-sagemaker-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+# Environments of their own, as users of these clients have them.
+.venv-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 lock: $(READY)

@@ -135,18 +135,26 @@ print(address("sts", endpoint_url="https://sts.eu-west-1.amazonaws.com"))
 
 
 FORKS = """
-import boto3, os
+import boto3, os, time
 runtime = boto3.client("sagemaker-featurestore-runtime")
 def ask(identifier):
     key = {"FeatureGroupName": "forked", "RecordIdentifierValueAsString": identifier}
     return runtime.get_record(**key)["Record"][0]["ValueAsString"]
-assert ask("0") == "0"
-children = []
-for child in "123":
-    children.append(os.fork())
-    if children[-1] == 0:
-        os._exit(0 if all(ask(child) == child for _ in range(200)) else 1)
-print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], ask("0"))
+codes = set()
+for _ in range(20):
+    assert ask("0") == "0"  # so that there is a connection to be shared
+    children, start = [], time.monotonic() + 0.02
+    for child in "123":
+        children.append(os.fork())
+        if children[-1] == 0:
+            while time.monotonic() < start:
+                pass
+            try:
+                os._exit(0 if ask(child) == child else 1)
+            finally:
+                os._exit(2)
+    codes |= {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children}
+print(codes)
 """
 
 
@@ -174,7 +182,7 @@ def test_processes_share_no_connection(server: ServerProcess, tmp_path: Path) ->
         f"{shlex.quote(sys.executable)} -c {shlex.quote(FORKS)}",
         tmp_path,
     )
-    assert run.stdout == "[0, 0, 0] 0\n", run.stderr
+    assert run.stdout == "{0}\n", run.stderr
 
 
 def test_what_the_server_says_of_itself(server: ServerProcess) -> None:
