@@ -117,7 +117,9 @@ def test_a_new_group_has_a_table_before_anything_is_delivered(catalog: Catalog, 
     assert table.properties["write.target-file-size-bytes"] == "1000000"
 
 
-def test_properties_are_set_as_the_sagemaker_sdk_sets_them(catalog: Catalog, group: Any) -> None:
+def test_properties_are_set_as_the_sagemaker_sdk_sets_them(
+    served: ServerProcess, catalog: Catalog, group: Any
+) -> None:
     put(group, "a")
     delivered(catalog, group, 1)
     table = catalog.load_table(f"{DATABASE}.{table_name(group)}")
@@ -135,6 +137,12 @@ def test_properties_are_set_as_the_sagemaker_sdk_sets_them(catalog: Catalog, gro
     assert identifiers(table) == ["a", "b", "c"]
     assert table.properties["history.expire.min-snapshots-to-keep"] == "3"
     assert table.properties["owner"] == "risk"
+    parameters = served.client("glue").get_table(DatabaseName=DATABASE, Name=table_name(group))[
+        "Table"
+    ]["Parameters"]
+    assert parameters["owner"] == "risk"
+    assert parameters["metadata_location"] == table.metadata_location
+    assert not [name for name in parameters if name.startswith("tandem.")]
 
 
 def test_rows_that_another_program_appends_are_history(

@@ -13,13 +13,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pyiceberg.catalog.sql import SqlCatalog
 
 from tandem.model.event_time import EventTime, from_double, parse_iso_or_epoch
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType, TableFormat
@@ -29,6 +27,7 @@ from tandem.model.write import LogEntry, RecordKey
 from tandem.offline.iceberg import IcebergOfflineStore
 from tandem.rows.history_rows import history_rows
 from tandem.testing.purchases import purchase, purchases_group
+from unit.offline.iceberg.scenes import table_of
 
 EXAMPLES = int(os.environ.get("TANDEM_PROPERTY_EXAMPLES", "12"))
 DAY_US = 86_400_000_000
@@ -170,19 +169,7 @@ def read(path: str) -> list[dict[str, Any]]:
 
 
 def read_by_pyiceberg(scene: Scene) -> list[dict[str, Any]]:
-    catalog = SqlCatalog(
-        "tandem",
-        uri=f"sqlite:///{quote(str(scene.folder))}/iceberg.sqlite",
-        **{
-            "py-io-impl": "tandem.offline.iceberg.file_io.DurableFileIO",
-            "tandem.s3-folder": str(scene.folder / "offline"),
-        },
-    )
-    try:
-        table = catalog.load_table(f"sagemaker_featurestore.{scene.group.group_id}")
-        return table.scan().to_arrow().to_pylist()
-    finally:
-        catalog.engine.dispose()
+    return table_of(scene.folder, scene.group).scan().to_arrow().to_pylist()
 
 
 def groups() -> dict[str, tuple[FeatureGroup, list[str]]]:

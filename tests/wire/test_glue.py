@@ -111,6 +111,10 @@ def test_pages_of_tables(catalog: Bench) -> None:
     assert code_of(catalog, "GetTables", **stolen) == ("InvalidInputException", 400)
     matching = call(catalog, "GetTables", DatabaseName="sales", Expression="A|z+|or.*s")
     assert names(matching) == ["a", "orders", "zz"]
+    for pattern in ("or*", "*der*", "*s", "o.*", "or[a-z]*", "or(der)*s"):
+        assert names(call(catalog, "GetTables", DatabaseName="sales", Expression=pattern)) == [
+            "orders"
+        ]
     foreign = call(catalog, "GetTables", DatabaseName="sales", ResourceShareType="FEDERATED")
     assert names(foreign) == []
 

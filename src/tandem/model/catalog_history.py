@@ -50,6 +50,7 @@ _OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
 _SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 _FOLLOWING = frozenset({TABLE_TYPE, METADATA_LOCATION, PREVIOUS_METADATA_LOCATION})
 """Parameters that follow from the table, whatever a user says of them."""
+_OURS = "tandem."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,4 +183,9 @@ def _type(feature: FeatureDefinition) -> str:
 
 
 def _user_parameters(said: Annotations) -> dict[str, str]:
-    return {key: value for key, value in said.parameters.items() if key not in _FOLLOWING}
+    """Iceberg's clients repeat the table's properties here; Tandem's own would soon be old."""
+    return {
+        key: value
+        for key, value in said.parameters.items()
+        if key not in _FOLLOWING and not key.startswith(_OURS)
+    }

@@ -11,6 +11,7 @@ feature groups are tables without being stored (`service/history_tables.py`).
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -59,6 +60,8 @@ _ALWAYS_THERE = {
     DATABASE: "Histories of feature groups",
 }
 _ID_BYTES = 12
+_HIVES_STAR = re.compile(r"(?<![.)\]\\])\*")
+"""A star that is no quantifier of what a regular expression may repeat but a name's character."""
 
 
 class PartitionFailure(NamedTuple):
@@ -159,8 +162,9 @@ class Catalog:
     # Tables
 
     def tables(self, database: str, pattern: str | None = None) -> Sequence[CatalogTable]:
-        """The tables and views in a database, by name; where a pattern is given, a regular
-        expression in RE2's syntax, those whose whole names match it.
+        """The tables and views in a database, by name; where a pattern is given, those whose whole
+        names match it: a regular expression in RE2's syntax, in which a star behind a character of
+        a name stands for anything, as in Hive.
         """
         found = self.database(database)
         stored = {name: table.value for name, table in self._tables.all(_tables_of(found)).items()}
@@ -425,9 +429,11 @@ class Catalog:
 
 def _matching(tables: Sequence[CatalogTable], pattern: str) -> list[CatalogTable]:
     """RE2's time is linear: no pattern keeps the server busy."""
+    # Hive's clients write `orders*` and `*orders`, others `orders.*`.
+    expression = _HIVES_STAR.sub(".*", pattern)
     names = pa.array([table.name for table in tables], pa.string())
     try:
-        matches = pc.match_substring_regex(names, pattern=f"^(?:{pattern})$", ignore_case=True)
+        matches = pc.match_substring_regex(names, pattern=f"^(?:{expression})$", ignore_case=True)
     except pa.ArrowInvalid as error:
         raise ValidationError(
             f"Expression {pattern[:256]!r} is not a regular expression that can be read: {error}"

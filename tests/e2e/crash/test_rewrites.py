@@ -120,41 +120,41 @@ def running(code: str, folder: Path):
             yield process
         finally:
             process.kill()
-            printed, complaint = process.communicate()
+            _, complaint = process.communicate()
         assert complaint == "", complaint
-        process.printed = first + printed
 
 
 def test_nothing_is_lost_or_doubled_while_a_table_is_compacted_and_vacuumed(tmp_path):
     chance = random.Random(tmp_path.name)
     account = Account()
     data = tmp_path / "data"
-    rewrites = 0
     for number in range(ROUNDS):
         server = ServerProcess(data, environment=SETTINGS)
         if number == 0:
             create_groups(server)
         writers = Writers(server, f"round-{number}", account)
         with running(COMPACT_AND_VACUUM, data) as process:
-            time.sleep(chance.uniform(0.5, 1.5))
+            while "files_after=0" in (line := process.stdout.readline()):
+                pass
+            assert "files_after=" in line, process.stderr.read()
+            time.sleep(chance.uniform(0, 1))
             server.kill()
         writers.join()
-        rewrites += process.printed.count("files_after=") - process.printed.count("files_after=0")
         assert verify(tmp_path, data, account) == []
-    assert rewrites >= ROUNDS, process.printed
     assert len(account.acknowledged) > 10 * ROUNDS, "the writers hardly wrote anything"
 
 
 def test_kill_9_of_those_who_deliver_and_of_those_who_rewrite(tmp_path):
     chance = random.Random(tmp_path.name)
-    rewrites = 0
     for _ in range(ROUNDS):
-        with running(DELIVER, tmp_path), running(REWRITE, tmp_path) as rewriter:
-            time.sleep(chance.uniform(1, 2.5))
-        rewrites += len(rewriter.printed.splitlines())
+        with running(DELIVER, tmp_path) as deliverer, running(REWRITE, tmp_path) as rewriter:
+            # As many as a busy machine takes its time for; then the kill falls anywhere.
+            for process, least in ((deliverer, 5), (rewriter, 3)):
+                for _ in range(least):
+                    assert process.stdout.readline(), process.stderr.read()
+            time.sleep(chance.uniform(0, 1))
         check(tmp_path)
-    assert rewrites >= 2 * ROUNDS
-    assert open_store(tmp_path).snapshot(GROUP).delivered[0] > 20 * ROUNDS
+    assert open_store(tmp_path).snapshot(GROUP).delivered[0] >= 20 * ROUNDS
 
 
 def check(folder: Path) -> None:

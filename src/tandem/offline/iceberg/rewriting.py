@@ -169,7 +169,12 @@ class Rewriter:
         }
         if len(small) < property_value(table, OPTIMIZE_DATA_FILE_THRESHOLD):
             return []
-        stays = self._event_days.barrier(group, table)
+        has_other_moments = self._event_days.barrier(group, table)
+
+        def stays(file: PlacedFile) -> bool:
+            is_divided_otherwise = file.entry.data_file.spec_id != table.spec().spec_id
+            return is_divided_otherwise or has_other_moments(file)
+
         return [
             _Job(members, self._new_path(group, table, members))
             for members in bins(files, small, target, stays)

@@ -26,10 +26,12 @@ from pyiceberg.table.snapshots import Snapshot, ancestors_of
 from tandem.errors import ConflictError, DataCorrupted, QueryFailed, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.offline.base import SharedTables
+from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import last_sequence_number
 from tandem.offline.iceberg.file_io import path_of
 from tandem.offline.iceberg.file_lists import manifests_of
+from tandem.offline.iceberg.folder_locks import writing
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.shared_properties import check_properties
 
@@ -41,7 +43,8 @@ _AHEAD_MS_MAX = 24 * 3_600 * 1_000
 class IcebergSharedTables(SharedTables):
     """Of tables in the folders of their groups. Safe to use from many threads and processes."""
 
-    def __init__(self, catalog: TableCatalog, tables: GroupTables) -> None:
+    def __init__(self, folders: GroupFolders, catalog: TableCatalog, tables: GroupTables) -> None:
+        self._folders = folders
         self._catalog = catalog
         self._tables = tables
 
@@ -54,12 +57,16 @@ class IcebergSharedTables(SharedTables):
         return location
 
     def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
+        if self.metadata_location(group) != expected:
+            raise _moved_on(group, expected)
+        # Files that are looked at here are not vacuumed before the catalog names them.
+        with writing(self._folders.of(group).path):
+            self._adopt(group, expected, new)
+
+    def _adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
         current = self._tables.load(group)
         if current is None or current.metadata_location != expected:
-            raise ConflictError(
-                f"the Iceberg table of feature group {group.name!r} has come past {expected}: read"
-                " it again"
-            )
+            raise _moved_on(group, expected)
         metadata = _read(self._catalog, current, new)
         _check_follows(current, new, metadata)
         _check_keeps(current.metadata, metadata)
@@ -69,6 +76,12 @@ class IcebergSharedTables(SharedTables):
         with _refused():
             self._tables.files(group, changed)
         self._catalog.exchange(group.group_id, expected, new)
+
+
+def _moved_on(group: FeatureGroup, expected: str) -> ConflictError:
+    return ConflictError(
+        f"the Iceberg table of feature group {group.name!r} has come past {expected}: read it again"
+    )
 
 
 def _read(catalog: TableCatalog, current: Table, location: str) -> TableMetadata:
@@ -146,6 +159,8 @@ def _check_snapshots(current: Table, changed: Table) -> None:
     checked = {
         manifest.manifest_path for manifest in manifests_of(current, current.current_snapshot())
     }
+    for file in (*changed.metadata.statistics, *changed.metadata.partition_statistics):
+        _check_is_own(changed, file.statistics_path)
     for snapshot in changed.snapshots():
         if snapshot.snapshot_id not in known:
             _check_snapshot(changed, snapshot, checked, last_sequence_number(current.metadata))

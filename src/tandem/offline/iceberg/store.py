@@ -12,7 +12,7 @@
 
 A data file that a crash kept out of the table is replaced when the range is delivered. It stays
 where its bytes would be others then, since a feature came to the group or another PyArrow wrote it:
-no reader of the table looks at it.
+no reader of the table looks at it, and a vacuum removes it.
 """
 
 import time
@@ -70,10 +70,10 @@ class IcebergOfflineStore(OfflineStore):
         self._folders = GroupFolders(root)
         self._catalog = TableCatalog(catalog, self._folders.root)
         self._tables = GroupTables(self._folders, self._catalog)
-        self._shared = IcebergSharedTables(self._catalog, self._tables)
         self._versions = IcebergVersions(
             self._folders, self._catalog, self._tables, clock_seconds, readers_seconds
         )
+        self._shared = IcebergSharedTables(self._folders, self._catalog, self._tables)
         self._snapshots: dict[str, tuple[str, HistorySnapshot]] = {}
 
     def check(self, group: FeatureGroup) -> None:

@@ -7,7 +7,7 @@ from the same place, and one that they cannot read would stop deliveries.
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from pyiceberg.table import Table
+from pyiceberg.table import Table, TableProperties
 
 from tandem.errors import ValidationError
 
@@ -40,9 +40,11 @@ _DEFAULTS: Mapping[str, int] = MappingProxyType(
 )
 
 
-def check_settable(changes: Mapping[str, str], removals: Sequence[str]) -> None:
-    """Raises ValidationError where a property is not one of those above, or its value no number
-    that it can have.
+def checked_changes(changes: Mapping[str, str], removals: Sequence[str]) -> dict[str, str]:
+    """What is to be set, with what PyIceberg calls one of them.
+
+    Raises ValidationError where a property is not one of those above, or its value no number that
+    it can have.
     """
     for name in (*changes, *removals):
         if name not in _LEAST:
@@ -51,6 +53,11 @@ def check_settable(changes: Mapping[str, str], removals: Sequence[str]) -> None:
             )
     for name, value in changes.items():
         _number(name, value)
+    kept = changes.get(VACUUM_MAX_METADATA_FILES_TO_KEEP)
+    if kept is None and VACUUM_MAX_METADATA_FILES_TO_KEEP in removals:
+        kept = str(_DEFAULTS[VACUUM_MAX_METADATA_FILES_TO_KEEP])
+    more = {} if kept is None else {TableProperties.METADATA_PREVIOUS_VERSIONS_MAX: kept}
+    return {**changes, **more}
 
 
 def property_value(table: Table, name: str) -> int:

@@ -30,7 +30,7 @@ from tandem.offline.iceberg.folder_locks import alone
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.metadata_tables import metadata_table
 from tandem.offline.iceberg.rewriting import Rewriter
-from tandem.offline.iceberg.table_properties import check_settable
+from tandem.offline.iceberg.table_properties import checked_changes
 from tandem.offline.iceberg.table_schema import partition_spec, table_schema
 from tandem.offline.iceberg.vacuum import Vacuum
 
@@ -90,7 +90,7 @@ class IcebergVersions(VersionedHistory):
     def change_properties(
         self, group: FeatureGroup, changes: Mapping[str, str], removals: Sequence[str] = ()
     ) -> None:
-        check_settable(changes, removals)
+        wanted = checked_changes(changes, removals)
         if self._tables.load(group) is None:
             raise ValidationError(
                 f"feature group {group.name!r} has no Iceberg table yet, whose properties could be"
@@ -101,7 +101,7 @@ class IcebergVersions(VersionedHistory):
                 table = self._tables.load(group)
                 assert table is not None
                 transaction = table.transaction()
-                transaction.set_properties(dict(changes))
+                transaction.set_properties(wanted)
                 transaction.remove_properties(*removals)
                 with self._catalog.errors_named(), suppress(CommitFailedException):
                     transaction.commit_transaction()
