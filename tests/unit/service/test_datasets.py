@@ -126,7 +126,8 @@ def test_what_is_recorded(shop: Core, clock: ManualClock) -> None:
     assert dataset is not None
     assert dataset == shop.datasets.find(dataset.dataset_id)
     assert dataset.log_positions == {0: 7}
-    assert dataset.as_of_us == START_US + 6  # seven writes, each stamped later than the last
+    # Seven writes and the barrier, each stamped later than the last.
+    assert dataset.as_of_us == START_US + 7
     assert dataset.content_hash == content_hash(found.rows)
     assert dataset.labels_hash == content_hash(TableRows(LABELS))
     assert [group.named for group in dataset.groups] == ["customers", "visits"]
