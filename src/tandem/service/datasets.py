@@ -113,7 +113,7 @@ class Datasets:
         if isinstance(entities, str):
             if request.as_of_us is None:
                 # One barrier for both questions, so that no entity comes in between.
-                request = replace(request, as_of_us=self._queries.at_one_moment([]).as_of_us)
+                request = replace(request, as_of_us=self._queries.now_at_one_moment([]).as_of_us)
             entities = self._all_entities(entities, request, at_us)
         labels = _at(entities, request.event_time, at_us)
         return self._made(labels, request, record=record, keep_labels=keep_labels)
@@ -163,8 +163,12 @@ class Datasets:
         begin = time.monotonic()
         plan = planned(request, labels.schema.names, self._groups)
         given = self._held(labels)
-        moment = self._queries.at_one_moment(plan.groups)
-        as_of_us = moment.as_of_us if request.as_of_us is None else request.as_of_us
+        if request.as_of_us is None:
+            moment = self._queries.now_at_one_moment(plan.groups)
+            as_of_us = moment.as_of_us
+        else:
+            moment = self._queries.at_one_moment(plan.groups)
+            as_of_us = request.as_of_us
         joins = [
             _join(part, table, as_of_us)
             for part, table in zip(plan.parts, moment.tables, strict=True)

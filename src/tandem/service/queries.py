@@ -87,6 +87,13 @@ class Queries:
                     )
         raise StoreUnavailable("delivery came between too often while history was read: try again")
 
+    def now_at_one_moment(self, groups: Sequence[FeatureGroup]) -> HistoryMoment:
+        """The same with `as_of_us` not before the clock, so that rows which other programs wrote
+        into the files count, too.
+        """
+        self._store.write([], self._clock)
+        return self.at_one_moment(groups)
+
     def settle(self, as_of_us: int) -> None:
         """Makes sure that no later write is stamped `as_of_us` or earlier.
 

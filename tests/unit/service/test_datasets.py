@@ -20,11 +20,13 @@ from tandem.model.feature_group import (
     FeatureType,
     TableFormat,
 )
+from tandem.query.base import HistoryTable, TableName
 from tandem.rows.content_hash import content_hash
 from tandem.rows.rows import RowStream, TableRows
 from tandem.service.cloning import CloneRequest
 from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.datasets import TrainingSet
+from tandem.service.iceberg_tables import POSITION
 from unit.service.scenes import START_US, ManualClock, definition, record
 
 LABELS = pa.table(
@@ -124,7 +126,8 @@ def test_what_is_recorded(shop: Core, clock: ManualClock) -> None:
     assert dataset is not None
     assert dataset == shop.datasets.find(dataset.dataset_id)
     assert dataset.log_positions == {0: 7}
-    assert dataset.as_of_us == START_US + 6  # seven writes, each stamped later than the last
+    # Seven writes and the barrier, each stamped later than the last.
+    assert dataset.as_of_us == START_US + 7
     assert dataset.content_hash == content_hash(found.rows)
     assert dataset.labels_hash == content_hash(TableRows(LABELS))
     assert [group.named for group in dataset.groups] == ["customers", "visits"]
@@ -369,12 +372,28 @@ def test_a_history_in_iceberg_is_made_again(core: Core) -> None:
     pytest.importorskip("pyiceberg", reason="PyIceberg is not installed")
     new = definition("customers")
     assert new.offline is not None
-    core.groups.create(replace(new, offline=replace(new.offline, table_format=TableFormat.ICEBERG)))
-    for identifier, time, orders in (("C1", 5.0, 1), ("C2", 5.0, 2), ("C1", 5.0, 3)):
-        core.records.put("customers", record(identifier, time, orders=orders)).result()
+    group = core.groups.create(
+        replace(new, offline=replace(new.offline, table_format=TableFormat.ICEBERG))
+    )
+    for orders in range(1, 6):
+        core.records.put("customers", record("C1", 5.0, orders=orders)).result()
+        core.delivery.deliver_all()
     found = made(core, "customers:orders")
-    assert values(found, "orders") == [3, 2, 3, None]
-    for _ in range(2):
+    assert values(found, "orders") == [5, None, 5, None]
+    files_before = []
+    for _ in range(6):
         more_history(core, "customers")
         core.delivery.deliver_all()
         assert again(core, found).equals(found.to_table())
+        # Rewritten files keep what the set rests on: write times, and the order of rows that tie.
+        files_before.append(core.iceberg_tables.optimize(group).files_before)
+        assert again(core, found).equals(found.to_table())
+    assert max(files_before) > 1
+
+    def one_row(table: HistoryTable) -> pa.ChunkedArray:
+        statement = f'SELECT "{POSITION}" FROM t WHERE orders = 5'
+        return core._engine.sql(statement, {TableName(None, "t"): table}).column(0)
+
+    assert core.iceberg_tables.delete(group, one_row) == 1
+    with pytest.raises(HistoryChanged, match="'customers' has 4 rows written by then, and had 5"):
+        again(core, found)
