@@ -5,7 +5,7 @@ every acknowledged write is seen once, whether delivery has come to it or not. A
 are read through one snapshot of the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -58,6 +58,7 @@ class Queries:
         if not isinstance(select, athena.Select):
             raise QueryFailed("only a SELECT is answered: the statement would do something else")
         groups = {table: self._group_of(_plain_name(table)) for table in select.tables}
+        _check_cases(groups)
         columns = {table: athena.history_columns(group) for table, group in groups.items()}
         found = athena.translate(select, columns)
         tables = self.history([groups[table] for table in found.reads.values()])
@@ -145,6 +146,20 @@ class Queries:
             if found:
                 return max(found, key=lambda group: group.created_at_us)
         return None
+
+
+def _check_cases(groups: Mapping[athena.AthenaTable, FeatureGroup]) -> None:
+    """Raises QueryFailed where names that differ by case alone, which SQL does not see, are of two
+    groups.
+    """
+    known: dict[athena.AthenaTable, FeatureGroup] = {}
+    for table, group in groups.items():
+        first = known.setdefault(athena.folded(table), group)
+        if first.group_id != group.group_id:
+            raise QueryFailed(
+                f"the tables {first.name!r} and {group.name!r} differ by case alone, which SQL does"
+                " not see: query one at a time"
+            )
 
 
 def _plain_name(table: athena.AthenaTable) -> TableName:
