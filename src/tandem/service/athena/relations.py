@@ -105,6 +105,7 @@ class Relations:
                 pending += found.tables
             else:
                 sources[table] = found
+        _check_cases(sources)
         columns = {table: _columns(source) for table, source in sources.items()}
         translation = athena.translate(select, columns, views)
         read = {table: sources[table] for table in translation.reads.values()}
@@ -218,6 +219,21 @@ class Relations:
             if not isinstance(source, FeatureGroup)
         }
         return {**others, **dict(zip(groups, histories, strict=True))}
+
+
+def _check_cases(sources: Mapping[athena.AthenaTable, FeatureGroup | Table]) -> None:
+    """Raises QueryFailed where names that differ by case alone, which SQL does not see, are of two
+    groups.
+    """
+    known: dict[athena.AthenaTable, FeatureGroup] = {}
+    for table, group in sources.items():
+        if isinstance(group, FeatureGroup):
+            first = known.setdefault(athena.folded(table), group)
+            if first.group_id != group.group_id:
+                raise QueryFailed(
+                    f"the tables {first.name!r} and {group.name!r} differ by case alone, which SQL"
+                    " does not see: query one at a time"
+                )
 
 
 def _is_iceberg(group: FeatureGroup) -> bool:
