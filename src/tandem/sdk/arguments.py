@@ -134,7 +134,9 @@ def ttl_duration(ttl: timedelta | str | None) -> TtlDuration | None:
     if ttl is None:
         return None
     if not isinstance(ttl, str):
-        return TtlDuration(TtlUnit.SECONDS, int(checked(timedelta, ttl, "ttl").total_seconds()))
+        if checked(timedelta, ttl, "ttl").microseconds:
+            raise ValidationError(f"ttl {ttl} is not valid: give a whole number of seconds")
+        return TtlDuration(TtlUnit.SECONDS, ttl // timedelta(seconds=1))
     found = _TTL.fullmatch(ttl.strip())
     if found is None:
         raise ValidationError(

@@ -113,10 +113,7 @@ def to_arrow(frame: Any) -> pa.Table:
         if isinstance(frame, dict):
             return pa.table(frame)
         if isinstance(frame, list):
-            for row in frame:
-                if not isinstance(row, Mapping):
-                    raise ValidationError(f"the row {row!r:.80} is not valid: give a dict")
-            return pa.Table.from_pylist(frame)
+            return _table_of_rows(frame)
         # pandas before the Arrow stream, since its index is not a column of ours.
         if type(frame).__module__.partition(".")[0] == "pandas":
             return pa.Table.from_pandas(frame, preserve_index=False)
@@ -128,3 +125,15 @@ def to_arrow(frame: Any) -> pa.Table:
         f"{type(frame).__name__} is not a table: give a pandas or Polars DataFrame, an Arrow table,"
         " a dict of columns or a list of dicts"
     )
+
+
+def _table_of_rows(rows: list[Any]) -> pa.Table:
+    """A column for each name that any row has; Arrow itself would look at the first row alone."""
+    names: dict[str, None] = {}
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise ValidationError(f"the row {row!r:.80} is not valid: give a dict")
+        names.update(dict.fromkeys(row))
+    if rows and not names:
+        raise ValidationError("the rows are empty: give dicts of names and values")
+    return pa.table({name: [row.get(name) for row in rows] for name in names})

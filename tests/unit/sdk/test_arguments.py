@@ -36,7 +36,8 @@ def test_durations(given: timedelta | str | None, duration: TtlDuration | None) 
         ("", "''"),
         ("x" * 1_000, "whole number"),
         ("0 days", "at least 1"),
-        (timedelta(milliseconds=5), "at least 1"),
+        (timedelta(0), "at least 1"),
+        (timedelta(seconds=1.5), "0:00:01.500000 is not valid: give a whole number"),
         (60, "ttl 60 is not valid: give a timedelta"),
     ],
 )

@@ -40,7 +40,7 @@ from tandem.offline.iceberg.erasures import erasures
 from tandem.offline.iceberg.folder_locks import writing
 from tandem.offline.iceberg.group_tables import GroupTables
 from tandem.offline.iceberg.shared_tables import IcebergSharedTables
-from tandem.offline.iceberg.table_schema import add_missing_columns
+from tandem.offline.iceberg.table_schema import add_missing_columns, divide_by_first_rows
 from tandem.offline.iceberg.vacuum import READERS_SECONDS
 from tandem.offline.iceberg.versions import IcebergVersions
 from tandem.offline.locations import data_uri
@@ -179,6 +179,7 @@ class IcebergOfflineStore(OfflineStore):
         folder = self._folders.of(group)
         transaction = DeliveryTransaction(table, delivery)
         add_missing_columns(transaction, group)
+        divide_by_first_rows(transaction, group, entries)
         files = encode(
             group, transaction.table_metadata, folder.path / folder.data_name, delivery, entries
         )

@@ -9,7 +9,8 @@
   feature stays a column.
 * String event times are partitioned by their first ten characters, which in ISO 8601 are the day.
   Fractional ones, and seconds since 1970 as text, of which there is a new ten characters every
-  second, are partitioned by the day of the write. What a table's first range has, decides.
+  second, are partitioned by the day of the write. What a table's first rows have, decides, even
+  if others have asked for the table before.
 """
 
 import re
@@ -122,6 +123,23 @@ def add_missing_columns(transaction: Transaction, group: FeatureGroup) -> None:
         for column in missing:
             update.add_column(column.name, _type(column.type, count()))
             update.move_before(column.name, WRITE_TIME)
+
+
+def divide_by_first_rows(
+    transaction: Transaction, group: FeatureGroup, entries: Sequence[LogEntry]
+) -> None:
+    """Partitions a table that has no rows yet as those of `entries` shall be."""
+    metadata = transaction.table_metadata
+    wanted = partition_spec(group, metadata.schema(), entries)
+    if metadata.current_snapshot() is not None or metadata.spec().compatible_with(wanted):
+        return
+    with transaction.update_spec() as update:
+        for field in metadata.spec().fields:
+            update.remove_field(field.name)
+        for field in wanted.fields:
+            source = metadata.schema().find_column_name(field.source_id)
+            assert source is not None
+            update.add_field(source, field.transform, field.name)
 
 
 def with_field_ids(columns: pa.Schema, schema: Schema) -> pa.Schema:

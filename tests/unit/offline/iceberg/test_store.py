@@ -75,6 +75,22 @@ class TestLayout:
         (name,) = data_files(tmp_path)
         assert "/write_time_day=2024-07-02/20240707T120000Z_" in name
 
+    @pytest.mark.parametrize("text", ["1719748800", None])
+    def test_who_asks_for_a_table_first_does_not_decide_how_it_is_divided(
+        self, tmp_path, store, text
+    ):
+        assert store.shared(GROUP).metadata_location(GROUP).startswith(LOCATION)
+        online_only = purchase(GROUP, 1, targets=TargetStores.ONLINE)
+        store.append(GROUP, 0, 0, [online_only])
+        entries = (
+            ENTRIES if text is None else [with_value(one, "bought_at", text) for one in ENTRIES]
+        )
+        store.append(GROUP, 0, 1, [replace(one, position=one.position + 1) for one in entries])
+        (field,) = table_of(tmp_path).spec().fields
+        assert field.name == ("bought_at_trunc" if text is None else "write_time_day")
+        assert len(data_files(tmp_path)) == (3 if text is None else 1)
+        assert len(rows(table_of(tmp_path))) == 6
+
     def test_a_retry_writes_the_same_files(self, tmp_path):
         for folder in ("one", "two"):
             open_store(tmp_path / folder).append(GROUP, 0, 0, ENTRIES)

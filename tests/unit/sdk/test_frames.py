@@ -1,0 +1,33 @@
+"""Rows as Python programs give them, as tables."""
+
+import pytest
+
+from tandem.errors import ValidationError
+from tandem.sdk.frames import to_arrow
+
+
+def test_every_row_brings_its_own_columns():
+    table = to_arrow([{"id": 1}, {"id": 2, "spend": 5.0}, {"shop": "north", "id": 3}])
+    assert table.to_pydict() == {
+        "id": [1, 2, 3],
+        "spend": [None, 5.0, None],
+        "shop": [None, None, "north"],
+    }
+
+
+def test_no_rows_are_a_table_without_rows():
+    assert to_arrow([]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{}, {}], "the rows are empty"),
+        ([{"id": 1}, "x"], "the row 'x' is not valid"),
+        ([{"id": 1}, {"id": "a"}], "cannot be read as a table"),
+        ([{5: 1}], "cannot be read as a table"),
+    ],
+)
+def test_what_is_no_row_is_said(rows, said):
+    with pytest.raises(ValidationError, match=said):
+        to_arrow(rows)
