@@ -20,6 +20,10 @@ from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import athena as shapes
 
 _CATEGORIES = {ErrorCategory.SYSTEM: 1, ErrorCategory.USER: 2, ErrorCategory.OTHER: 3}
+_PATIENCE_SECONDS = 1.0
+"""How long the state of a query is held back while it runs. The SageMaker SDK asks at once and then
+every five seconds, so that a query of a moment would cost it five.
+"""
 _GENERIC_ERROR_TYPE = {1: 9_999, 2: 1_999, 3: 9_999}
 
 
@@ -47,6 +51,9 @@ class ExecutionOperations:
         return shapes.StartQueryExecutionResponse(query_execution_id=execution_id)
 
     async def get(self, request: shapes.QueryExecutionRequest) -> shapes.GetQueryExecutionResponse:
+        running = self._executions.running(request.query_execution_id)
+        if running is not None:
+            await asyncio.wait([asyncio.wrap_future(running)], timeout=_PATIENCE_SECONDS)
         found = await asyncio.to_thread(self._executions.get, request.query_execution_id)
         return shapes.GetQueryExecutionResponse(query_execution=described(found))
 

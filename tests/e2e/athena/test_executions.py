@@ -44,6 +44,20 @@ def test_an_execution_from_start_to_result(athena: AthenaSession) -> None:
     ]
 
 
+def test_the_first_question_waits_for_a_short_query_and_not_for_a_long_one(
+    athena: AthenaSession,
+) -> None:
+    """The SageMaker SDK asks at once, and then every five seconds."""
+    execution = athena.execution(athena.start(f"SELECT count(*) FROM {GROUP}"))
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    long = athena.start(ENDLESS)
+    begun = time.monotonic()
+    assert athena.execution(long)["Status"]["State"] == "RUNNING"
+    assert time.monotonic() - begun < 5
+    athena.athena.stop_query_execution(QueryExecutionId=long)
+    assert athena.execution(long)["Status"]["State"] == "CANCELLED"
+
+
 def test_results_in_pages_with_types(athena: AthenaSession) -> None:
     execution_id = athena.run(f"SELECT id, event_time, note, note IS NULL FROM {GROUP} ORDER BY 1")[
         "QueryExecutionId"

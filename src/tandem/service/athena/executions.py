@@ -174,6 +174,12 @@ class QueryExecutions:
                 return active.execution
         return self._store.get(execution_id)
 
+    def running(self, execution_id: str) -> "Future[None] | None":
+        """What is done once the execution is over; None where it does not run in this process."""
+        with self._lock:
+            active = self._active.get(execution_id)
+            return None if active is None else active.future
+
     def ids(self, work_group: str | None = None) -> Sequence[str]:
         """The executions of a work group, the newest first."""
         name = self._work_groups.get(work_group or PRIMARY).name
