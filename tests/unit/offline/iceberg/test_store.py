@@ -14,10 +14,8 @@ from pyiceberg.table.update.snapshot import _FastAppendFiles
 
 from tandem.errors import DataCorrupted, QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.feature_group import TableFormat
-from tandem.model.history import Compaction
 from tandem.model.targets import TargetStores
 from tandem.offline.iceberg import catalog, commit
-from tandem.offline.iceberg.bin_packing import EventDays
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO
 from tandem.testing.purchases import purchase, purchases_group
@@ -476,37 +474,3 @@ def test_as_many_old_metadata_files_stay_as_the_property_says(tmp_path, store):
     assert len(list((tmp_path / FOLDER / "metadata").glob("*.metadata.json"))) == 3
     store.versions(GROUP).change_properties(GROUP, {}, [name])
     assert table_of(tmp_path).properties["write.metadata.previous-versions-max"] == "100"
-
-
-def test_a_rewrite_of_a_table_with_another_partition_is_refused(tmp_path, store):
-    """In it, nobody can tell which rows were written later."""
-    for number in range(len(ENTRIES)):
-        store.append(GROUP, 0, number, ENTRIES[number : number + 1])
-    with table_of(tmp_path).update_spec() as update:
-        update.add_identity("items")
-    assert store.versions(GROUP).compact(GROUP) == Compaction()
-    with pytest.raises(QueryFailed, match="partitioned by identity of 'items' now"):
-        EventDays().barrier(GROUP, table_of(tmp_path))
-    with pytest.raises(QueryFailed, match="a partition spec that is not the table's"):
-        store.versions(GROUP).delete(GROUP, lambda found: {found.files[0]: [0]})
-
-
-def test_rows_that_a_table_does_not_have_are_refused(store):
-    store.append(GROUP, 0, 0, ENTRIES)
-    versions = store.versions(GROUP)
-    for wrong in ({"/elsewhere.parquet": [0]}, {store.snapshot(GROUP).files[0]: [0, 99]}):
-        with pytest.raises(ValueError, match="not"):
-            versions.delete(GROUP, lambda _found, wrong=wrong: wrong)
-    assert len(list(store.archived(GROUP))) == len(ENTRIES)
-
-
-def test_a_column_that_a_file_lacks_is_null_in_the_file_that_it_becomes(tmp_path, store):
-    store.append(GROUP, 0, 0, ENTRIES[:1])
-    grown = [with_value(entry, "shop", "north") for entry in ENTRIES[1:2]]
-    store.append(GROWN, 0, 1, grown)
-    versions = store.versions(GROWN)
-    versions.change_properties(GROWN, {"optimize_rewrite_data_file_threshold": "2"})
-    assert versions.compact(GROWN).files_after == 1
-    assert [row["shop"] for row in rows(table_of(tmp_path))] == [None, "north"]
-    versions.delete(GROWN, lambda found: {found.files[0]: [0]})
-    assert list(store.archived(GROWN)) == grown
