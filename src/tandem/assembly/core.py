@@ -22,7 +22,8 @@ from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
 from tandem.service.definitions import Definitions
-from tandem.service.delivery import Delivery, DeliveryLimits
+from tandem.service.delivery import Delivery
+from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import Account, FeatureGroups
@@ -84,7 +85,7 @@ class Core:
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
-        self.delivery = Delivery(self.online, self.offline, registry, registry, limits)
+        self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()
         self.expiry = Expiry(self.online, definitions, clock)
 

@@ -2,21 +2,42 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import DataFile, Manifest
 
 
+class LateGroup(NamedTuple):
+    """A group that delivery goes on without, since its history could not be written.
+
+    after       every entry of the group up to this position is in its history and archive
+    through     the last position of the range that comes next; an attempt at it may have left files
+    since_us    when it fell behind, in microseconds since 1970
+    reason      why it could not be written when that was tried last
+    """
+
+    after: int
+    through: int
+    since_us: int
+    reason: str
+
+
+_NO_LATE_GROUPS: Mapping[str, LateGroup] = MappingProxyType({})
+
+
 class DeliveryState(NamedTuple):
     """How far a log partition is delivered, and the range that a delivery has in hand.
 
-    delivered   every entry up to this position is in history and archive, for all groups
+    delivered   every entry up to this position is in history and archive, but for late groups
     intent      the last position of the range that is being delivered; None between deliveries
+    late        the groups that are behind, by their id
     """
 
     delivered: int = 0
     intent: int | None = None
+    late: Mapping[str, LateGroup] = _NO_LATE_GROUPS
 
 
 class Changes(NamedTuple):
@@ -44,11 +65,13 @@ class GroupRegistry(ABC):
     """Definitions of feature groups, the deleted ones included, and aliases. Durable at return."""
 
     @abstractmethod
-    def add(self, group: FeatureGroup) -> None:
+    def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:
         """Stores a new group.
 
         Raises ResourceInUse where a group that is not deleted, or an alias, has its name, and
-        ConflictError where its group_id was ever used.
+        ConflictError where its group_id was ever used. With `is_table_new` also where its catalog
+        table was ever another group's, in any case of its letters: many callers may try one table
+        at once, and one gets it.
         """
 
     @abstractmethod

@@ -30,6 +30,19 @@ def group_id_taken(group: FeatureGroup) -> ConflictError:
     )
 
 
+def catalog_table(group: FeatureGroup) -> tuple[str, str] | None:
+    """Database and table of the group's history in the catalog, which knows no upper case."""
+    catalog = group.offline.data_catalog if group.offline is not None else None
+    return None if catalog is None else (catalog.database.lower(), catalog.table.lower())
+
+
+def table_taken(group: FeatureGroup) -> ConflictError:
+    return ConflictError(
+        f"the catalog table {'.'.join(catalog_table(group) or ())!r} is another feature group's:"
+        f" create {group.name!r} a second later"
+    )
+
+
 def group_not_found(group: FeatureGroup) -> ResourceNotFound:
     return ResourceNotFound(f"no feature group has the id {group.group_id!r}")
 

@@ -24,6 +24,7 @@ from tandem.registry.definitions import (
     alias_not_found,
     alias_target_not_found,
     by_name,
+    catalog_table,
     document_conflict,
     group_has_aliases,
     group_id_taken,
@@ -31,6 +32,7 @@ from tandem.registry.definitions import (
     name_is_alias,
     name_taken,
     revision_conflict,
+    table_taken,
 )
 
 
@@ -48,7 +50,7 @@ class MemoryRegistry(Registry):
         self._deliveries: dict[int, DeliveryState] = {}
         self._is_closed = False
 
-    def add(self, group: FeatureGroup) -> None:
+    def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:
         with self._open():
             if self._is_name_taken(group):
                 raise name_taken(group)
@@ -56,6 +58,8 @@ class MemoryRegistry(Registry):
                 raise group_id_taken(group)
             if group.name in self._aliases:
                 raise name_is_alias(group.name)
+            if is_table_new and self._is_table_taken(group):
+                raise table_taken(group)
             self._keep(group)
 
     def find(self, name: str) -> FeatureGroup | None:
@@ -196,6 +200,10 @@ class MemoryRegistry(Registry):
             return False
         holder = self._live(group.name)
         return holder is not None and holder.group_id != but_for
+
+    def _is_table_taken(self, group: FeatureGroup) -> bool:
+        table = catalog_table(group)
+        return table is not None and table in map(catalog_table, self._groups.values())
 
     @contextmanager
     def _open(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The life of an HTTP request, as one flat list.
 
     ASGI scope ─► S3?      ─► server.s3_requests, which streams bodies both ways
-               ─► health?  ─► answered here
+               ─► health?  ─► server.health
                ─► browser? ─► refused: pages of other sites must not reach a store without a lock
                ─► body     read whole, refused above the limit
                ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from tandem.errors import AccessForbidden
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
+from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
@@ -51,14 +52,21 @@ def browser_reason(headers: Mapping[str, str]) -> str | None:
 class Application:
     """An ASGI application around a router.
 
+    health          answers whoever asks how the server is
     is_insecure     answers requests under any host name, as behind a proxy
     s3              answers those of S3; None where the gateway is off
     """
 
     def __init__(
-        self, router: Router, *, is_insecure: bool = False, s3: S3Requests | None = None
+        self,
+        router: Router,
+        health: Health,
+        *,
+        is_insecure: bool = False,
+        s3: S3Requests | None = None,
     ) -> None:
         self._router = router
+        self._health = health
         self._s3 = s3
         self._is_insecure = is_insecure
 
@@ -75,9 +83,10 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path = path_of(scope)
-        if path == _HEALTH_PATH:
-            return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
         headers = headers_of(scope)
+        reason = None if self._is_insecure else browser_reason(headers)
+        if path == _HEALTH_PATH:
+            return await self._health.answer(is_detailed=reason is None)
         limit = BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
         body = await _read_body(headers, receive, limit)
         request = Request(
@@ -88,7 +97,7 @@ class Application:
             body=body or b"",
             request_id=str(uuid4()),
         )
-        if not self._is_insecure and (reason := browser_reason(headers)):
+        if reason is not None:
             return self._router.refuse(request, AccessForbidden(reason))
         if body is None:
             return self._router.refuse_body(request, limit)

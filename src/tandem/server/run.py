@@ -19,6 +19,7 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.application import Application
 from tandem.server.binding import check_binding
+from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
@@ -61,7 +62,8 @@ def application(core: Core, *, is_insecure: bool = False) -> Application:
     router = Router(core, token_key=core.token_key, extensions=[TandemApi(core)])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
-    return Application(router, is_insecure=is_insecure, s3=s3)
+    health = Health(core.delivery.late_groups)
+    return Application(router, health, is_insecure=is_insecure, s3=s3)
 
 
 async def _serve(

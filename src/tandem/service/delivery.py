@@ -10,29 +10,24 @@ One delivery of a log partition goes through these steps, each durable before th
 After a crash the same range is taken in hand again. Files of a range have names that follow from
 the range, and a manifest that has the range ignores it, so a step done twice has the effect of one.
 Queries open the log before they read a manifest, so they see each entry in one of the two.
+
+A group whose history cannot be written holds up nobody else. Delivery goes on without it, which the
+third step notes in the same move: the group is late from the start of that range on. It is tried
+again on its own, range by range in its order, each of them noted before it is tried; and the log
+keeps everything behind the position that the latest group has reached.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from tandem.errors import DataCorrupted, TandemError
-from tandem.model.record import record_size
+from tandem.errors import DataCorrupted
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
-from tandem.registry.base import DeliveryState, GroupRegistry, ManifestRegistry
-
-_TRIM_ENTRIES = 5_000
-"""Entries a trim removes in one transaction: the write lock stays short."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryLimits:
-    """How much one delivery takes in hand at most; what it takes is held in memory."""
-
-    entries_max: int = 50_000
-    bytes_max: int = 64 << 20
+from tandem.registry.base import DeliveryState, GroupRegistry, LateGroup, ManifestRegistry
+from tandem.service.clock import Clock
+from tandem.service.delivery_log import DeliveryLimits, DeliveryLog
+from tandem.service.late_groups import LateGroups
 
 
 class Delivery:
@@ -45,12 +40,14 @@ class Delivery:
         groups: GroupRegistry,
         manifests: ManifestRegistry,
         limits: DeliveryLimits,
+        clock: Clock,
     ) -> None:
-        self._store = store
+        self._log = DeliveryLog(store, manifests, limits)
+        self._late = LateGroups(self._log, self._append)
         self._offline = offline
         self._groups = groups
         self._manifests = manifests
-        self._limits = limits
+        self._clock = clock
 
     def check(self) -> None:
         """Raises DataCorrupted where log and registry do not belong together.
@@ -58,78 +55,72 @@ class Delivery:
         A log that ends before what was delivered is older than the registry: new entries would take
         positions that count as delivered, and never come into history.
         """
-        with self._store.log() as log:
-            for partition in range(self._store.partitions):
-                delivered = self._manifests.delivery(partition).delivered
-                if log.end(partition) < delivered:
-                    raise DataCorrupted(
-                        f"the online store's log ends at position {log.end(partition)}, but"
-                        f" {delivered} positions are delivered: it is older than the registry."
-                        " Restore both from one backup"
-                    )
+        for partition, end in enumerate(self._log.ends()):
+            delivered = self._log.state(partition).delivered
+            if end < delivered:
+                raise DataCorrupted(
+                    f"the online store's log ends at position {end}, but {delivered} positions are"
+                    " delivered: it is older than the registry. Restore both from one backup"
+                )
 
     def deliver_all(self) -> int:
-        """Delivers until the log is empty; returns the number of entries."""
+        """Delivers until the log holds nothing that can be delivered; returns the number of entries
+        it took in hand, those of late groups each time they were.
+        """
+        self._late.try_now()
         total = 0
-        while delivered := self.deliver_once():
-            total += delivered
+        while taken := self.deliver_once():
+            total += taken
         return total
 
     def deliver_once(self) -> int:
-        """One delivery of each partition, or the end of one cut short; returns its entries.
+        """One delivery of each partition and each late group, or the end of one cut short; returns
+        how many entries it took in hand. 0 means that nothing is to be done at the moment.
 
-        Raises StoreUnavailable where the disk is full: the log keeps everything, try again later.
+        Raises StoreUnavailable where the registry cannot be written: the log keeps everything, try
+        again later.
         """
-        return sum(self._deliver(partition) for partition in range(self._store.partitions))
+        taken = 0
+        for partition in range(self._log.partitions):
+            late = tuple(self._log.state(partition).late)
+            taken += self._deliver(partition)
+            taken += sum(self._late.catch_up(partition, group_id) for group_id in late)
+        return taken
 
     def waiting(self) -> int:
-        """How many entries wait for delivery."""
-        with self._store.log() as log:
-            return sum(
-                log.end(partition) - self._manifests.delivery(partition).delivered
-                for partition in range(self._store.partitions)
-            )
+        """How many entries wait for delivery; those that late groups wait for do not count."""
+        ends = self._log.ends()
+        return sum(end - self._log.state(partition).delivered for partition, end in enumerate(ends))
+
+    def late_groups(self) -> Mapping[str, LateGroup]:
+        """The groups whose history is behind, by their id."""
+        return {
+            group_id: late
+            for partition in range(self._log.partitions)
+            for group_id, late in self._log.state(partition).late.items()
+        }
 
     def _deliver(self, partition: int) -> int:
-        state = self._manifests.delivery(partition)
-        entries = self._read_range(partition, state)
-        if not entries and state.intent is None:
-            return 0
-        claimed = state
+        state = self._log.state(partition)
+        after = state.delivered
         if state.intent is None:
-            claimed = DeliveryState(state.delivered, entries[-1].position)
+            entries = self._log.read_next(partition, after)
+            if not entries:
+                return 0
+            through = entries[-1].position
+            claimed = state._replace(intent=through)
             self._manifests.set_delivery(partition, state, claimed)
-        self._append_all(partition, state.delivered, entries)
-        assert claimed.intent is not None
-        self._manifests.set_delivery(partition, claimed, DeliveryState(claimed.intent))
-        self._trim(partition, state.delivered, claimed.intent)
-        return len(entries)
-
-    def _read_range(self, partition: int, state: DeliveryState) -> Sequence[LogEntry]:
-        entries: list[LogEntry] = []
-        size = 0
-        with self._store.log() as log:
-            for entry in log.entries(partition, state.delivered, state.intent):
-                entries.append(entry)
-                size += record_size(entry.values)
-                is_full = len(entries) >= self._limits.entries_max or size >= self._limits.bytes_max
-                # A range already taken in hand is read to its end, whatever its size.
-                if state.intent is None and is_full:
-                    break
-        return entries
-
-    def _append_all(self, partition: int, after: int, entries: Sequence[LogEntry]) -> None:
-        """Appends the entries of each group. Where one fails, the others of the range still get
-        theirs; the range is not done then, and is tried again whole.
-        """
-        failed: TandemError | None = None
+        else:
+            claimed, through = state, state.intent
+            entries = self._log.read(partition, after, through)
+        late = dict(claimed.late)
         for group_id, group_entries in _by_group(entries).items():
-            try:
-                self._append(group_id, partition, after, group_entries)
-            except TandemError as error:
-                failed = failed or error
-        if failed is not None:
-            raise failed
+            if group_id not in late:
+                reason = self._late.attempt(group_id, partition, after, group_entries)
+                if reason is not None:
+                    late[group_id] = LateGroup(after, through, self._clock(), reason)
+        self._log.move(partition, claimed, DeliveryState(through, None, late))
+        return len(entries)
 
     def _append(
         self, group_id: str, partition: int, after: int, entries: Sequence[LogEntry]
@@ -142,12 +133,6 @@ class Delivery:
             )
         if group.offline is not None:
             self._offline.append(group, partition, after, entries)
-
-    def _trim(self, partition: int, delivered_before: int, through: int) -> None:
-        # From the start of the log, since a crash may have come between delivery and trim.
-        for end in range(delivered_before + _TRIM_ENTRIES, through, _TRIM_ENTRIES):
-            self._store.trim(partition, end)
-        self._store.trim(partition, through)
 
 
 def _by_group(entries: Sequence[LogEntry]) -> dict[str, list[LogEntry]]:

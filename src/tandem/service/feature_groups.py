@@ -132,41 +132,22 @@ class FeatureGroups:
 
     def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
         """The epoch in id, path and table name is bumped until nobody has ever used them."""
-        tables = self._catalog_tables()
+        # A table that the caller names may be another group's too; one made here may not, and names
+        # that differ only in what a table's name leaves out would meet: `a-b`, `a_b`.
+        is_table_new = group.offline is not None and group.offline.data_catalog is None
         while True:
             offline = group.offline and self._place(group.offline, group.name, epoch)
             placed = replace(group, group_id=f"{group.name}-{epoch}", offline=offline)
             if offline is not None:
                 self._offline.check(placed)
-            # A table that the caller names may be another group's too; one made here may not, and
-            # names that differ only in what a table's name leaves out would meet: `a-b`, `a_b`.
-            is_named = group.offline is not None and group.offline.data_catalog is not None
-            if self._is_free(placed, set() if is_named else tables):
+            if offline is None or self._offline.is_unused(offline.resolved_uri):
                 try:
-                    self._registry.add(placed)
+                    self._registry.add(placed, is_table_new=is_table_new)
                 except ConflictError:
-                    pass  # another process took this id between the look and the write
+                    pass  # id or table were used before, or by another process just now
                 else:
                     return placed
             epoch += 1
-
-    def _is_free(self, group: FeatureGroup, tables: set[tuple[str, str]]) -> bool:
-        offline = group.offline
-        if offline is not None:
-            catalog = offline.data_catalog
-            if catalog is not None and (catalog.database, catalog.table.lower()) in tables:
-                return False
-            if not self._offline.is_unused(offline.resolved_uri):
-                return False
-        return self._registry.get(group.group_id) is None
-
-    def _catalog_tables(self) -> set[tuple[str, str]]:
-        return {
-            (group.offline.data_catalog.database, group.offline.data_catalog.table.lower())
-            # Those of deleted groups count: their history stays, under its table.
-            for group in (*self._definitions.live(), *self._definitions.deleted())
-            if group.offline is not None and group.offline.data_catalog is not None
-        }
 
     def _place(self, offline: OfflineStoreConfig, name: str, epoch: int) -> OfflineStoreConfig:
         account = self.account

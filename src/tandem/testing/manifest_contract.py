@@ -17,10 +17,11 @@ import pytest
 
 from tandem.errors import ConflictError
 from tandem.model.history import DataFile, Manifest
-from tandem.registry.base import DeliveryState, ManifestRegistry
+from tandem.registry.base import DeliveryState, LateGroup, ManifestRegistry
 from tandem.testing.race import race, winners
 
 GROUP_ID = "purchases-1700000000"
+LATE = LateGroup(after=40, through=50, since_us=1_700_000_000_000_000, reason="it is full")
 
 
 def data_file(sequence: int, path: str | None = None) -> DataFile:
@@ -150,7 +151,10 @@ class ManifestRegistryContract:
             DeliveryState(0, 50),
             DeliveryState(50, None),
             DeliveryState(50, 80),
-            DeliveryState(80, None),
+            DeliveryState(80, None, {"orders-1": LATE}),
+            DeliveryState(80, 90, {"orders-1": LATE, "é-2": LATE._replace(reason='"no" \\ é')}),
+            DeliveryState(90, None, {"é-2": LATE}),
+            DeliveryState(90),
         ]
         for expected, new in pairwise(states):
             manifests.set_delivery(0, expected, new)
@@ -159,15 +163,25 @@ class ManifestRegistryContract:
 
     @pytest.mark.parametrize(
         "stale",
-        [DeliveryState(), DeliveryState(50, None), DeliveryState(50, 81), DeliveryState(51, 80)],
+        [
+            DeliveryState(),
+            DeliveryState(50, None, {"orders-1": LATE}),
+            DeliveryState(50, 81, {"orders-1": LATE}),
+            DeliveryState(51, 80, {"orders-1": LATE}),
+            DeliveryState(50, 80),
+            DeliveryState(50, 80, {"orders-2": LATE}),
+            DeliveryState(50, 80, {"orders-1": LATE._replace(through=49)}),
+            DeliveryState(50, 80, {"orders-1": LATE, "orders-2": LATE}),
+        ],
     )
     def test_a_stale_move_of_delivery_changes_nothing(
         self, manifests: ManifestRegistry, stale: DeliveryState
     ) -> None:
-        manifests.set_delivery(0, DeliveryState(), DeliveryState(50, 80))
+        standing = DeliveryState(50, 80, {"orders-1": LATE})
+        manifests.set_delivery(0, DeliveryState(), standing)
         with pytest.raises(ConflictError, match="log partition 0"):
             manifests.set_delivery(0, stale, DeliveryState(90, None))
-        assert self.reopen(manifests).delivery(0) == DeliveryState(50, 80)
+        assert self.reopen(manifests).delivery(0) == standing
 
     def test_delivery_that_has_not_begun_cannot_be_expected_further(
         self, manifests: ManifestRegistry

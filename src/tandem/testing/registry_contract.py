@@ -88,6 +88,13 @@ def elaborate_group() -> FeatureGroup:
     )
 
 
+def _with_table(name: str, table: str) -> FeatureGroup:
+    group = purchases_group(name)
+    assert group.offline is not None
+    catalog = DataCatalog("AwsDataCatalog", "sagemaker_featurestore", table)
+    return replace(group, offline=replace(group.offline, data_catalog=catalog))
+
+
 class GroupRegistryContract:
     """Subclass this, override `registry`, and `reopen` where the registry is durable."""
 
@@ -165,6 +172,27 @@ class GroupRegistryContract:
         with pytest.raises(ConflictError, match="purchases-1700000000"):
             registry.add(group)
         assert registry.find("purchases") is None
+
+    def test_a_new_catalog_table_is_no_other_group_s(self, registry: GroupRegistry) -> None:
+        first = _with_table("a-b", "A_B_1")
+        registry.add(first, is_table_new=True)
+        second = _with_table("a_b", "a_b_1")
+        with pytest.raises(ConflictError, match=r"'sagemaker_featurestore\.a_b_1'"):
+            self.reopen(registry).add(second, is_table_new=True)
+        assert registry.find("a_b") is None
+        registry.replace(next_revision(first, deleted_at_us=5))
+        with pytest.raises(ConflictError, match="a_b_1"):  # its history stays under the name
+            registry.add(second, is_table_new=True)
+        registry.add(second)  # a table that the caller has named may be another group's too
+        registry.add(purchases_group("without-a-table"), is_table_new=True)
+        registry.add(purchases_group("another-without"), is_table_new=True)
+
+    def test_of_many_groups_with_one_new_table_one_is_added(self, registry: GroupRegistry) -> None:
+        groups = [_with_table(f"group-{number}", "shared") for number in range(8)]
+        outcomes = race([partial(registry.add, group, is_table_new=True) for group in groups])
+        assert winners(outcomes) == 1
+        assert all(isinstance(outcome, ConflictError) for outcome in outcomes if outcome)
+        assert list(registry.groups()) == [groups[outcomes.index(None)]]
 
     def test_an_id_in_use_under_another_name_is_refused(self, registry: GroupRegistry) -> None:
         group = purchases_group()

@@ -123,6 +123,26 @@ def test_names_that_make_one_table_name_get_different_epochs(core: Core) -> None
     ]
 
 
+def test_another_process_may_take_the_table_name_in_the_same_moment(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = core.groups._registry.add
+
+    def overtaken(group: FeatureGroup, **how: bool) -> None:
+        monkeypatch.setattr(core.groups._registry, "add", real)
+        real(replace(group, name="a_b", group_id=f"a_b-{EPOCH}"), **how)
+        real(group, **how)
+
+    monkeypatch.setattr(core.groups._registry, "add", overtaken)
+    core.groups.create(definition("a-b"))
+    tables = [
+        group.offline.data_catalog.table
+        for name in ("a-b", "a_b")
+        if (group := core.groups.describe(name)).offline and group.offline.data_catalog
+    ]
+    assert tables == [f"a_b_{EPOCH + 1}", f"a_b_{EPOCH}"]
+
+
 def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(
     core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,12 +19,14 @@ from tandem.registry.definitions import (
     alias_not_found,
     alias_target_not_found,
     by_name,
+    catalog_table,
     group_has_aliases,
     group_id_taken,
     group_not_found,
     name_is_alias,
     name_taken,
     revision_conflict,
+    table_taken,
 )
 from tandem.registry.sql.database import Database
 from tandem.registry.sql.group_json import decode_group, encode_group
@@ -39,12 +41,14 @@ class SqlGroupRegistry(GroupRegistry):
 
     _database: Database
 
-    def add(self, group: FeatureGroup) -> None:
+    def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:
         try:
             with self._database.write() as connection:
                 version = _next_version(connection)
                 if _named_by(connection, group.name) is not None:
                     raise name_is_alias(group.name)
+                if is_table_new and _is_table_taken(connection, group):
+                    raise table_taken(group)
                 connection.execute(insert(feature_groups).values(_row(group, version)))
         except IntegrityError as error:
             raise self._why_not_added(group) from error
@@ -129,6 +133,19 @@ def _is_live_name(connection: Connection, name: str) -> bool:
     return found is not None
 
 
+def _is_table_taken(connection: Connection, group: FeatureGroup) -> bool:
+    table = _table_key(group)
+    if table is None:
+        return False
+    found = select(_columns.group_id).where(_columns.catalog_table == table).limit(1)
+    return connection.scalar(found) is not None
+
+
+def _table_key(group: FeatureGroup) -> str | None:
+    table = catalog_table(group)
+    return None if table is None else ".".join(table)
+
+
 def _why_not_replaced(connection: Connection, group: FeatureGroup) -> TandemError:
     stored_revision = connection.scalar(
         select(_columns.revision).where(_columns.group_id == group.group_id)
@@ -153,5 +170,6 @@ def _row(group: FeatureGroup, version: int) -> dict[str, Any]:
         "name": group.name,
         "revision": group.revision,
         "deleted_at_us": group.deleted_at_us,
+        "catalog_table": _table_key(group),
         "definition": encode_group(group),
     }

@@ -7,6 +7,7 @@ expected state, or an INSERT where nothing stood yet, which a primary key lets o
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -18,9 +19,11 @@ from tandem.registry.advance import (
     manifest_conflict,
     path_conflict,
 )
-from tandem.registry.base import DeliveryState, ManifestRegistry
+from tandem.registry.base import DeliveryState, LateGroup, ManifestRegistry
 from tandem.registry.sql.database import Database
 from tandem.registry.sql.tables import delivered_positions, deliveries, history_files
+
+_late = msgspec.json.Decoder(dict[str, LateGroup])
 
 
 class SqlManifestRegistry(ManifestRegistry):
@@ -69,19 +72,22 @@ class SqlManifestRegistry(ManifestRegistry):
     def delivery(self, partition: int) -> DeliveryState:
         with self._database.read() as connection:
             found = connection.execute(
-                select(deliveries.c.delivered, deliveries.c.intent).where(
+                select(deliveries.c.delivered, deliveries.c.intent, deliveries.c.late).where(
                     deliveries.c.log_partition == partition
                 )
             ).one_or_none()
-        return DeliveryState() if found is None else DeliveryState(found.delivered, found.intent)
+        if found is None:
+            return DeliveryState()
+        return DeliveryState(found.delivered, found.intent, _late.decode(found.late))
 
     def set_delivery(self, partition: int, expected: DeliveryState, new: DeliveryState) -> None:
         stands_at_expected = (
             (deliveries.c.log_partition == partition)
             & (deliveries.c.delivered == expected.delivered)
             & deliveries.c.intent.is_not_distinct_from(expected.intent)
+            & (deliveries.c.late == _late_json(expected))
         )
-        values = {"delivered": new.delivered, "intent": new.intent}
+        values = {"delivered": new.delivered, "intent": new.intent, "late": _late_json(new)}
         with self._database.write() as connection:
             moved = connection.execute(update(deliveries).where(stands_at_expected).values(values))
             if moved.rowcount:
@@ -92,6 +98,11 @@ class SqlManifestRegistry(ManifestRegistry):
                 connection.execute(insert(deliveries).values(log_partition=partition, **values))
             except IntegrityError:
                 raise delivery_conflict(partition) from None
+
+
+def _late_json(state: DeliveryState) -> str:
+    """Late groups as text; the same ones are the same text, which is what is compared."""
+    return msgspec.json.encode(dict(state.late), order="sorted").decode()
 
 
 def _files_of(group_id: str) -> Select[Any]:

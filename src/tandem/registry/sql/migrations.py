@@ -4,6 +4,7 @@ A step runs in the transaction that also writes its version: it is done once, or
 what it does in SQL of its own, since the tables in `tables` are those of the newest layout.
 """
 
+import json
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, update
@@ -27,7 +28,25 @@ def _to_2(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {2: _to_2}
+def _to_3(connection: Connection) -> None:
+    """Late groups of a delivery; the catalog tables of groups in a column of their own."""
+    for statement in (
+        "ALTER TABLE deliveries ADD COLUMN late TEXT DEFAULT '{}' NOT NULL",
+        "ALTER TABLE feature_groups ADD COLUMN catalog_table TEXT",
+        "CREATE INDEX feature_groups_catalog_table ON feature_groups (catalog_table)",
+    ):
+        connection.exec_driver_sql(statement)
+    stored = connection.exec_driver_sql("SELECT group_id, definition FROM feature_groups").all()
+    for group_id, definition in stored:
+        catalog = (json.loads(definition).get("offline") or {}).get("data_catalog")
+        if catalog is not None:
+            connection.exec_driver_sql(
+                "UPDATE feature_groups SET catalog_table = ? WHERE group_id = ?",
+                (f"{catalog['database']}.{catalog['table']}".lower(), group_id),
+            )
+
+
+_STEPS: Mapping[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}
 
 
 def migrate(connection: Connection, version: int) -> None:

@@ -2,13 +2,14 @@
 
     feature_groups        one row a group, deleted ones included; the definition is a JSON document,
                           and beside it stand the columns that look-ups need; `changed_at` is the
-                          version of the definitions at which it last changed
+                          version of the definitions at which it last changed, `catalog_table`
+                          its database and table in lower case
     aliases               one row an alias: the name of the feature group that it means
     definitions_version   one row: a number that grows with every change of a group or an alias
     documents             small texts by kind and name
     history_files         one row a file of a group's history
     delivered_positions   how far each log partition is in a group's history
-    deliveries            how far each log partition is delivered for all groups
+    deliveries            how far each log partition is delivered, and which groups are late there
     schema_version        one row: the version of this layout
 
 The unique index over the names of groups that are not deleted is what makes creation safe between
@@ -17,7 +18,7 @@ processes. A file's path is unique in its group, so that no bug upstream can lis
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -34,6 +35,7 @@ feature_groups = Table(
     Column("deleted_at_us", BigInteger),
     Column("definition", Text, nullable=False),
     Column("changed_at", BigInteger, nullable=False, server_default="1"),
+    Column("catalog_table", Text),
 )
 
 _IS_LIVE = feature_groups.c.deleted_at_us.is_(None)
@@ -47,6 +49,7 @@ Index(
 )
 
 Index("feature_groups_changed_at", feature_groups.c.changed_at)
+Index("feature_groups_catalog_table", feature_groups.c.catalog_table)
 
 aliases = Table(
     "aliases",
@@ -97,4 +100,5 @@ deliveries = Table(
     Column("log_partition", Integer, primary_key=True, autoincrement=False),
     Column("delivered", BigInteger, nullable=False),
     Column("intent", BigInteger),
+    Column("late", Text, nullable=False, server_default="{}"),
 )

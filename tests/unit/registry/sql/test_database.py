@@ -2,13 +2,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from threading import Timer
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable
 from tandem.registry.base import Changes, DeliveryState
 from tandem.registry.sql import SqlRegistry
 from tandem.registry.sql.database import Database
@@ -16,6 +17,7 @@ from tandem.registry.sql.migrations import _STEPS
 from tandem.registry.sql.tables import SCHEMA_VERSION
 from tandem.testing.purchases import purchases_group
 from tandem.testing.race import race
+from tandem.testing.registry_contract import elaborate_group
 
 
 @pytest.fixture
@@ -50,11 +52,15 @@ def test_a_newer_layout_is_refused(path, registry):
 
 
 def test_an_older_layout_is_brought_up_to_date(path, registry):
-    group = purchases_group()
+    group = elaborate_group()
     registry.add(group)
+    registry.set_delivery(0, DeliveryState(), DeliveryState(7, 9))
     registry.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(
+            "DROP INDEX feature_groups_catalog_table;"
+            "ALTER TABLE feature_groups DROP COLUMN catalog_table;"
+            "ALTER TABLE deliveries DROP COLUMN late;"
             "DROP INDEX feature_groups_changed_at;"
             "ALTER TABLE feature_groups DROP COLUMN changed_at;"
             "DROP TABLE aliases; DROP TABLE definitions_version; DROP TABLE documents;"
@@ -65,6 +71,9 @@ def test_an_older_layout_is_brought_up_to_date(path, registry):
         assert later.changes(0) == Changes(1, (group,), {})
         later.close()
     later = SqlRegistry(path)
+    assert later.delivery(0) == DeliveryState(7, 9)
+    with pytest.raises(ConflictError, match="catalog table"):
+        later.add(replace(group, name="other", group_id="other-1"), is_table_new=True)
     later.set_alias("current", group.name)
     later.put_document("role", "reader", "{}", 0)
     assert later.changes(1) == Changes(2, (), {"current": group.name})

@@ -1,0 +1,82 @@
+"""The change log as delivery sees it: ranges that fit into memory, and the move past them.
+
+* A range that was taken in hand once is read to its end, whatever its size.
+* The log loses nothing that the history of a group still lacks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tandem.model.record import record_size
+from tandem.model.write import LogEntry
+from tandem.online.base import OnlineStore
+from tandem.registry.base import DeliveryState, ManifestRegistry
+
+_TRIM_ENTRIES = 5_000
+"""Entries a trim removes in one transaction: the write lock stays short."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLimits:
+    """How much one delivery takes in hand at most; what it takes is held in memory."""
+
+    entries_max: int = 50_000
+    bytes_max: int = 64 << 20
+
+
+class DeliveryLog:
+    def __init__(
+        self, store: OnlineStore, manifests: ManifestRegistry, limits: DeliveryLimits
+    ) -> None:
+        self._store = store
+        self._manifests = manifests
+        self._limits = limits
+        self.partitions = store.partitions
+
+    def state(self, partition: int) -> DeliveryState:
+        return self._manifests.delivery(partition)
+
+    def ends(self) -> list[int]:
+        """The position of the last entry ever written, by partition."""
+        with self._store.log() as log:
+            return [log.end(partition) for partition in range(self.partitions)]
+
+    def read(
+        self, partition: int, after: int, through: int, group_id: str | None = None
+    ) -> Sequence[LogEntry]:
+        """All entries at positions in (after, through]; with `group_id` those of that group."""
+        with self._store.log() as log:
+            return list(log.entries(partition, after, through, group_id=group_id))
+
+    def read_next(
+        self, partition: int, after: int, through: int | None = None, group_id: str | None = None
+    ) -> Sequence[LogEntry]:
+        """The first of those entries, as many as one delivery may take in hand."""
+        with self._store.log() as log:
+            entries = log.entries(partition, after, through, group_id=group_id)
+            return list(self._limited(entries))
+
+    def move(self, partition: int, expected: DeliveryState, new: DeliveryState) -> None:
+        """Moves delivery on, and trims what no group needs any more. Raises ConflictError where
+        delivery does not stand at `expected`; nothing changes then.
+        """
+        self._manifests.set_delivery(partition, expected, new)
+        before, through = _needed_after(expected), _needed_after(new)
+        # From the start of the log, since a crash may have come between a move and its trim.
+        for end in range(before + _TRIM_ENTRIES, through, _TRIM_ENTRIES):
+            self._store.trim(partition, end)
+        if through > before:
+            self._store.trim(partition, through)
+
+    def _limited(self, entries: Iterator[LogEntry]) -> Iterator[LogEntry]:
+        size = 0
+        for count, entry in enumerate(entries, 1):
+            yield entry
+            size += record_size(entry.values)
+            if count >= self._limits.entries_max or size >= self._limits.bytes_max:
+                return
+
+
+def _needed_after(state: DeliveryState) -> int:
+    """The log's entries up to this position are in history and archive, of all groups."""
+    return min([state.delivered, *(late.after for late in state.late.values())])
