@@ -5,7 +5,7 @@ import pyarrow as pa
 from tandem.errors import ValidationError
 from tandem.model.targets import TargetStores
 from tandem.model.write import Write
-from tandem.rows.feature_values import iterate_values
+from tandem.rows.feature_values import check_column_names, iterate_values
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
 
@@ -26,8 +26,11 @@ class Ingestion:
         """
         group = self._groups.find_for_writing(group_name)
         writes: list[Write] = []
-        for row, values in enumerate(iterate_values(table, group.current_features)):
+        check_column_names(table.column_names, group.current_features)
+        for row, values in enumerate(iterate_values(table, group.features_by_name)):
             try:
+                if isinstance(values, ValidationError):
+                    raise values
                 writes.append(self._records.check_put(group_name, values, targets))
             except ValidationError as error:
                 raise ValidationError(f"row {row}: {error}; no row was written") from None
