@@ -6,7 +6,7 @@ write that was accepted; history, the archive and every rebuild derive from entr
 load, the log holds segments, each of which stands for many entries.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
@@ -78,6 +78,19 @@ class LogEntry:
     invoked_at_us: int
     write_time_us: int
 
+    @property
+    def first(self) -> int:
+        """The position: one entry is the shortest part of a log."""
+        return self.position
+
+    @property
+    def group_id(self) -> str:
+        return self.key.group_id
+
+    @property
+    def feature_names(self) -> Iterable[str]:
+        return [value.name for value in self.values]
+
 
 class LogSegment(Protocol):
     """Entries of one group with consecutive positions, kept as columns: puts of a bulk load that
@@ -90,6 +103,10 @@ class LogSegment(Protocol):
     def partition(self) -> int: ...
 
     @property
+    def first(self) -> int:
+        """The position of its first entry."""
+
+    @property
     def position(self) -> int:
         """The position of its last entry."""
 
@@ -98,6 +115,10 @@ class LogSegment(Protocol):
 
     @property
     def targets(self) -> TargetStores: ...
+
+    @property
+    def feature_names(self) -> Iterable[str]:
+        """The features of which some of its entries may have a value."""
 
     def entries(self) -> Iterator[LogEntry]:
         """The entries, in log order."""

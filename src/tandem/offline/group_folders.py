@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from tandem.errors import ConflictError, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.archive import read_archive, write_archive
 from tandem.offline.durable_files import DurableFiles, DurableFolders, make_root
 from tandem.offline.locations import (
@@ -64,7 +64,7 @@ class GroupFolders:
         self,
         group: FeatureGroup,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
         files: Sequence[NewFile],
     ) -> list[int]:
         """Writes the data files of a range and its archive; returns the files' sizes in bytes."""
@@ -75,9 +75,9 @@ class GroupFolders:
                 folder.archive / archive_file_name(delivery),
                 partial(
                     write_archive,
-                    group_id=group.group_id,
+                    group=group,
                     partition=delivery.partition,
-                    entries=entries,
+                    parts=entries,
                 ),
             )
             durable.publish()

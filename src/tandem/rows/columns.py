@@ -61,6 +61,18 @@ def text_of_doubles(values: pa.Array) -> pa.Array:
     return texts.column("text").combine_chunks()
 
 
+def text_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A converted column as text."""
+    if pa.types.is_floating(column.type):
+        return pa.chunked_array([text_of_doubles(chunk) for chunk in column.chunks], pa.string())
+    if pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type):
+        return pa.chunked_array(
+            [_with_elements(chunk, text_of_doubles(chunk.flatten())) for chunk in column.chunks],
+            pa.list_(pa.string()),
+        )
+    return column.cast(pa.list_(pa.string()) if pa.types.is_list(column.type) else pa.string())
+
+
 def _decoded(cells: pa.Array) -> pa.Array:
     """The same values in the plainest of the types that hold such."""
     type_ = cells.type
@@ -197,9 +209,14 @@ def _collections(feature: FeatureDefinition, cells: pa.Array) -> Column | None:
         is_doubtful |= ~is_missing & (lengths != feature.vector_dimension)
     elif feature.collection is CollectionType.SET:
         is_doubtful |= lengths > 1
+    return Column(_with_elements(cells, converted.values), is_doubtful)
+
+
+def _with_elements(lists: pa.Array, elements: pa.Array) -> pa.Array:
+    """Lists of the same lengths, missing where they are missing, with these elements."""
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.ListArray.from_arrays(offsets, converted.values, mask=pa.array(is_missing))
-    return Column(values, is_doubtful)
+    return pa.ListArray.from_arrays(offsets, elements, mask=lists.is_null())
 
 
 def _cell_by_cell(feature: FeatureDefinition, cells: pa.Array) -> Column:

@@ -1,19 +1,21 @@
 """A segment of the log: the rows of a bulk load as columns, and as the entries they stand for."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tandem.model.event_time import EventTime
 from tandem.model.record import FeatureValue, Record
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import EXPIRY_MS_MAX
-from tandem.model.write import LogEntry, Operation, RecordKey
+from tandem.model.write import LogEntry, LogPart, Operation, RecordKey
 from tandem.rows.event_time_columns import Numbers
-from tandem.rows.record_table import EVENT_NANOSECONDS, EVENT_SECONDS, IDENTIFIER, KEY_COLUMNS
+from tandem.rows.record_table import EVENT_NANOSECONDS, EVENT_SECONDS, KEY_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,10 @@ class Segment:
     def position(self) -> int:
         count: int = self.rows.num_rows
         return self.first + count - 1
+
+    @property
+    def feature_names(self) -> list[str]:
+        return feature_columns(self.rows)
 
     @property
     def size_bytes(self) -> int:
@@ -78,6 +84,24 @@ class Segment:
             )
 
 
+def one_by_one(parts: Iterable[LogPart]) -> Iterator[LogEntry]:
+    """The entries of `parts`, in the same order."""
+    for part in parts:
+        if isinstance(part, LogEntry):
+            yield part
+        else:
+            yield from part.entries()
+
+
+def texts_match(part: LogPart, feature: str, pattern: str) -> bool:
+    """Whether `pattern` is found in each value of a String feature that every entry has."""
+    if isinstance(part, LogEntry):
+        return re.search(pattern, str(dict(part.values).get(feature, "")), re.ASCII) is not None
+    column = cast("Segment", part).rows.column(feature)
+    found: bool = pc.all(pc.match_substring_regex(column, pattern)).as_py()
+    return found
+
+
 def expiries_ms(rows: pa.Table, ttl_seconds: int | None) -> Numbers | None:
     """As `TtlDuration.expires_at_ms`, for every row."""
     if ttl_seconds is None:
@@ -92,24 +116,28 @@ def expiries_ms(rows: pa.Table, ttl_seconds: int | None) -> Numbers | None:
 
 def records_of(rows: pa.Table) -> Iterator[Record]:
     """The record of each row."""
-    names = feature_columns(rows)
-    columns = [_texts(rows.column(name)) for name in names]
     keys = [rows.column(name).to_pylist() for name in KEY_COLUMNS]
-    for row, (identifier, seconds, nanoseconds) in enumerate(zip(*keys, strict=True)):
-        values = tuple(
-            FeatureValue(name, column[row])
-            for name, column in zip(names, columns, strict=True)
-            if column[row] is not None
+    values = values_of(rows.select(feature_columns(rows)))
+    for (identifier, seconds, nanoseconds), of_row in zip(
+        zip(*keys, strict=True), values, strict=True
+    ):
+        yield Record(identifier, EventTime(seconds, nanoseconds), of_row)
+
+
+def values_of(features: pa.Table) -> Iterator[tuple[FeatureValue, ...]]:
+    """The values of each row of a table whose columns are features."""
+    names = features.column_names
+    columns = [_texts(column) for column in features.columns]
+    for row in zip(*columns, strict=True):
+        yield tuple(
+            FeatureValue(name, value)
+            for name, value in zip(names, row, strict=True)
+            if value is not None
         )
-        yield Record(identifier, EventTime(seconds, nanoseconds), values)
 
 
 def feature_columns(rows: pa.Table) -> list[str]:
     return [name for name in rows.column_names if name not in KEY_COLUMNS]
-
-
-def identifiers(rows: pa.Table) -> pa.ChunkedArray:
-    return rows.column(IDENTIFIER)
 
 
 def _texts(column: pa.ChunkedArray) -> list[Any]:

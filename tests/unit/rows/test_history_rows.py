@@ -9,9 +9,8 @@ import pytest
 from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.rows.history_rows import event_seconds, history_rows
-from tandem.rows.record_table import check_rows
 from tandem.rows.segment import Segment
-from tandem.testing.purchases import BOTH_STORES, purchase, purchases_group
+from tandem.testing.purchases import BOTH_STORES, purchase, purchases_group, purchases_segment
 
 NUMBERS = FeatureDefinition("numbers", FeatureType.INTEGRAL, CollectionType.LIST)
 ADDED = FeatureDefinition("added", FeatureType.FRACTIONAL)
@@ -31,18 +30,7 @@ def segment(first: int, targets: TargetStores = BOTH_STORES, **columns: Any) -> 
             **columns,
         }
     )
-    checked = check_rows(group(), given, stops_at_first=True)
-    assert checked.bad_rows == []
-    return Segment(
-        partition=0,
-        first=first,
-        group_id=group().group_id,
-        targets=targets,
-        rows=checked.table,
-        ttl_seconds=60,
-        invoked_at_us=1,
-        write_time_us=2,
-    )
+    return purchases_segment(group(), first, given, targets=targets, ttl_seconds=60)
 
 
 @pytest.mark.parametrize(

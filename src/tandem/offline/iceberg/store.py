@@ -24,7 +24,7 @@ from pyiceberg.table import Table
 from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.iceberg.catalog import TableCatalog
@@ -74,7 +74,7 @@ class IcebergOfflineStore(OfflineStore):
             )
 
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         self._folders.of(group)
         if not entries:
@@ -160,7 +160,7 @@ class IcebergOfflineStore(OfflineStore):
             for path in files
         )
 
-    def _create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
+    def _create(self, group: FeatureGroup, entries: Sequence[LogPart]) -> Table:
         folder = self._folders.of(group).path
         # The catalog may name the table's first version once it is there, so its folder is first.
         self._folders.make_durable(folder / "metadata")
@@ -196,7 +196,7 @@ class IcebergOfflineStore(OfflineStore):
         group: FeatureGroup,
         table: Table,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
         written: set[Path],
     ) -> None:
         """One attempt to commit the range on `table`; notes in `written` what it has written."""
