@@ -94,9 +94,9 @@ class Core:
         return [
             Task(
                 "delivery",
-                delivery.deliver_once,
+                delivery.deliver_full_ranges,
                 settings.delivery_interval_seconds,
-                lambda: delivery.waiting() >= settings.delivery_entries_max,
+                delivery.has_full_range,
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),

@@ -17,6 +17,8 @@ from tandem.model.write import LogEntry, LogPart, Operation, RecordKey
 from tandem.rows.event_time_columns import Numbers
 from tandem.rows.record_table import EVENT_NANOSECONDS, EVENT_SECONDS, KEY_COLUMNS
 
+_PIECE_ROWS = 4_096
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -67,12 +69,17 @@ class Segment:
         return expiries_ms(self.rows, self.ttl_seconds)
 
     def entries(self) -> Iterator[LogEntry]:
-        expiries = self.expiries_ms()
-        expires_at_ms = [None] * self.rows.num_rows if expiries is None else expiries.tolist()
-        for index, record in enumerate(records_of(self.rows)):
+        # Piece by piece, since whoever reads them may stop early.
+        for start in range(0, self.rows.num_rows, _PIECE_ROWS):
+            yield from self._entries(start, self.rows.slice(start, _PIECE_ROWS))
+
+    def _entries(self, start: int, rows: pa.Table) -> Iterator[LogEntry]:
+        expiries = expiries_ms(rows, self.ttl_seconds)
+        expires_at_ms = [None] * rows.num_rows if expiries is None else expiries.tolist()
+        for index, record in enumerate(records_of(rows)):
             yield LogEntry(
                 partition=self.partition,
-                position=self.first + index,
+                position=self.first + start + index,
                 operation=Operation.PUT,
                 key=RecordKey(self.group_id, record.identifier),
                 event_time=record.event_time,

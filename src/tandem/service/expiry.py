@@ -1,6 +1,6 @@
 """Expiry: removes online records that nobody can read any more.
 
-Expired records count as absent from the moment they expire; removing them later only frees space.
+Marks and staged files that nobody needs go with them. Expired records count as absent from the moment they expire; removing them later only frees space.
 The same pass forgets the records of deleted feature groups. Neither writes anything to history.
 """
 
@@ -26,6 +26,7 @@ class Expiry:
         removed = _in_slices(lambda: self._store.sweep(now_ms, _SLICE))
         for group in self._definitions.deleted():
             removed += self._forget(group.group_id)
+        self._store.staging.clean()
         return removed
 
     def _forget(self, group_id: str) -> int:
