@@ -81,7 +81,7 @@ class Core:
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
-        self.ingestion = Ingestion(self.groups, self.records)
+        self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(self.groups, self.queries, engine)
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)

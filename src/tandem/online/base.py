@@ -59,10 +59,13 @@ class SegmentWrite:
 class Mark(NamedTuple):
     """A note under a name, instead of the one before; without content, none any more.
 
-    It is kept until `expires_at_ms` at least.
+    expected        the content of the one before; without content, there must be none. So nobody
+                    moves a mark on who has not seen where it stands.
+    expires_at_ms   it is kept until then at least
     """
 
     name: str
+    expected: bytes
     content: bytes
     expires_at_ms: int
 
@@ -157,8 +160,8 @@ class OnlineStore(ABC):
         the call: what `clock` says (microseconds since 1970) once no other call can commit before
         this one, or just after the last one where the clock has stepped back. So a call without
         writes is a barrier: all later calls have later write times.
-        Raises StoreUnavailable where the disk is full or the store closed; nothing was written
-        then.
+        Raises StoreUnavailable where the disk is full or the store closed, and ConflictError where
+        a mark is not the expected one; nothing was written then.
         """
 
     @abstractmethod

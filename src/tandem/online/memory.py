@@ -14,7 +14,7 @@ from tandem.errors import StoreUnavailable
 from tandem.model.decision import Effect, Refusal
 from tandem.model.time_to_live import is_expired
 from tandem.model.write import LogEntry, LogPart, RecordKey, Write
-from tandem.online.apply import Applied, apply, log_entry
+from tandem.online.apply import Applied, apply, check_mark, log_entry
 from tandem.online.base import (
     Committed,
     LogSnapshot,
@@ -100,6 +100,11 @@ class MemoryOnlineStore(OnlineStore):
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         with self._open():
+            marks = {name: mark.content for name, mark in self._marks.items()}
+            for write in writes:
+                if isinstance(write, Mark):
+                    check_mark(write, marks.get(write.name, b""))
+                    marks[write.name] = write.content
             write_time_us = max(clock(), self._last_write_time_us + 1)
             self._last_write_time_us = write_time_us
             return [self._write_one(write, write_time_us) for write in writes]

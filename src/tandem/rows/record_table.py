@@ -12,7 +12,7 @@ doubt are given to it one by one, so what it says of a bad row is what is said h
 """
 # Names with a space are never those of features.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,21 @@ class BadRow(NamedTuple):
 
     row: int
     reason: str
+
+
+FAILED_ROW, FAILED_REASON = "_row", "_reason"
+"""Columns of a table of failed rows. Names of features begin with a letter or digit."""
+
+
+def failed_rows(given: pa.Table, first_row: int, bad_rows: Sequence[BadRow]) -> pa.Table:
+    """The bad ones of the rows `given`, with their number in an input in which `first_row` rows
+    come before, and what is wrong with them.
+    """
+    failed = given.take(pa.array([bad.row for bad in bad_rows], pa.int64()))
+    numbers = [first_row + bad.row for bad in bad_rows]
+    failed = failed.append_column(FAILED_ROW, pa.array(numbers, pa.int64()))
+    reasons = [bad.reason for bad in bad_rows]
+    return failed.append_column(FAILED_REASON, pa.array(reasons, pa.string()))
 
 
 class CheckedRows(NamedTuple):

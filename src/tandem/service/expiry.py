@@ -1,7 +1,8 @@
 """Expiry: removes online records that nobody can read any more.
 
-Marks and staged files that nobody needs go with them. Expired records count as absent from the moment they expire; removing them later only frees space.
+Expired records count as absent from the moment they expire; removing them later only frees space.
 The same pass forgets the records of deleted feature groups. Neither writes anything to history.
+What loads have left behind, marks and staged files, goes with them.
 """
 
 from collections.abc import Callable

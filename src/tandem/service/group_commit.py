@@ -14,8 +14,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from tandem.errors import StoreUnavailable
-from tandem.model.write import Write
-from tandem.online.base import Committed, OnlineStore, Outcome
+from tandem.online.base import Committed, OnlineStore, Outcome, Request, SegmentWrite
 from tandem.service.clock import Clock
 
 _log = logging.getLogger("tandem.commits")
@@ -26,7 +25,15 @@ _WARNING_US = 60_000_000
 
 
 class _Submission(NamedTuple):
-    writes: Sequence[Write]
+    writes: Sequence[Request]
+
+    @property
+    def records(self) -> int:
+        """How many records it changes at most."""
+        return sum(
+            len(write.newest) if isinstance(write, SegmentWrite) else 1 for write in self.writes
+        )
+
     future: Future[list[Outcome]]
 
 
@@ -44,7 +51,7 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="tandem-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, writes: Sequence[Write]) -> Future[list[Outcome]]:
+    def submit(self, writes: Sequence[Request]) -> Future[list[Outcome]]:
         """Commits `writes` soon, in one transaction; the outcomes come in the same order.
 
         Raises StoreUnavailable after `close`. The future may raise what the store raises.
@@ -77,7 +84,7 @@ class GroupCommit:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             size = count = 0
             for submission in self._waiting:
-                size += len(submission.writes)
+                size += submission.records
                 if count and size > _BATCH_WRITES_MAX:
                     break
                 count += 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from tandem.errors import ConflictError
 from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
@@ -237,15 +238,28 @@ class SegmentContract:
 
     def test_a_mark_is_kept_until_it_is_replaced_or_taken_away(self, store: OnlineStore) -> None:
         assert self.mark(store, "load") is None
-        store.write([a_put(), Mark("load", b"1", NOW_MS + 9)], lambda: NOW_US)
-        store.write([Mark("load", b"22", NOW_MS + 9), Mark("other", b"x", NOW_MS)], lambda: NOW_US)
+        first = Mark("load", b"", b"1", NOW_MS + 9)
+        store.write([a_put(), first], lambda: NOW_US)
+        second = Mark("load", b"1", b"22", NOW_MS + 9)
+        store.write([second, Mark("other", b"", b"x", NOW_MS)], lambda: NOW_US)
         assert (self.mark(store, "load"), self.mark(store, "other")) == (b"22", b"x")
-        store.write([Mark("load", b"", 0)], lambda: NOW_US)
+        store.write([Mark("load", b"22", b"", 0)], lambda: NOW_US)
         assert self.mark(store, "load") is None
         assert [entry.position for entry in self.logged(store)] == [1]
 
+    def test_nothing_is_written_with_a_mark_that_was_moved(self, store: OnlineStore) -> None:
+        first = Mark("load", b"", b"1", NOW_MS)
+        store.write([first, Mark("load", b"1", b"2", NOW_MS)], lambda: NOW_US)
+        for stale in (first, Mark("load", b"1", b"2", NOW_MS), Mark("none", b"1", b"2", NOW_MS)):
+            with pytest.raises(ConflictError, match="was moved meanwhile"):
+                store.write([a_put(), stale, a_put("b")], lambda: NOW_US)
+        assert self.mark(store, "load") == b"2"
+        assert self.logged(store) == []
+        assert self.held(store, "k") is None
+
     def test_marks_that_have_expired_are_swept(self, store: OnlineStore) -> None:
-        store.write([Mark("a", b"1", NOW_MS), Mark("b", b"1", NOW_MS + 1)], lambda: NOW_US)
+        marks = [Mark("a", b"", b"1", NOW_MS), Mark("b", b"", b"1", NOW_MS + 1)]
+        store.write(marks, lambda: NOW_US)
         store.sweep(NOW_MS, 10)
         assert (self.mark(store, "a"), self.mark(store, "b")) == (None, b"1")
 

@@ -30,7 +30,7 @@ from tandem.online.base import StagedRows, Staging
 
 _WHOLE, _PARTIAL = ".arrow", ".partial"
 _LOCK = "lock"
-_OPEN_FILES_MAX = 16
+_OPEN_FILES_MAX = 4
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 

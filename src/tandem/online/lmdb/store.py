@@ -21,7 +21,7 @@ import pyarrow as pa
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.decision import Effect, Refusal
 from tandem.model.write import LogEntry, LogPart, RecordKey, Write
-from tandem.online.apply import apply, log_entry
+from tandem.online.apply import apply, check_mark, log_entry
 from tandem.online.base import (
     Committed,
     LogSnapshot,
@@ -154,6 +154,8 @@ class LmdbOnlineStore(OnlineStore):
 
     def _write_mark(self, transaction: _Transaction, mark: Mark) -> None:
         name = mark.name.encode()
+        raw = transaction.get(name, db=self._marks)
+        check_mark(mark, b"" if raw is None else layout.unpack_mark(name, raw)[1])
         if mark.content:
             transaction.put(name, layout.pack_mark(name, mark), db=self._marks)
         else:

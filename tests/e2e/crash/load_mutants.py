@@ -1,0 +1,38 @@
+"""Online stores with a bug each in what they do for loads, which the crash tests must find."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from tandem.online.base import Mark, Outcome, Request
+from tandem.online.lmdb import LmdbOnlineStore, staged_files
+
+
+class MarksInACommitOfTheirOwn(LmdbOnlineStore):
+    """A load's mark comes after its rows."""
+
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
+        outcomes = super().write([one for one in writes if not isinstance(one, Mark)], clock)
+        marks = [one for one in writes if isinstance(one, Mark)]
+        return outcomes + super().write(marks, clock)
+
+
+class StagesWithoutSync(LmdbOnlineStore):
+    """Rows of a load are named by the log before they are on disk."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        staged_files._write = _write_without_sync
+
+
+def _write_without_sync(file: BinaryIO, rows: pa.Table) -> int:
+    real, os.fsync = os.fsync, lambda _descriptor: None  # type: ignore[assignment]
+    try:
+        return _real_write(file, rows)
+    finally:
+        os.fsync = real
+
+
+_real_write = staged_files._write
