@@ -36,13 +36,25 @@ class StagedRows(NamedTuple):
     rows: pa.Table
 
 
+class NewestRows(NamedTuple):
+    """Records, each of another key, as columns: a load has too many of them for an object each.
+
+    They are ordered by identifier. An event time is seconds since 1970 and nanoseconds.
+    """
+
+    identifiers: Sequence[str] = ()
+    event_times: Sequence[tuple[int, int]] = ()
+    expires_at_ms: Sequence[int | None] = ()
+    features_json: Sequence[bytes] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentWrite:
     """Puts of one group, all of them accepted: `count` of the staged rows, from `start` on.
 
     newest        what they leave behind of each key, as far as they alone are concerned: the record
-                  of the greatest event time, of several the last. Ordered by identifier. Empty
-                  where `targets` leaves out the online store.
+                  of the greatest event time, of several the last. Empty where `targets` leaves
+                  out the online store.
     ttl_seconds   added to an event time gives the record's expiry; None: they do not expire
     """
 
@@ -51,7 +63,7 @@ class SegmentWrite:
     staged: StagedRows
     start: int
     count: int
-    newest: Sequence[tuple[str, OnlineRecord]]
+    newest: NewestRows
     ttl_seconds: int | None
     invoked_at_us: int
 

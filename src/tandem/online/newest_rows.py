@@ -1,52 +1,50 @@
 """What rows of a load leave behind in the online store, each key once."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tandem.model.decision import NewestState
-from tandem.model.event_time import EventTime
-from tandem.online.base import OnlineRecord
+from tandem.online.base import NewestRows
 from tandem.online.features_json import encode_features
 from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import EVENT_NANOSECONDS, EVENT_SECONDS, IDENTIFIER
 from tandem.rows.segment import expiries_ms, feature_columns, records_of
 
-Newest = list[tuple[str, OnlineRecord]]
-
 
 def newest_rows(
-    rows: pa.Table, ttl_seconds: int | None, writer: FeaturesJsonWriter | None = None
-) -> Newest:
-    """The record of each key, by identifier: of its rows that of the greatest event time, of those
-    the last. `writer` saves making one.
+    parts: Sequence[pa.Table], ttl_seconds: int | None, writer: FeaturesJsonWriter
+) -> list[NewestRows]:
+    """Of each of the tables, the record of each key: of its rows that of the greatest event time,
+    of those the last.
     """
-    newest = _newest_of_each_key(rows)
-    if writer is None:
-        with FeaturesJsonWriter() as new:
-            json = new.write(newest.select(feature_columns(newest)))
-    else:
-        json = writer.write(newest.select(feature_columns(newest)))
+    newest = [_newest_of_each_key(part) for part in parts]
+    # In one go: a statement costs as much as some hundred rows.
+    whole = pa.concat_tables(newest)
+    json = writer.write(whole.select(feature_columns(whole)))
     texts: list[bytes] = json.texts.to_pylist()
     for row in json.odd_rows:
-        (record,) = records_of(newest.slice(row, 1))
+        (record,) = records_of(whole.slice(row, 1))
         texts[row] = encode_features(record.values)
-    expiries = expiries_ms(newest, ttl_seconds)
-    expires_at_ms = [None] * len(texts) if expiries is None else expiries.tolist()
-    return [
-        (
-            identifier,
-            OnlineRecord(NewestState(EventTime(seconds, nanoseconds), expiry, False), text),
-        )
-        for identifier, seconds, nanoseconds, expiry, text in zip(
-            newest.column(IDENTIFIER).to_pylist(),
-            newest.column(EVENT_SECONDS).to_pylist(),
-            newest.column(EVENT_NANOSECONDS).to_pylist(),
-            expires_at_ms,
-            texts,
-            strict=True,
-        )
-    ]
+    found, start = [], 0
+    for rows in newest:
+        end = start + rows.num_rows
+        found.append(_as_columns(rows, ttl_seconds, texts[start:end]))
+        start = end
+    return found
+
+
+def _as_columns(rows: pa.Table, ttl_seconds: int | None, texts: list[bytes]) -> NewestRows:
+    seconds = rows.column(EVENT_SECONDS).to_pylist()
+    nanoseconds = rows.column(EVENT_NANOSECONDS).to_pylist()
+    expiries = expiries_ms(rows, ttl_seconds)
+    return NewestRows(
+        identifiers=rows.column(IDENTIFIER).to_pylist(),
+        event_times=list(zip(seconds, nanoseconds, strict=True)),
+        expires_at_ms=[None] * rows.num_rows if expiries is None else expiries.tolist(),
+        features_json=texts,
+    )
 
 
 def by_identifier(rows: pa.Table) -> pa.Table:

@@ -31,7 +31,8 @@ class _Submission(NamedTuple):
     def records(self) -> int:
         """How many records it changes at most."""
         return sum(
-            len(write.newest) if isinstance(write, SegmentWrite) else 1 for write in self.writes
+            len(write.newest.identifiers) if isinstance(write, SegmentWrite) else 1
+            for write in self.writes
         )
 
     future: Future[list[Outcome]]

@@ -29,6 +29,7 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.targets import TargetStores
 from tandem.online.base import (
     Mark,
+    NewestRows,
     OnlineStore,
     Outcome,
     Request,
@@ -49,6 +50,8 @@ _SLICE_ROWS = 2_048
 _SLICE_BYTES = 2 << 20
 """Others wait while one slice commits: about 20 to 50 ms."""
 _PENDING_SLICES_MAX = 2
+_SLICES_AT_A_TIME = 4
+"""That many are made in one go, while those before them commit."""
 _BAD_ROWS_MAX = 100_000
 """They are kept in memory; an input with more of them is the wrong one."""
 _ID_LENGTH_MAX = 128
@@ -276,19 +279,15 @@ class _Load:
 
     def _write(self, chunk: _Chunk, writer: FeaturesJsonWriter, progress: Progress) -> None:
         """Writes the slices of a chunk. When it is left, none of them is under way any more."""
-        rows = chunk.staged.rows
-        step = _slice_rows(rows) if self._is_online else max(rows.num_rows, 1)
         try:
-            # A chunk of bad rows alone has no slice, and moves the mark nevertheless.
-            for start in range(chunk.before.written, max(rows.num_rows, 1), step):
-                end = min(start + step, rows.num_rows)
-                is_last = end == rows.num_rows
+            for write in self._slices(chunk, writer):
+                end = write.start + write.count
+                is_last = end == chunk.staged.rows.num_rows
                 mark = chunk.after if is_last else chunk.before._replace(written=end)
-                requests: list[Request] = [self._mark(mark.packed())]
-                if end > start:
-                    requests.insert(0, self._slice(chunk, start, end, writer))
+                # A chunk of bad rows alone has an empty slice, and moves the mark nevertheless.
+                requests: list[Request] = [write] if write.count else []
                 done = mark.rows if is_last else mark.rows + end
-                self._commit(requests, end - start, done)
+                self._commit([*requests, self._mark(mark.packed())], write.count, done)
                 self._settle(_PENDING_SLICES_MAX, progress)
             self._settle(0, progress)
         finally:
@@ -296,22 +295,31 @@ class _Load:
         if chunk.failed is not None:
             self._failed.append(chunk.failed)
 
-    def _slice(
-        self, chunk: _Chunk, start: int, end: int, writer: FeaturesJsonWriter
-    ) -> SegmentWrite:
+    def _slices(self, chunk: _Chunk, writer: FeaturesJsonWriter) -> Iterator[SegmentWrite]:
+        """What is still to be written of a chunk; at least one slice."""
         ttl = chunk.group.default_ttl
         ttl_seconds = None if ttl is None else ttl.seconds
-        part = chunk.staged.rows.slice(start, end - start)
-        return SegmentWrite(
-            group_id=self._group_id,
-            targets=self._targets,
-            staged=chunk.staged,
-            start=start,
-            count=end - start,
-            newest=newest_rows(part, ttl_seconds, writer) if self._is_online else (),
-            ttl_seconds=ttl_seconds,
-            invoked_at_us=self._clock(),
-        )
+        rows = chunk.staged.rows
+        step = _slice_rows(rows) if self._is_online else max(rows.num_rows, 1)
+        starts = range(chunk.before.written, max(rows.num_rows, 1), step)
+        for some in _batched(starts, _SLICES_AT_A_TIME):
+            parts = [rows.slice(start, step) for start in some]
+            newest = (
+                newest_rows(parts, ttl_seconds, writer)
+                if self._is_online
+                else [NewestRows() for _ in parts]
+            )
+            for start, part, records in zip(some, parts, newest, strict=True):
+                yield SegmentWrite(
+                    group_id=self._group_id,
+                    targets=self._targets,
+                    staged=chunk.staged,
+                    start=start,
+                    count=part.num_rows,
+                    newest=records,
+                    ttl_seconds=ttl_seconds,
+                    invoked_at_us=self._clock(),
+                )
 
     def _mark(self, packed: bytes) -> Mark:
         expires_at_ms = self._clock() // 1_000 + KEPT_SECONDS * 1_000
@@ -355,6 +363,10 @@ class _Load:
             f"{self._done} rows of the input are done: the same call with"
             f" ingestion_id={self._ingestion_id!r} goes on behind them"
         )
+
+
+def _batched(starts: range, count: int) -> Iterator[range]:
+    return (starts[first : first + count] for first in range(0, len(starts), count))
 
 
 def _slice_rows(rows: pa.Table) -> int:

@@ -12,9 +12,18 @@ from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, RecordKey
-from tandem.online.base import Committed, Mark, OnlineRecord, OnlineStore, Outcome, SegmentWrite
+from tandem.online.base import (
+    Committed,
+    Mark,
+    NewestRows,
+    OnlineRecord,
+    OnlineStore,
+    Outcome,
+    SegmentWrite,
+)
 from tandem.online.features_json import decode_features
 from tandem.online.newest_rows import newest_rows
+from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import check_rows
 from tandem.rows.segment import Segment
 from tandem.testing.purchases import purchases_group
@@ -51,6 +60,11 @@ def rows_to_load(rows: Sequence[tuple[str, int]], group_id: str = _NAME) -> pa.T
     return check_rows(small_group(group_id), pa.table(given), stops_at_first=True).table
 
 
+def newest_of(rows: pa.Table, ttl_seconds: int | None) -> NewestRows:
+    with FeaturesJsonWriter() as writer:
+        return newest_rows([rows], ttl_seconds, writer)[0]
+
+
 @contextmanager
 def segment_write(
     store: OnlineStore,
@@ -71,7 +85,7 @@ def segment_write(
             staged=staged,
             start=start,
             count=part.num_rows,
-            newest=newest_rows(part, ttl_seconds) if TargetStores.ONLINE in targets else [],
+            newest=newest_of(part, ttl_seconds) if TargetStores.ONLINE in targets else NewestRows(),
             ttl_seconds=ttl_seconds,
             invoked_at_us=7,
         )
@@ -187,7 +201,7 @@ class SegmentContract:
                     staged=staged,
                     start=start,
                     count=part.num_rows,
-                    newest=newest_rows(part, None),
+                    newest=newest_of(part, None),
                     ttl_seconds=None,
                     invoked_at_us=7,
                 )

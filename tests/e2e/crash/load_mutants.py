@@ -1,6 +1,7 @@
 """Online stores with a bug each in what they do for loads, which the crash tests must find."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
@@ -11,10 +12,11 @@ from tandem.online.lmdb import LmdbOnlineStore, staged_files
 
 
 class MarksInACommitOfTheirOwn(LmdbOnlineStore):
-    """A load's mark comes after its rows."""
+    """A load's mark comes after its rows: long after, so that a few kills are enough."""
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         outcomes = super().write([one for one in writes if not isinstance(one, Mark)], clock)
+        time.sleep(0.02)
         marks = [one for one in writes if isinstance(one, Mark)]
         return outcomes + super().write(marks, clock)
 

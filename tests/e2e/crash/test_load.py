@@ -132,7 +132,7 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             load = Load(server.url)
             assert load.begun.wait(60)
         if number < count:
-            time.sleep(chance.uniform(0.1, 0.8))
+            time.sleep(chance.uniform(0.05, 0.4))
         else:
             load.join()
         told = load.told[-1]

@@ -84,16 +84,28 @@ def split_expiry_key(raw: bytes) -> tuple[int, bytes]:
 
 
 def pack_record(key: bytes, identifier: str, record: OnlineRecord) -> bytes:
-    state = record.state
-    in_value = identifier.encode() if key[_GROUP_BYTES : _GROUP_BYTES + 1] == _HASHED else b""
+    (event_time, expires_at_ms, is_deleted), features_json = record
+    flags = _IS_DELETED if is_deleted else 0
+    return pack_put(key, identifier, event_time, expires_at_ms, features_json, flags)
+
+
+def pack_put(
+    key: bytes,
+    identifier: str,
+    event_time: tuple[int, int],
+    expires_at_ms: int | None,
+    features_json: bytes,
+    flags: int = 0,
+) -> bytes:
+    """A record that a put leaves behind, without the objects that say so elsewhere."""
+    in_value = identifier.encode() if key[_GROUP_BYTES] == _HASHED[0] else b""
     header = _RECORD.pack(
-        (_HAS_EXPIRY if state.expires_at_ms is not None else 0)
-        | (_IS_DELETED if state.is_deleted else 0),
-        *state.event_time,
-        state.expires_at_ms or 0,
+        flags if expires_at_ms is None else flags | _HAS_EXPIRY,
+        *event_time,
+        expires_at_ms or 0,
         len(in_value),
     )
-    return _with_checksum(key, header + in_value + record.features_json)
+    return _with_checksum(key, header + in_value + features_json)
 
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:

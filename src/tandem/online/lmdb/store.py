@@ -139,7 +139,7 @@ class LmdbOnlineStore(OnlineStore):
     ) -> None:
         with transaction.cursor(self._records) as cursor:
             # Sorted keys: neighbours are on one page, which is then changed and written once.
-            held = dict(cursor.getmulti([record.key for record in records]))
+            held = dict(cursor.getmulti([key for key, *_ in records]))
             changes = changes_of(records, held, write_time_us // 1_000)
             for key in changes.forgotten:
                 transaction.delete(key, db=self._records)
