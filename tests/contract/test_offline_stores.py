@@ -1,5 +1,6 @@
 """Every offline store passes the contract suites."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tandem.registry.sql import SqlRegistry
 from tandem.testing.manifested_store_contract import ManifestedStoreContract
 from tandem.testing.offline_contract import OfflineStoreContract
 from tandem.testing.purchases import purchases_group
+from tandem.testing.versions_contract import VersionedHistoryContract
 
 
 class TestMemory(OfflineStoreContract):
@@ -74,3 +76,26 @@ class TestIceberg(OfflineStoreContract):
 
     def make_group(self, name: str = "purchases", *, epoch: int = 1_700_000_000) -> FeatureGroup:
         return purchases_group(name, epoch=epoch, table_format=TableFormat.ICEBERG)
+
+
+class TestIcebergVersions(VersionedHistoryContract):
+    """Each reopening is anew, over the same catalog file, by the same clock."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path):
+        self.path = tmp_path
+        self.ahead_seconds = 0.0
+
+    @pytest.fixture
+    def store(self):
+        return self.reopen(None)
+
+    def reopen(self, _store) -> IcebergOfflineStore:
+        return IcebergOfflineStore(
+            self.path / "offline",
+            self.path / "iceberg.sqlite",
+            clock_seconds=lambda: time.time() + self.ahead_seconds,
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self.ahead_seconds += seconds

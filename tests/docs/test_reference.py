@@ -12,8 +12,9 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
+from tandem.wire.glue import glue_service
 from tandem.wire.iam import iam_service
 from tandem.wire.paging import PageTokens
 from tandem.wire.sagemaker import sagemaker_service
@@ -49,6 +50,7 @@ def operation_names() -> list[str]:
         sagemaker_service(core, tokens),
         sts_service(Account()),
         iam_service(core, tokens),
+        glue_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 

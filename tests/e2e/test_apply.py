@@ -9,6 +9,7 @@ import tandem
 from e2e.command_line import CommandLine
 from e2e.server_process import ServerProcess
 from tandem.errors import ResourceNotFound, StoreUnavailable, ValidationError
+from tandem.sdk.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -248,3 +249,39 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
         server.kill()
         with pytest.raises(StoreUnavailable, match="0 of 2 changes were made"):
             plan.apply()
+
+
+@pytest.mark.parametrize("feature", ["one", "many", "near"])
+def test_a_retired_feature_of_another_kind_is_refused_as_a_whole(
+    store: tandem.FeatureStore, tmp_path: Path, name: str, feature: str
+) -> None:
+    """It would be refused only when the steps before it are done, if a plan did not see it."""
+    kinds = {
+        "one": "String",
+        "many": "{type: String, collection: List}",
+        "near": "{type: Fractional, collection: Vector, dimension: 2}",
+    }
+    others = {
+        "one": "{type: String, collection: List}",
+        "many": "String",
+        "near": "{type: Fractional, collection: Vector, dimension: 3}",
+    }
+    group = f"{name}-{feature}"[-60:].strip("-")
+
+    def plan(described: str, **features: str) -> Plan:
+        declared = "".join(f"  {one}: {kind}\n" for one, kind in features.items())
+        (tmp_path / "group.yaml").write_text(
+            f"feature_group: {group}\nrecord_identifier: id\nevent_time: t\n{described}\n"
+            f"online: {{storage_type: InMemory}}\noffline: false\n"
+            f"features:\n  id: String\n  t: String\n{declared}"
+        )
+        return store.plan(tmp_path)
+
+    plan("tags: {step: first}", **kinds).apply()
+    for retired in kinds:
+        store.feature_group(group).retire_feature(retired)
+    with pytest.raises(ValidationError, match=f"'{feature}' of '{group}' is .* cannot become"):
+        plan("tags: {step: second}", **{**kinds, feature: others[feature]})
+    assert store.feature_group(group).tags == {"step": "first"}
+    plan("tags: {step: second}", **kinds).apply()
+    assert store.feature_group(group).retired_features() == []

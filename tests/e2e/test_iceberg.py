@@ -70,7 +70,14 @@ def test_history_is_the_same_before_and_after_delivery(tmp_path: Path, kind: str
 
 
 def read_by_pyiceberg(folder: Path, group_id: str):
-    catalog = SqlCatalog("tandem", uri=f"sqlite:///{folder / 'iceberg.sqlite'}")
+    catalog = SqlCatalog(
+        "tandem",
+        uri=f"sqlite:///{folder / 'iceberg.sqlite'}",
+        **{
+            "py-io-impl": "tandem.offline.iceberg.file_io.DurableFileIO",
+            "tandem.s3-folder": str(folder / "s3"),
+        },
+    )
     table = catalog.load_table(f"sagemaker_featurestore.{group_id}")
     catalog.engine.dispose()
     return table.scan().to_arrow()

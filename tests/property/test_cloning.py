@@ -36,7 +36,7 @@ from tandem.online.features_json import decode_features
 from tandem.service import copying
 from tandem.service.cloning import Clone, CloneRequest, Cloning
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.group_log import GroupLog
 from tandem.service.records import DeletionMode
 from tandem.testing.point_in_time_reference import entry_as_of

@@ -25,11 +25,14 @@ from tandem.offline.memory import MemoryOfflineStore
 from tandem.online.memory import MemoryOnlineStore
 from tandem.registry.memory import MemoryRegistry
 from tandem.service.aliases import Aliases
+from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account, FeatureGroups
+from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_tables import HistoryTables
+from tandem.service.placement import Account
 from tandem.service.records import Records
 from tandem.service.roles import Roles
 from tandem.service.search import Search
@@ -40,6 +43,7 @@ RUNTIME = "sagemaker-featurestore-runtime"
 SAGEMAKER = "sagemaker"
 STS = "sts"
 IAM = "iam"
+GLUE = "glue"
 ACCOUNT = Account("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
 START_US = 1_750_000_000_000_000
@@ -83,6 +87,9 @@ class Bench:
         definitions = Definitions(self.registry, self.clock)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
+        histories = HistoryTables(
+            self.registry, self.registry, definitions, self.offline, self.clock
+        )
         records = Records(groups, self.store, self._commits, self.clock)
         self.core = SimpleNamespace(
             groups=groups,
@@ -91,6 +98,7 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
+            catalog=Catalog(self.registry, histories, self.clock),
             roles=Roles(self.registry, self.clock),
             definitions=definitions,
         )

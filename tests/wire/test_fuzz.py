@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
@@ -21,6 +21,7 @@ from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
 from .bench import (
+    GLUE,
     IAM,
     OFFLINE,
     RUNTIME,
@@ -34,6 +35,16 @@ from .bench import (
     service_model,
 )
 from .conftest import create_groups
+from .glue_requests import (
+    DATABASE,
+    DATABASE_ARN,
+    GLUE_REQUESTS,
+    NOT_SERVED,
+    PARTITION,
+    STORAGE,
+    TABLE,
+    make_catalog,
+)
 from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
@@ -47,8 +58,10 @@ OPERATIONS = [
     *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
     (STS, "GetCallerIdentity"),
     *((IAM, name) for _, name, _ in ROLE_REQUESTS),
+    *((GLUE, name) for _, name, _ in GLUE_REQUESTS),
 ]
-CODES = {code.code for columns in ERROR_TABLE.values() for code in columns.values()}
+REFUSED = {path.rpartition(".")[2] for path in NOT_SERVED}
+CODES = {code.code for codes in ERROR_TABLE.values() for code in codes.values()}
 ANSWERED = {200, 400, 404, 405, 409, 415}
 
 fuzz = settings(
@@ -66,6 +79,7 @@ def shared() -> Iterator[Bench]:
     create_groups(made)
     put_records(made)
     make_role(made)
+    make_catalog(made)
     yield made
     made.close()
 
@@ -95,11 +109,26 @@ FAMILIAR: dict[str, list[Any]] = {
     "RecordIdentifiersValueAsString[]": ["1", "2", "7"],
     "FeatureNames[]": ["id", "text"],
     "EventTime": ["2025-06-15T12:00:00Z", "1750000000", "1750000000.5", "0000-01-01T00:00:00Z"],
-    "ResourceArn": [f"{ARN}both", f"{ARN}v2", f"{ARN}x", "both", f"{ARN}no name"],
+    "ResourceArn": [DATABASE_ARN, f"{ARN}both", f"{ARN}v2", f"{ARN}x", "both", f"{ARN}no name"],
     "TagKeys[]": ["team", "k", "aws:x"],
     "Key": ["team", "k", "aws:x", "Tags.team"],
     "ParameterRemovals[]": ["k", "unit"],
-    "Name": ["FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"],
+    "Name": [
+        *("FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"),
+        *("sales", "orders", "default", "sagemaker_featurestore", "both_1750000000"),
+    ],
+    "CatalogId": ["123456789012"],
+    "DatabaseName": ["sales", "default", "sagemaker_featurestore"],
+    "TableName": ["orders", "both_1750000000"],
+    "TablesToDelete[]": ["nothing", "orders"],
+    "Values[]": ["2024-05-01", "2024-05-02"],
+    "PartitionValues[]": ["2024-05-01"],
+    "PartitionValueList[]": ["2024-05-01"],
+    "Expression": [
+        *("day = '2024-05-01'", "day > '2' AND NOT day IN ('x') OR day LIKE '2%'"),
+        *(".*", "(", "a|b", "year = 1", "((((((", "day"),
+    ],
+    "VersionId": ["0", "1", "2"],
     "NestedPropertyName": ["FeatureDefinitions"],
     "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
@@ -135,6 +164,16 @@ FITTING: dict[str, list[Any]] = {
     "Tags": [[], [{"Key": "k", "Value": "v"}]],
     "FeatureAdditions": [[definition("shop")], [definition("age", "Integral")], []],
     "ParameterAdditions": [[{"Key": "unit", "Value": "EUR"}], []],
+    "DatabaseInput": [DATABASE, {**DATABASE, "Name": "new"}],
+    "TableInput": [TABLE, {**TABLE, "Name": "New"}],
+    "PartitionInput": [PARTITION, {**PARTITION, "Values": ["2024-05-02"]}],
+    "PartitionInputList": [[PARTITION], []],
+    "PartitionValues": [["2024-05-01"]],
+    "PartitionValueList": [["2024-05-01"]],
+    "PartitionsToGet": [[{"Values": ["2024-05-01"]}]],
+    "PartitionsToDelete": [[{"Values": ["2024-05-01"]}]],
+    "StorageDescriptor": [STORAGE, {}],
+    "Segment": [{"SegmentNumber": 0, "TotalSegments": 2}],
     "SearchExpression": [
         {"Filters": [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}]},
         {"Filters": [{"Name": "CreationTime", "Operator": "LessThan", "Value": "2030-01-01"}]},
@@ -179,11 +218,15 @@ def _valid(shape: Shape, name: str, odds: int, around: tuple[str, ...]) -> st.Se
             for key, inner in shape.members.items()
             # An expression may hold expressions, but here not without end.
             if around.count(getattr(inner, "member", inner).name) == 0
+            and (odds or key not in REFUSED)
         }
         required = {key: members.pop(key) for key in shape.required_members}
         if odds:
             return st.fixed_dictionaries({}, optional={**members, **required})
         return st.fixed_dictionaries(required, optional=members)
+    if isinstance(shape, MapShape):
+        inner = values(shape.value, f"{name}{{}}", odds, around)
+        return st.dictionaries(texts.filter(bool), inner, max_size=3)
     if isinstance(shape, ListShape):
         return st.lists(values(shape.member, f"{name}[]", odds, around), min_size=1, max_size=4)
     if getattr(shape, "enum", None):
@@ -209,7 +252,8 @@ def request_of(model: OperationModel, params: Any) -> Request:
         pairs = [("Action", model.name), *_form("", params)]
         form = {"content-type": "application/x-www-form-urlencoded"}
         return Request("POST", b"/", b"", form, urlencode(pairs, errors="replace").encode(), "fuzz")
-    headers = {"x-amz-target": f"SageMaker.{model.name}"} if protocol == "json" else {}
+    prefix = model.service_model.metadata.get("targetPrefix")
+    headers = {"x-amz-target": f"{prefix}.{model.name}"} if protocol == "json" else {}
     path, pairs, body = model.http["requestUri"], [], {}
     members = model.input_shape.members
     for member, value in params.items():
@@ -307,7 +351,7 @@ PATHS = [
 ]
 PATHS += [b"/FeatureGroup/both/Record", b"/FeatureGroup/both/ListRecords"]
 METHODS = ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS"]
-TARGETS = ["SageMaker.CreateFeatureGroup", "SageMaker.X", "", "\xff"]
+TARGETS = ["SageMaker.CreateFeatureGroup", "AWSGlue.GetTables", "SageMaker.X", "", "\xff"]
 TYPES = ["application/json", "application/x-www-form-urlencoded", "text/xml", "\x7f", ""]
 FORMS = [b"Action=GetCallerIdentity", b"Action=%ff", b"Action=\x00", b"Action"]
 
@@ -369,6 +413,7 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
 
     put_records(groups)
     make_role(groups)
+    make_catalog(groups)
     run()
     assert 200 in statuses
 

@@ -113,7 +113,9 @@ def test_a_role_is_changed(iam: Any) -> None:
 def test_inline_policies(iam: Any) -> None:
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)
     # What a query string means otherwise comes back as it was: + and %, and a space.
-    written = '{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"a+b%20c é&=/"}]}'
+    written = (
+        '{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::a+b%20c é&=/"}]}'
+    )
     iam.put_role_policy(RoleName="r", PolicyName="b", PolicyDocument=written)
     iam.put_role_policy(RoleName="r", PolicyName="a", PolicyDocument=ACCESS)
     assert iam.list_role_policies(RoleName="r")["PolicyNames"] == ["a", "b"]
@@ -278,51 +280,6 @@ def test_a_name_that_is_taken(roles: Bench, name: str) -> None:
     assert roles.registry.documents("role") == before
 
 
-NO_POLICY = {
-    "no JSON": ("{", "not JSON"),
-    "a number that is too long": (f'{{"Statement":{"9" * 5_000}}}', "not JSON"),
-    "nested without end": ("[" * 100_000, "not JSON"),
-    "no object": ("[]", "not a JSON object"),
-    "a text": ('"Allow"', "not a JSON object"),
-    "another version": ('{"Version":"2020-01-01","Statement":[{"Effect":"Allow"}]}', "2020-01-01"),
-    "a version that is a list": ('{"Version":[],"Statement":[]}', "Version []"),
-    "no statement": ('{"Version":"2012-10-17"}', "no Statement"),
-    "no statement in the list": ('{"Statement":[]}', "no Statement"),
-    "a statement that is a text": ('{"Statement":["Allow"]}', "Effect"),
-    "no effect": ('{"Statement":[{"Action":"s3:*"}]}', "Effect"),
-    "another effect": ('{"Statement":{"Effect":"Perhaps"}}', "Perhaps"),
-    "an effect that is a list": ('{"Statement":{"Effect":[]}}', "Effect"),
-}
-
-
-@pytest.mark.parametrize("case", NO_POLICY)
-def test_a_text_that_is_no_policy(roles: Bench, case: str) -> None:
-    text, said = NO_POLICY[case]
-    before = roles.registry.documents("role")
-    for operation, member in (
-        ("CreateRole", "AssumeRolePolicyDocument"),
-        ("UpdateAssumeRolePolicy", "PolicyDocument"),
-        ("PutRolePolicy", "PolicyDocument"),
-    ):
-        answer = roles.send(IAM, operation, **{**VALID[operation], member: text})
-        assert (answer.status, answer.code) == (400, "MalformedPolicyDocument"), answer.parsed
-        assert member in answer.message
-        assert said in answer.message
-    assert roles.registry.documents("role") == before
-
-
-def test_a_trust_policy_and_a_roles_policy_are_not_the_same(roles: Bench) -> None:
-    for operation, text, said in (
-        ("CreateRole", ACCESS, "names no Principal"),
-        ("UpdateAssumeRolePolicy", ACCESS, "names no Principal"),
-        ("PutRolePolicy", TRUST, "must not have a Principal"),
-    ):
-        member = "AssumeRolePolicyDocument" if operation == "CreateRole" else "PolicyDocument"
-        answer = roles.send(IAM, operation, **{**VALID[operation], member: text})
-        assert (answer.status, answer.code) == (400, "MalformedPolicyDocument")
-        assert said in answer.message
-
-
 NEW = VALID["CreateRole"]
 BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "a name with a space": ("CreateRole", {**NEW, "RoleName": "a b"}, "'a b'"),
@@ -380,7 +337,9 @@ def test_bad_input(roles: Bench, case: str) -> None:
 
 
 def test_policies_that_are_too_many(roles: Bench) -> None:
-    long = json.dumps({"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "x" * 9_900}})
+    long = json.dumps(
+        {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:" + "x" * 9_896}}
+    )
     call(roles, "PutRolePolicy", **ROLE, PolicyName="spaced", PolicyDocument=ACCESS + " " * 20_000)
     call(roles, "PutRolePolicy", **ROLE, PolicyName="long", PolicyDocument=long)
     answer = roles.send(IAM, "PutRolePolicy", **ROLE, PolicyName="more", PolicyDocument=long)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.model import ListShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from .bench import (
+    GLUE,
     OFFLINE,
     ROLE,
     RUNTIME,
@@ -22,6 +23,7 @@ from .bench import (
     record,
     service_model,
 )
+from .glue_requests import GLUE_REQUESTS, NOT_SERVED, TOKENS, make_catalog
 from .role_requests import MARKERS, ROLE_REQUESTS, make_role
 
 NOON = "2025-06-15T12:00:00Z"
@@ -128,6 +130,7 @@ VALID: list[tuple[str, str, dict[str, Any]]] = [
         "Resource": "FeatureGroup",
         "SuggestionQuery": {"PropertyNameQuery": {"PropertyNameHint": "Feature"}}}),
     *ROLE_REQUESTS,
+    *GLUE_REQUESTS,
 ]  # fmt: skip
 OPERATIONS = {(service, operation) for service, operation, _ in VALID}
 NOT_REACHED = {
@@ -137,6 +140,8 @@ NOT_REACHED = {
     "DescribeFeatureGroup.NextToken",
     "Search.NextToken",
     *MARKERS,
+    *TOKENS,
+    *NOT_SERVED,
     # All tags of a group are one page.
     "ListTags.NextToken",
     # An expression within an expression is like the one around it.
@@ -172,6 +177,14 @@ def steps_beyond(
         if "max" in limits:
             yield f"{name} max", path, (value * (limits["max"] + 1))[: limits["max"] + 1]
         yield from steps_beyond(f"{name}[]", shape.member, value[0], (*path, 0))
+    elif isinstance(shape, MapShape):
+        if "max" in limits:
+            more = {str(number): "v" for number in range(limits["max"] + 1)}
+            yield f"{name} max", path, more
+        for key, inner in list(value.items())[:1]:
+            for case, _, beyond in steps_beyond(f"{name}{{key}}", shape.key, key):
+                yield case, path, {beyond: inner}
+            yield from steps_beyond(f"{name}{{}}", shape.value, inner, (*path, key))
     elif shape.type_name == "string" and shape.enum:
         yield f"{name} enum", path, "Nonsense"
     elif shape.type_name == "string":
@@ -246,6 +259,9 @@ def test_the_requests_have_every_member() -> None:
 def _unsent(name: str, shape: Shape, values: list[Any]) -> Iterator[str]:
     if isinstance(shape, ListShape):
         yield from _unsent(f"{name}[]", shape.member, [one for value in values for one in value])
+    elif isinstance(shape, MapShape):
+        inside = [one for value in values for one in value.values()]
+        yield from _unsent(f"{name}{{}}", shape.value, inside)
     elif isinstance(shape, StructureShape):
         for member, inner in shape.members.items():
             found = [value[member] for value in values if member in value]
@@ -267,14 +283,17 @@ def test_one_step_beyond_is_refused(
         assert state(groups) == before
         return
     assert answer.status == 400, answer.parsed
-    assert answer.code == ("ValidationException" if service == SAGEMAKER else "ValidationError")
+    codes = {SAGEMAKER: "ValidationException", GLUE: "InvalidInputException"}
+    assert answer.code == codes.get(service, "ValidationError")
     assert state(groups) == before
     assert any(_names(answer.message, step) for step in path), answer.message
 
 
 def state(bench: Bench) -> tuple[Any, ...]:
     """Everything that a refused request must not change."""
-    return bench.log_end(), bench.registry.changes(0), bench.registry.documents("role")
+    kinds = ["role", *bench.registry._documents]
+    documents = {kind: bench.registry.documents(kind) for kind in kinds}
+    return bench.log_end(), bench.registry.changes(0), documents
 
 
 def _is_name_of_an_entry(params: dict[str, Any], path: Path) -> bool:
@@ -300,6 +319,7 @@ def _names(message: str, step: str | int) -> bool:
 def prepare(bench: Bench) -> None:
     """Records and roles to work on, and a group in memory that has no Vector yet."""
     make_role(bench)
+    make_catalog(bench)
     plain = group_request("plain", storage="InMemory")
     assert bench.send(SAGEMAKER, "CreateFeatureGroup", **plain).status == 200
     for name in ("both", "v2", "memory"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.errors import StoreUnavailable
 
-from .bench import RUNTIME, SAGEMAKER, Bench, record
+from .bench import RUNTIME, SAGEMAKER, Bench, group_request, record
 from .conftest import create_groups
 from .test_fuzz import ANSWERED, CODES, EXAMPLES
 
@@ -117,6 +117,28 @@ def test_a_feature_is_retired_and_restored(groups: Bench) -> None:
     assert got(groups, "both") == record(id="1", time=NOON, text="x")
     groups.core.aliases.set("current", "both")
     assert call(groups, "GET", retired_path("current")).content == {"RetiredFeatures": listed[:1]}
+
+
+def test_retired_collections_are_listed_as_what_they_are(groups: Bench) -> None:
+    features = [
+        {"FeatureName": "id", "FeatureType": "String"},
+        {"FeatureName": "time", "FeatureType": "String"},
+        {"FeatureName": "words", "FeatureType": "String", "CollectionType": "Set"},
+        {
+            "FeatureName": "near",
+            "FeatureType": "Fractional",
+            "CollectionType": "Vector",
+            "CollectionConfig": {"VectorConfig": {"Dimension": 2}},
+        },
+    ]
+    request = {**group_request("held", storage="InMemory"), "FeatureDefinitions": features}
+    assert groups.send(SAGEMAKER, "CreateFeatureGroup", **request).status == 200
+    for feature in ("words", "near"):
+        assert call(groups, "PUT", retired_path("held", feature)).status == 200
+    listed = call(groups, "GET", retired_path("held")).content["RetiredFeatures"]
+    assert [{**one, "RetiredTime": 0} for one in listed] == [
+        {**feature, "RetiredTime": 0} for feature in features[2:]
+    ]
 
 
 def test_a_clone(groups: Bench) -> None:

@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 
 from tandem.errors import ValidationError
-from tandem.model.search_properties import (
-    PropertyKind,
-    feature_properties,
-    found_features,
-    group_properties,
-)
+from tandem.model.described_feature import described_features
+from tandem.model.search_properties import PropertyKind, feature_properties, group_properties
 from tandem.wire.feature_groups import describe_group
 from tandem.wire.paging import PageTokens
 from tandem.wire.search import SearchOperations
@@ -40,7 +36,8 @@ def shop(bench: Bench) -> Bench:
     rich = group_request("vera-orders", **offline, **tagged)
     rich["OnlineStoreConfig"]["TtlDuration"] = {"Unit": "Days", "Value": 3}
     rich["OnlineStoreConfig"]["SecurityConfig"] = {"KmsKeyId": "key"}
-    rich["OfflineStoreConfig"]["S3StorageConfig"] |= {"KmsKeyId": "other"}
+    storage = {**OFFLINE["S3StorageConfig"], "KmsKeyId": "other"}
+    rich["OfflineStoreConfig"] = {**OFFLINE, "S3StorageConfig": storage}
     rich["ThroughputConfig"] = {
         "ThroughputMode": "Provisioned",
         "ProvisionedReadCapacityUnits": 1,
@@ -165,7 +162,7 @@ def test_what_features_are_searched_by_is_what_is_shown(shop: Bench) -> None:
         for one in [result["FeatureMetadata"]]
     }
     for group in shop.core.definitions.live():
-        for feature in found_features(group):
+        for feature in described_features(group):
             document = shown.pop((group.name, feature.name))
             for name, one in properties.fixed.items():
                 if name != "AllParameters":

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from tandem.cli.file_arguments import declarations_file, table_file
 from tandem.cli.group_names import group_name_argument
 from tandem.cli.name_value import pairs_option
-from tandem.cli.output import print_json, print_line
+from tandem.cli.output import print_json, print_line, print_outcome
 from tandem.cli.store_option import with_store
 from tandem.errors import ResourceInUse, ValidationError
 from tandem.sdk.declaration import Declared, DeclaredGroup
@@ -185,10 +185,7 @@ def delete(store: FeatureStore, as_json: bool, name: str) -> None:
     Its records are gone; its history stays in the offline store.
     """
     store.delete_feature_group(name)
-    if as_json:
-        print_json({"deleted": name})
-    else:
-        print_line(f"deleted {name}")
+    print_outcome(as_json, {"deleted": name}, f"deleted {name}")
 
 
 def _say(groups: list[FeatureGroupHandle], as_json: bool, done: str) -> None:

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from tandem.cli.group_names import group_name_argument
-from tandem.cli.output import Failure, print_json, print_line
+from tandem.cli.output import Failure, print_outcome
 from tandem.cli.records import target_stores_option
 from tandem.cli.store_option import with_store
 from tandem.errors import ValidationError
@@ -71,10 +71,9 @@ def ingest(
             progress=lambda rows, total: bar.update(task, completed=rows, total=total),
         )
     failed = 0 if done.failed is None else len(done.failed)
-    if as_json:
-        print_json({"rows": done.rows, "failed": failed, "ingestion_id": done.ingestion_id})
-    else:
-        print_line(f"wrote {done.rows} record{'s' if done != 1 else ''} to {name}")
+    told = {"rows": done.rows, "failed": failed, "ingestion_id": done.ingestion_id}
+    wrote = f"wrote {done.rows} record{'s' if done != 1 else ''} to {name}"
+    print_outcome(as_json, told, wrote)
     if failed_rows is not None and failed:
         _write_failed(done, failed_rows)
         raise Failure(f"{failed} row{'s' if failed != 1 else ''} did not fit: see {failed_rows}")

@@ -27,14 +27,10 @@ SECTIONS = {
         "feature": LazyCommand(
             "tandem.cli.labels:feature", "Show or change what is said of a feature."
         ),
-        "retire": LazyCommand("tandem.cli.schema_changes:retire", "Hide a feature from readers."),
-        "restore": LazyCommand(
-            "tandem.cli.schema_changes:restore", "Show a retired feature again."
-        ),
-        "clone": LazyCommand(
-            "tandem.cli.schema_changes:clone", "Copy a feature group into other types."
-        ),
-        "alias": LazyCommand("tandem.cli.schema_changes:alias", "List, set or remove an alias."),
+        "retire": LazyCommand("tandem.cli.retirement:retire", "Hide a feature from readers."),
+        "restore": LazyCommand("tandem.cli.retirement:restore", "Show a retired feature again."),
+        "clone": LazyCommand("tandem.cli.clone:clone", "Copy a feature group into other types."),
+        "alias": LazyCommand("tandem.cli.alias:alias", "List, set or remove an alias."),
     },
     "Records and history": {
         "put": LazyCommand("tandem.cli.records:put", "Write a record."),

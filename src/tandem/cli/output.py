@@ -63,6 +63,14 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(finite, indent=2, default=_json_value, ensure_ascii=not is_unicode))
 
 
+def print_outcome(as_json: bool, value: Any, text: str) -> None:
+    """What a command has done: as JSON for machines, in a line for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_line(text)
+
+
 def _console() -> Console:
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(width=width, markup=False, highlight=False, emoji=False)

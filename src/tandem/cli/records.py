@@ -9,7 +9,7 @@ import click
 
 from tandem.cli.group_names import group_name_argument
 from tandem.cli.name_value import pairs_argument
-from tandem.cli.output import Failure, print_json, print_line, print_table
+from tandem.cli.output import Failure, print_json, print_line, print_outcome, print_table
 from tandem.cli.store_option import with_store
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
@@ -45,11 +45,8 @@ def put(
     group = store.feature_group(name)
     record = _with_collections(values, group.definition)
     group.put(record, target_stores=target_stores or None, ttl=ttl)
-    if as_json:
-        print_json(record)
-    else:
-        identifier = record.get(group.definition.record_identifier_name)
-        print_line(f"wrote {identifier} to {name}")
+    identifier = record.get(group.definition.record_identifier_name)
+    print_outcome(as_json, record, f"wrote {identifier} to {name}")
 
 
 def _with_collections(record: Mapping[str, str], group: FeatureGroup) -> dict[str, Any]:
@@ -146,7 +143,4 @@ def delete_record(
         mode="HardDelete" if hard else "SoftDelete",
         target_stores=target_stores or None,
     )
-    if as_json:
-        print_json({"deleted": identifier})
-    else:
-        print_line(f"deleted {identifier} in {name}")
+    print_outcome(as_json, {"deleted": identifier}, f"deleted {identifier} in {name}")

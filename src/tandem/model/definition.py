@@ -48,7 +48,7 @@ def check_definition(group: FeatureGroup) -> None:
     _check_collections(group.features, group.storage_type)
     if group.role_arn is not None and not ROLE_ARN.fullmatch(group.role_arn):
         raise ValidationError(
-            f"RoleArn {group.role_arn!r} is not the ARN of an IAM role:"
+            f"RoleArn {group.role_arn!r:.160} is not the ARN of an IAM role:"
             " write arn:aws:iam::ACCOUNT:role/NAME"
         )
     if len(group.description or "") > limits.DESCRIPTION_LENGTH_MAX:
@@ -63,6 +63,14 @@ def check_group_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise ValidationError(
             f"FeatureGroupName {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
+            " underscores, beginning and ending with a letter or a digit"
+        )
+
+
+def check_feature_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValidationError(
+            f"feature name {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
             " underscores, beginning and ending with a letter or a digit"
         )
 
@@ -100,11 +108,7 @@ def _check_features(features: Sequence[FeatureDefinition]) -> None:
             raise ValidationError(
                 f"feature name {feature.name!r} is reserved: the offline store adds this column"
             )
-        if not NAME.fullmatch(feature.name):
-            raise ValidationError(
-                f"feature name {feature.name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens"
-                " and underscores, beginning and ending with a letter or a digit"
-            )
+        check_feature_name(feature.name)
         if folded in seen:
             raise ValidationError(
                 f"feature {feature.name!r} is defined twice (as {seen[folded]!r} before);"
@@ -119,7 +123,7 @@ def _check_keys(group: FeatureGroup) -> None:
         ("EventTimeFeatureName", group.event_time_name),
     ):
         if name not in group.features_by_name:
-            raise ValidationError(f"{member} {name!r} is not among the FeatureDefinitions")
+            raise ValidationError(f"{member} {name!r:.80} is not among the FeatureDefinitions")
         if group.features_by_name[name].collection is not None:
             raise ValidationError(f"{member} {name!r} must not be a collection")
     if group.event_time.type is FeatureType.INTEGRAL:

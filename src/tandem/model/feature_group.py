@@ -51,6 +51,12 @@ class FeatureGroupStatus(StrEnum):
     DELETE_FAILED = "DeleteFailed"
 
 
+class UpdateStatus(StrEnum):
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    IN_PROGRESS = "InProgress"
+
+
 class OfflineStoreStatus(StrEnum):
     ACTIVE = "Active"
     BLOCKED = "Blocked"
@@ -182,6 +188,12 @@ class FeatureGroup:
     @property
     def was_updated(self) -> bool:
         return self.modified_at_us > self.created_at_us
+
+    @property
+    def last_update_status(self) -> UpdateStatus | None:
+        """How the last change went; None before the first. Changes are complete at once here."""
+        is_whole = self.status is FeatureGroupStatus.CREATED
+        return UpdateStatus.SUCCESSFUL if self.was_updated and is_whole else None
 
     @cached_property
     def feature_order(self) -> Mapping[str, int]:

@@ -81,6 +81,10 @@ def _list(member: str, members: Mapping[str, Any]) -> Sequence[Any]:
 def _text(member: str, found: Any) -> str:
     if not isinstance(found, str):
         raise ValidationError(f"{member} must be a text, not {found!r:.80}")
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(f"{member} {found!r:.80} holds half a character") from None
     return found
 
 

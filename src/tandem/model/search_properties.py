@@ -14,12 +14,8 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from tandem.errors import ValidationError
-from tandem.model.feature_group import (
-    FeatureDefinition,
-    FeatureGroup,
-    FeatureGroupStatus,
-    FeatureMetadata,
-)
+from tandem.model.described_feature import DescribedFeature
+from tandem.model.feature_group import FeatureGroup
 from tandem.model.search import SearchResource
 
 Entity = TypeVar("Entity")
@@ -36,49 +32,6 @@ class PropertyKind(StrEnum):
     NUMBER = "a number"
     TIME = "a timestamp"
     BOOLEAN = "a Boolean"
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFeature:
-    """A feature that is not retired, the group it belongs to, and what is said of it.
-
-    metadata   with the time of creation as the time of change where nothing was ever said
-    """
-
-    group: FeatureGroup
-    definition: FeatureDefinition
-    metadata: FeatureMetadata
-
-    @property
-    def name(self) -> str:
-        return self.definition.name
-
-    @property
-    def created_at_us(self) -> int:
-        return _created_at_us(self.group, self.definition)
-
-
-def found_features(group: FeatureGroup) -> tuple[FoundFeature, ...]:
-    """The features of a group that are not retired, by name."""
-    unsaid: dict[int, FeatureMetadata] = {}
-    found = []
-    for feature in sorted(group.current_features, key=attrgetter("name")):
-        created_at_us = _created_at_us(group, feature)
-        metadata = group.metadata.get(feature.name)
-        if metadata is None:
-            # Most features have none, and most were made together: one value serves them all.
-            metadata = unsaid.setdefault(
-                created_at_us, FeatureMetadata(modified_at_us=created_at_us)
-            )
-        elif metadata.modified_at_us < created_at_us:
-            # A clock may have stepped back, but nothing changes before it exists.
-            metadata = replace(metadata, modified_at_us=created_at_us)
-        found.append(FoundFeature(group, feature, metadata))
-    return tuple(found)
-
-
-def _created_at_us(group: FeatureGroup, feature: FeatureDefinition) -> int:
-    return feature.added_at_us or group.created_at_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +107,8 @@ def group_properties(arn_prefix: str) -> Properties[FeatureGroup]:
             _text("FailureReason", attrgetter("failure_reason")),
             _text("OfflineStoreStatus", attrgetter("offline_store_status")),
             _text("OfflineStoreStatus.Status", attrgetter("offline_store_status")),
-            _text("LastUpdateStatus", _last_update_status),
-            _text("LastUpdateStatus.Status", _last_update_status),
+            _text("LastUpdateStatus", attrgetter("last_update_status")),
+            _text("LastUpdateStatus.Status", attrgetter("last_update_status")),
             *_online_properties(),
             *_offline_properties(),
             _text("ThroughputConfig.ThroughputMode", attrgetter("throughput.mode")),
@@ -176,7 +129,7 @@ def group_properties(arn_prefix: str) -> Properties[FeatureGroup]:
     )
 
 
-def feature_properties(arn_prefix: str) -> Properties[FoundFeature]:
+def feature_properties(arn_prefix: str) -> Properties[DescribedFeature]:
     """What features are searched by."""
     return Properties(
         resource=SearchResource.FEATURE_METADATA,
@@ -246,7 +199,7 @@ def _definition_lists() -> list[Property[FeatureGroup]]:
     ]
 
 
-def _nested_definitions() -> Properties[FoundFeature]:
+def _nested_definitions() -> Properties[DescribedFeature]:
     """The properties of one feature definition, for nested filters."""
     return Properties(
         resource=SearchResource.FEATURE_GROUP,
@@ -258,11 +211,6 @@ def _nested_definitions() -> Properties[FoundFeature]:
         tags=_text("Tags", attrgetter("group.tags")),
         identity=attrgetter("group.name", "definition.name"),
     )
-
-
-def _last_update_status(group: FeatureGroup) -> str | None:
-    updated = group.was_updated and group.status is FeatureGroupStatus.CREATED
-    return "Successful" if updated else None
 
 
 def _of(*path: str) -> Callable[[Any], Any]:

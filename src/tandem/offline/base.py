@@ -1,16 +1,31 @@
 """The seam of the offline store: what every backend promises, and what it needs from a registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+import pyarrow as pa
+
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.history import DataFile, HistorySnapshot, Manifest
+from tandem.model.history import (
+    AsOf,
+    Compaction,
+    DataFile,
+    HistorySnapshot,
+    HistoryVersion,
+    Manifest,
+    MetadataTable,
+    Vacuumed,
+)
 from tandem.model.write import LogEntry, LogPart
 
 NOTHING_READ: Mapping[int, int] = MappingProxyType({})
 """Positions by log partition, of one who has read nothing."""
+
+
+RowNumbers = Mapping[str, Sequence[int]]
+"""Rows of a snapshot: their numbers in a file, which begin with 0, by the file's path."""
 
 
 class ManifestStore(Protocol):
@@ -70,3 +85,81 @@ class OfflineStore(ABC):
     @abstractmethod
     def is_unused(self, resolved_uri: str) -> bool:
         """Whether no file exists below the folder that holds `resolved_uri`."""
+
+    @abstractmethod
+    def versions(self, group: FeatureGroup) -> "VersionedHistory | None":
+        """Where the versions of the group's history are; None where this store keeps none."""
+
+    @abstractmethod
+    def shared(self, group: FeatureGroup) -> "SharedTables | None":
+        """Where other programs find and change the group's history as an Iceberg table; None where
+        it is none.
+        """
+
+
+class VersionedHistory(ABC):
+    """Histories whose every change is a version that can be read later, and that can be rewritten.
+
+    A version has delivered rows alone. A change is one new version, on disk at return, or none;
+    deliveries may come between. What is rewritten keeps the order of its rows, and the files of the
+    versions before stay for those who read them.
+    """
+
+    @abstractmethod
+    def as_of(self, group: FeatureGroup, wanted: AsOf) -> HistoryVersion:
+        """The version that is meant. Raises QueryFailed where there is none (any more)."""
+
+    @abstractmethod
+    def metadata(self, group: FeatureGroup, name: MetadataTable) -> pa.Table:
+        """What the newest version says of the table, with the columns that Trino gives it."""
+
+    @abstractmethod
+    def properties(self, group: FeatureGroup) -> Mapping[str, str]:
+        """The table's properties."""
+
+    @abstractmethod
+    def change_properties(
+        self, group: FeatureGroup, changes: Mapping[str, str], removals: Sequence[str] = ()
+    ) -> None:
+        """Sets and removes properties. Raises ValidationError for those that belong to the store,
+        and for values that make no sense.
+        """
+
+    @abstractmethod
+    def delete(self, group: FeatureGroup, rows: Callable[[HistorySnapshot], RowNumbers]) -> int:
+        """Removes rows from history and archive; returns how many rows of history.
+
+        `rows` says which rows of a snapshot go. It is asked again where another change came before,
+        of the snapshot that has this change: rows that `rows` has not seen stay.
+        """
+
+    @abstractmethod
+    def compact(
+        self,
+        group: FeatureGroup,
+        files: Callable[[HistorySnapshot], Sequence[str]] | None = None,
+    ) -> Compaction:
+        """Makes fewer, larger files of small ones; `files` says which of a snapshot's are meant."""
+
+    @abstractmethod
+    def vacuum(self, group: FeatureGroup) -> Vacuumed:
+        """Forgets versions that are older than the table's properties keep them, and removes files
+        that no version has. A file that was in the newest version an hour ago stays, since a query
+        that began then may be reading it.
+        """
+
+
+class SharedTables(ABC):
+    """Histories as other programs know them: Iceberg tables, by `s3://` URIs of metadata files."""
+
+    @abstractmethod
+    def metadata_location(self, group: FeatureGroup) -> str | None:
+        """The newest metadata file of the group's table; None before there is one."""
+
+    @abstractmethod
+    def adopt(self, group: FeatureGroup, expected: str, new: str) -> None:
+        """Makes `new`, a metadata file that another program wrote, the newest one.
+
+        Raises ConflictError where `expected` is not the newest any more or `new` does not follow
+        it, and ValidationError where the history would lose something or could not be read.
+        """

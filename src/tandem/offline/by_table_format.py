@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry, LogPart
-from tandem.offline.base import NOTHING_READ, OfflineStore
+from tandem.offline.base import NOTHING_READ, OfflineStore, SharedTables, VersionedHistory
 from tandem.offline.locations import table_format
 
 
@@ -44,6 +44,12 @@ class OfflineStoreByTableFormat(OfflineStore):
 
     def is_unused(self, resolved_uri: str) -> bool:
         return self._plain.is_unused(resolved_uri)
+
+    def versions(self, group: FeatureGroup) -> VersionedHistory | None:
+        return self._of(group).versions(group)
+
+    def shared(self, group: FeatureGroup) -> SharedTables | None:
+        return self._of(group).shared(group)
 
     def _of(self, group: FeatureGroup) -> OfflineStore:
         if table_format(group) is not TableFormat.ICEBERG:

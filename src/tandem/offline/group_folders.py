@@ -42,12 +42,12 @@ class GroupFolders:
 
     def __init__(self, root: Path) -> None:
         make_root(root)
-        self._root = root.resolve()
-        self._durable = DurableFolders(self._root)
+        self.root = root.resolve()
+        self._durable = DurableFolders(self.root)
 
     def of(self, group: FeatureGroup) -> GroupFolder:
         """Raises ValidationError where the group has no offline store, or no place below root."""
-        return folder_of_uri(self._root, data_uri(group))
+        return folder_of_uri(self.root, data_uri(group))
 
     def make_durable(self, folder: Path) -> None:
         """Makes `folder`, below the root, so that it survives a power cut."""
@@ -55,7 +55,7 @@ class GroupFolders:
 
     def is_unused(self, resolved_uri: str) -> bool:
         """Whether no file exists below the folder that holds `resolved_uri`."""
-        folder = folder_of_uri(self._root, resolved_uri).path
+        folder = folder_of_uri(self.root, resolved_uri).path
         if folder.is_file():
             return False
         return not any(files for _, _, files in os.walk(folder, onerror=_refuse_unreadable))
@@ -82,6 +82,26 @@ class GroupFolders:
             )
             durable.publish()
         return sizes
+
+    def publish_files(self, files: Sequence[NewFile]) -> list[int]:
+        """Writes files that belong to no range; returns their sizes in bytes."""
+        with DurableFiles(self._durable) as durable:
+            sizes = [durable.stage(file.path, file.write) for file in files]
+            durable.publish()
+        return sizes
+
+    def rewrite_archive(
+        self,
+        group: FeatureGroup,
+        delivered: Mapping[int, int],
+        goes: Callable[[LogEntry], bool],
+    ) -> None:
+        """Takes entries out of the archive, file by file: each changes whole or not at all."""
+        for delivery, path in _archive_files(self.of(group), delivered):
+            entries = list(read_archive(path, group.group_id, delivery.partition))
+            kept = [entry for entry in entries if not goes(entry)]
+            if len(kept) < len(entries):
+                self.publish(group, delivery, kept, [])
 
     def archived(
         self, group: FeatureGroup, after: Mapping[int, int], delivered: Mapping[int, int]

@@ -62,6 +62,12 @@ class MemoryOfflineStore(OfflineStore):
         with self._lock:
             return _parent(resolved_uri) not in self._folders
 
+    def shared(self, group: FeatureGroup) -> None:
+        data_uri(group)
+
+    def versions(self, group: FeatureGroup) -> None:
+        data_uri(group)
+
     def _all(self, group_id: str) -> list[LogEntry]:
         by_partition = self._entries.get(group_id, {})
         return [entry for partition in sorted(by_partition) for entry in by_partition[partition]]

@@ -93,6 +93,12 @@ class ParquetOfflineStore(OfflineStore):
     def is_unused(self, resolved_uri: str) -> bool:
         return self._folders.is_unused(resolved_uri)
 
+    def shared(self, group: FeatureGroup) -> None:
+        self._folders.of(group)
+
+    def versions(self, group: FeatureGroup) -> None:
+        self._folders.of(group)
+
     def _write(
         self,
         group: FeatureGroup,

@@ -10,13 +10,22 @@ import pyarrow as pa
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 
+POSITION_ROW_BITS = 32
+"""A row's position is the place of its file in the snapshot times 2 to this power, plus its number
+in the file; both begin with 0. Entries are in a file behind the last.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryTable:
-    """A feature group and its history at one moment."""
+    """A feature group and its history at one moment.
+
+    position   the name of one more column, the last, which has each row's position; None: none
+    """
 
     group: FeatureGroup
     snapshot: HistorySnapshot
+    position: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

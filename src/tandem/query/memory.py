@@ -22,7 +22,13 @@ import pyarrow.parquet as pq
 
 from tandem.errors import QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.event_time import EventTime, from_double, parse_iso_or_epoch
-from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
+from tandem.query.base import (
+    POSITION_ROW_BITS,
+    FeatureJoin,
+    HistoryTable,
+    QueryEngine,
+    TableName,
+)
 from tandem.query.labels import (
     NANOSECONDS,
     Moments,
@@ -182,7 +188,18 @@ def _history(table: HistoryTable) -> pa.Table:
     schema = history_schema(table.group)
     parts = [_file_rows(path, schema) for path in table.snapshot.files]
     tail = history_rows(table.group, table.snapshot.entries)
-    return pa.concat_tables([*parts, tail.cast(_nullable(schema))])
+    parts.append(tail.cast(_nullable(schema)))
+    if table.position is not None:
+        parts = [
+            part.append_column(table.position, _positions(file, part.num_rows))
+            for file, part in enumerate(parts)
+        ]
+    return pa.concat_tables(parts)
+
+
+def _positions(file: int, rows: int) -> pa.Array:
+    first = file << POSITION_ROW_BITS
+    return pa.array(range(first, first + rows), pa.int64())
 
 
 def _file_rows(path: str, schema: pa.Schema) -> pa.Table:
@@ -207,13 +224,14 @@ def _load(connection: sqlite3.Connection, name: TableName, table: HistoryTable) 
     attached = {row[1].lower() for row in connection.execute("PRAGMA database_list")}
     if schema.lower() not in attached:
         connection.execute(f"ATTACH ':memory:' AS {_quoted(schema)}")
-    columns = history_schema(table.group).names
+    rows = _history(table)
+    columns = rows.column_names
     target = f"{_quoted(schema)}.{_quoted(name.table)}"
     connection.execute(f"CREATE TABLE {target} ({', '.join(map(_quoted, columns))})")
     places = ", ".join("?" * len(columns))
     connection.executemany(
         f"INSERT INTO {target} VALUES ({places})",
-        ([_plain(value) for value in row.values()] for row in _history(table).to_pylist()),
+        ([_plain(value) for value in row.values()] for row in rows.to_pylist()),
     )
 
 

@@ -4,7 +4,7 @@ Raises ValidationError, which names the argument, where one is of the wrong kind
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from tandem.errors import ValidationError
+from tandem.model.definition import check_feature_name, check_group_name
 from tandem.model.event_time import from_datetime
 from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
@@ -33,7 +34,8 @@ def definitions(
     `types` are the types of some of them, whatever the columns suggest.
     """
     found = _definitions(features, event_time)
-    wanted = {name: _feature_type(kind, name) for name, kind in (types or {}).items()}
+    given = checked_texts_by_name(types, "types")
+    wanted = {name: _feature_type(kind, name) for name, kind in given.items()}
     names = [feature.name for feature in found]
     for name in wanted:
         if name not in names:
@@ -46,7 +48,8 @@ def _definitions(features: Any, event_time: str) -> tuple[FeatureDefinition, ...
         return infer_features(features, event_time)
     if isinstance(features, Mapping) and all(isinstance(kind, str) for kind in features.values()):
         return tuple(
-            FeatureDefinition(name, _feature_type(kind, name)) for name, kind in features.items()
+            FeatureDefinition(checked_text(name, "a feature name"), _feature_type(kind, name))
+            for name, kind in features.items()
         )
     if isinstance(features, list | tuple) and all(
         isinstance(feature, FeatureDefinition) for feature in features
@@ -65,12 +68,65 @@ def checked(kind: type, value: _Kind, name: str) -> _Kind:
     return value
 
 
+def checked_text(value: str, name: str) -> str:
+    """`value`, where it is a text that can be sent and stored."""
+    if not isinstance(value, str):
+        raise ValidationError(f"{name} {value!r:.80} is not valid: give a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(
+            f"{name} {value!r:.80} holds half a character: give it whole"
+        ) from None
+    return value
+
+
+def checked_texts(values: Iterable[str], name: str) -> list[str]:
+    """`values`, where they are several texts; one text is not taken for its letters."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise ValidationError(f"{name} {values!r:.80} is not valid: give a list of texts")
+    return [checked_text(value, f"one of {name},") for value in values]
+
+
+def checked_texts_by_name(values: Mapping[str, str] | None, name: str) -> dict[str, str]:
+    """`values`, where they are texts by name; None are none."""
+    given = {} if values is None else checked(Mapping, values, name)
+    return {
+        checked_text(key, f"a key of {name},"): checked_text(
+            value, f"{key!r:.80} in {name} with the value"
+        )
+        for key, value in given.items()
+    }
+
+
+def checked_units(value: int | None, name: str) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValidationError(f"{name} {value!r:.80} is not valid: give a whole number")
+    return value
+
+
+def checked_flag(value: bool, name: str) -> bool:
+    return checked(bool, value, name)
+
+
+def checked_feature_name(name: str) -> str:
+    """`name`, where it can be the name of a feature. Raises ValidationError."""
+    check_feature_name(checked_text(name, "feature"))
+    return name
+
+
+def checked_group_name(name: str, member: str = "name") -> str:
+    """`name`, where it can be the name of a feature group or an alias. Raises ValidationError."""
+    check_group_name(checked_text(name, member))
+    return name
+
+
 def choice(kind: type[_Choice], value: str, name: str) -> _Choice:
     try:
         return kind(value)
-    except ValueError:
+    except (TypeError, ValueError):
         known = [one.value for one in kind]
-        raise ValidationError(f"{name} {value!r} is not known: use one of {known}") from None
+        raise ValidationError(f"{name} {value!r:.80} is not known: use one of {known}") from None
 
 
 def ttl_duration(ttl: timedelta | str | None) -> TtlDuration | None:
@@ -91,8 +147,10 @@ def ttl_duration(ttl: timedelta | str | None) -> TtlDuration | None:
 def target_stores_of(names: Sequence[str] | None) -> TargetStores | None:
     if names is None:
         return None
+    if not names:
+        raise ValidationError("target_stores is empty: name a store, or leave it out for all")
     targets = TargetStores(0)
-    for name in names:
+    for name in checked_texts(names, "target_stores"):
         if name not in TARGET_STORES_BY_NAME:
             raise ValidationError(
                 f"target store {name!r} is not known: use {list(TARGET_STORES_BY_NAME)}"

@@ -21,7 +21,7 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 def create_request(new: NewFeatureGroup) -> dict[str, Any]:
@@ -89,10 +89,10 @@ def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
     created_at_us = round(answer["CreationTime"] * 1e6)
     return FeatureGroup(
         name=answer["FeatureGroupName"],
-        group_id=f"{answer['FeatureGroupName']}-{created_at_us // 1_000_000}",
+        group_id=_group_id(offline) if offline is not None else "",
         record_identifier_name=answer["RecordIdentifierFeatureName"],
         event_time_name=answer["EventTimeFeatureName"],
-        features=tuple(_definition(feature) for feature in answer["FeatureDefinitions"]),
+        features=tuple(feature_definition(feature) for feature in answer["FeatureDefinitions"]),
         created_at_us=created_at_us,
         modified_at_us=round(answer.get("LastModifiedTime", answer["CreationTime"]) * 1e6),
         online=_online(online) if online is not None else None,
@@ -108,6 +108,24 @@ def feature_group(answer: Mapping[str, Any]) -> FeatureGroup:
         status=FeatureGroupStatus(answer["FeatureGroupStatus"]),
         failure_reason=answer.get("FailureReason"),
     )
+
+
+def feature_definition(answer: Mapping[str, Any]) -> FeatureDefinition:
+    """The feature that an element of FeatureDefinitions, or of Tandem's RetiredFeatures, is."""
+    collection = answer.get("CollectionType")
+    vector = (answer.get("CollectionConfig") or {}).get("VectorConfig") or {}
+    return FeatureDefinition(
+        answer["FeatureName"],
+        FeatureType(answer["FeatureType"]),
+        CollectionType(collection) if collection else None,
+        vector.get("Dimension"),
+    )
+
+
+def _group_id(offline: Mapping[str, Any]) -> str:
+    """The group's id, which AWS's API tells as a folder of the history's place alone."""
+    uri: str = offline["S3StorageConfig"].get("ResolvedOutputS3Uri", "")
+    return uri.removesuffix("/data").rpartition("/")[2]
 
 
 def values_json(values: Sequence[FeatureValue]) -> list[dict[str, Any]]:
@@ -140,17 +158,6 @@ def _definition_json(feature: FeatureDefinition) -> dict[str, Any]:
             "CollectionType": feature.collection,
             "CollectionConfig": vector and {"VectorConfig": {"Dimension": vector}},
         }
-    )
-
-
-def _definition(answer: Mapping[str, Any]) -> FeatureDefinition:
-    collection = answer.get("CollectionType")
-    vector = (answer.get("CollectionConfig") or {}).get("VectorConfig") or {}
-    return FeatureDefinition(
-        answer["FeatureName"],
-        FeatureType(answer["FeatureType"]),
-        CollectionType(collection) if collection else None,
-        vector.get("Dimension"),
     )
 
 

@@ -16,7 +16,7 @@ from tandem.model.feature_group import (
     FeatureType,
 )
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 class FoundFeature(NamedTuple):
@@ -36,7 +36,9 @@ class GroupControl(ABC):
 
     @abstractmethod
     def describe(self, name: str) -> FeatureGroup:
-        """What DescribeFeatureGroup tells: no tags, and nothing of what is said of features."""
+        """What DescribeFeatureGroup tells: no tags, nothing of what is said of features, and an id
+        where a history has it in its place, else an empty one.
+        """
 
     @abstractmethod
     def update(self, name: str, update: GroupUpdate) -> FeatureGroup: ...

@@ -36,7 +36,7 @@ from tandem.model.feature_group import (
 )
 from tandem.sdk.arguments import ttl_duration
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 class _Declared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -36,12 +36,16 @@ def declarations(path: Path) -> Sequence[Declared]:
 
     Hidden files and folders are passed over.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:
+        raise ValidationError(f"{str(path)[:80]!r} is no path: {error}") from error
+    if is_folder:
         files = sorted(_files(path))
         if not files:
             endings = " or ".join(_ENDINGS)
             raise ValidationError(f"the folder {str(path)!r} holds no file that ends in {endings}")
-    elif path.exists():
+    elif is_there:
         files = [path]
     else:
         raise ValidationError(f"there is no file or folder {str(path)!r}")

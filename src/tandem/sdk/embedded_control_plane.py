@@ -10,7 +10,7 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureM
 from tandem.model.search_document import parse_expression
 from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.search import SearchQuery
 
 
@@ -94,7 +94,8 @@ class EmbeddedTags(TagControl):
 def _as_described(group: FeatureGroup) -> FeatureGroup:
     # What a server tells of a group, so that a program sees the same wherever its store runs.
     features = tuple(replace(feature, added_at_us=None) for feature in group.current_features)
-    return replace(group, features=features, tags={}, metadata={}, revision=1)
+    group_id = group.group_id if group.offline is not None else ""
+    return replace(group, group_id=group_id, features=features, tags={}, metadata={}, revision=1)
 
 
 def _query(expression: Mapping[str, Any]) -> SearchQuery:

@@ -1,5 +1,6 @@
 """Tables in and out: any frame becomes an Arrow table, a result becomes the frame you like."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -73,6 +74,9 @@ def to_arrow(frame: Any) -> pa.Table:
         if isinstance(frame, dict):
             return pa.table(frame)
         if isinstance(frame, list):
+            for row in frame:
+                if not isinstance(row, Mapping):
+                    raise ValidationError(f"the row {row!r:.80} is not valid: give a dict")
             return pa.Table.from_pylist(frame)
         # pandas before the Arrow stream, since its index is not a column of ours.
         if type(frame).__module__.partition(".")[0] == "pandas":

@@ -15,7 +15,19 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.rows.feature_values import python_value, values_of_mapping
-from tandem.sdk.arguments import checked, choice, definitions, target_stores_of, ttl_duration
+from tandem.sdk.arguments import (
+    checked,
+    checked_feature_name,
+    checked_flag,
+    checked_text,
+    checked_texts,
+    checked_texts_by_name,
+    checked_units,
+    choice,
+    definitions,
+    target_stores_of,
+    ttl_duration,
+)
 from tandem.sdk.backend import Backend
 from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.ingest_result import IngestResult
@@ -69,17 +81,19 @@ class FeatureGroupHandle:
     ) -> list[dict[str, Any] | None]:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
-        texts = [self._identifier_text(identifier) for identifier in identifiers]
+        wanted = checked_texts(features, "features")
+        given = checked(Sequence, identifiers, "identifiers")
+        texts = [self._identifier_text(identifier) for identifier in given]
         if not texts:
             return []
         try:
-            found = self._backend.get(self.definition.name, texts, features)
+            found = self._backend.get(self.definition.name, texts, wanted)
         except ResourceNotFound:
             if self.name == self.definition.name:
                 raise
             # The alias was switched and the group deleted since the last look.
             self._look_again()
-            found = self._backend.get(self.definition.name, texts, features)
+            found = self._backend.get(self.definition.name, texts, wanted)
         return [None if values is None else self._python(values) for values in found]
 
     def delete(
@@ -92,11 +106,13 @@ class FeatureGroupHandle:
     ) -> None:
         """Deletes a record as of `event_time`; mode is "SoftDelete" or "HardDelete"."""
         moment = {self.definition.event_time_name: event_time}
-        (value,) = values_of_mapping(moment, self.definition.features_by_name)
+        values = values_of_mapping(moment, self.definition.features_by_name)
+        if not values:
+            raise ValidationError(f"event_time {event_time!r} is not valid: give a moment")
         self._backend.delete_record(
             self.name,
             self._identifier_text(identifier),
-            str(value.value),
+            checked_text(str(values[0].value), "event_time"),
             choice(DeletionMode, mode, "mode"),
             target_stores_of(target_stores),
         )
@@ -140,7 +156,8 @@ class FeatureGroupHandle:
         """The identifiers of the records that can be served, in no particular order."""
         self._follow_alias()
         name = self.definition.name
-        return self._backend.list_records(name, include_soft_deleted=include_soft_deleted)
+        flag = checked_flag(include_soft_deleted, "include_soft_deleted")
+        return self._backend.list_records(name, include_soft_deleted=flag)
 
     def update(
         self,
@@ -161,11 +178,17 @@ class FeatureGroupHandle:
 
         Raises ResourceNotFound and ValidationError; nothing is changed then.
         """
+        if checked_flag(remove_ttl, "remove_ttl") and ttl is not None:
+            raise ValidationError("ttl is to be set and removed: choose one")
         added = definitions(add_features, self.definition.event_time_name) if add_features else ()
         throughput = None
         if not (throughput_mode is None and read_units is None and write_units is None):
             mode = throughput_mode and choice(ThroughputMode, throughput_mode, "throughput_mode")
-            throughput = ThroughputUpdate(mode or None, read_units, write_units)
+            throughput = ThroughputUpdate(
+                mode or None,
+                checked_units(read_units, "read_units"),
+                checked_units(write_units, "write_units"),
+            )
         update = GroupUpdate(
             additions=added,
             ttl=ttl_duration(ttl),
@@ -184,15 +207,17 @@ class FeatureGroupHandle:
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Adds tags; those whose key is there already get the new value."""
-        self._backend.tags.add(self.name, checked(Mapping, tags, "tags"))
+        self._backend.tags.add(self.name, checked_texts_by_name(tags, "tags"))
 
     def remove_tags(self, *keys: str) -> None:
         """Removes tags; keys that the group does not have are passed over."""
-        self._backend.tags.remove(self.name, keys)
+        if not keys:
+            return  # a server refuses to remove none
+        self._backend.tags.remove(self.name, checked_texts(keys, "keys"))
 
     def describe_feature(self, feature: str) -> FeatureMetadata:
         """What is said of a feature: its description and its parameters."""
-        return self._backend.features.describe(self.name, feature)
+        return self._backend.features.describe(self.name, checked_feature_name(feature))
 
     def update_feature(
         self,
@@ -204,11 +229,11 @@ class FeatureGroupHandle:
     ) -> None:
         """Changes what is said of a feature. An empty description is removed."""
         update = MetadataUpdate(
-            description=description,
-            additions=tuple((parameters or {}).items()),
-            removals=tuple(remove_parameters),
+            description=None if description is None else checked_text(description, "description"),
+            additions=tuple(checked_texts_by_name(parameters, "parameters").items()),
+            removals=tuple(checked_texts(remove_parameters, "remove_parameters")),
         )
-        self._backend.features.update(self.name, feature, update)
+        self._backend.features.update(self.name, checked_feature_name(feature), update)
 
     def retired_features(self) -> list[str]:
         """The names of the features that are retired."""
@@ -218,12 +243,12 @@ class FeatureGroupHandle:
         """Hides a feature from readers, in records, SQL and training sets, and refuses it in
         writes. Its history is kept; `restore_feature` takes this back.
         """
-        self._backend.features.retire(self.name, feature)
+        self._backend.features.retire(self.name, checked_feature_name(feature))
         self._look_again()
 
     def restore_feature(self, feature: str) -> None:
         """Shows a retired feature again, older values included."""
-        self._backend.features.restore(self.name, feature)
+        self._backend.features.restore(self.name, checked_feature_name(feature))
         self._look_again()
 
     def describe(self) -> GroupDescription:
@@ -250,7 +275,7 @@ class FeatureGroupHandle:
         values = values_of_mapping(named, self.definition.features_by_name)
         if not values:
             raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
-        return str(values[0].value)
+        return checked_text(str(values[0].value), "record identifier")
 
     def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
         try:

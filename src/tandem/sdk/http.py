@@ -15,6 +15,7 @@ from tandem import errors
 
 _ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 _REQUEST_ID = "x-amzn-RequestId"
+_ERROR = "x-tandem-error"
 _ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
 _RETRY = urllib3.Retry(
     connect=3,
@@ -39,6 +40,12 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "AccessForbidden": errors.AccessForbidden,
     "QueryFailed": errors.QueryFailed,
     "ServiceUnavailable": errors.StoreUnavailable,
+}
+
+_ERRORS_BY_NAME: Mapping[str, type[errors.TandemError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.TandemError)
 }
 
 
@@ -152,6 +159,10 @@ class Http:
         if code is None:
             return self._not_understood(f"HTTP status {response.status}")
         message = answer.get("Message") or answer.get("message") or f"{code}"
+        # The store's own error, where the server says it: AWS has one code for several.
+        kind = _ERRORS_BY_NAME.get(response.headers.get(_ERROR, ""))
+        if kind is not None:
+            return kind(message)
         return error_of_code(code.partition(":")[0].rpartition("#")[2], message)
 
     def _not_understood(self, why: object) -> errors.StoreUnavailable:
@@ -161,7 +172,11 @@ class Http:
 
 
 def json_bytes(value: Any) -> bytes:
-    return json.dumps(value).encode()
+    """`value` as JSON. Raises ValidationError where it has none, as half a character or NaN."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise errors.ValidationError(f"{value!r:.80} cannot be sent as JSON: {error}") from error
 
 
 def error_of_code(code: str, message: str) -> errors.TandemError:

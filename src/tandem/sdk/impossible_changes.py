@@ -44,18 +44,15 @@ def check_can_change(declared: DeclaredGroup, group: FeatureGroup) -> None:
 def _check_feature(
     declared: DeclaredGroup, group: FeatureGroup, feature: FeatureDefinition
 ) -> None:
-    is_retired = feature.retired_at_us is not None
     if feature.name not in declared.features:
-        if is_retired:
+        if feature.retired_at_us is not None:
             return
         raise ValidationError(
             f"feature {feature.name!r} of {group.name!r} is not declared: declare it, with"
             " 'retired: true' where it is to go"
         )
     wanted = declared.definition(feature.name)
-    # A server does not say whether a retired feature is a collection.
-    is_alike = is_retired and wanted.type is feature.type
-    if not is_alike and kind_of(wanted) != kind_of(feature):
+    if kind_of(wanted) != kind_of(feature):
         raise ValidationError(
             f"feature {feature.name!r} of {group.name!r} is {kind_of(feature)} and cannot become"
             f" {kind_of(wanted)}: clone the feature group in other types, with 'tandem clone"

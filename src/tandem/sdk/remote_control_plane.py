@@ -1,6 +1,7 @@
 """Feature groups of a store behind HTTP: AWS's operations, and Tandem's own where AWS has none."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from tandem.model.feature_group import (
 )
 from tandem.sdk.aws_shapes import (
     create_request,
+    feature_definition,
     feature_group,
     feature_metadata,
     tags_json,
@@ -22,9 +24,10 @@ from tandem.sdk.aws_shapes import (
 from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
 from tandem.sdk.http import Http
 from tandem.service.cloning import CloneRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 _SEARCH_RESULTS_MAX = 100
+_TAG_KEYS_MAX = 50
 _ALIASES = "/tandem/aliases"
 
 
@@ -109,11 +112,7 @@ class RemoteFeatures(FeatureControl):
     def retired(self, group_name: str) -> Sequence[FeatureDefinition]:
         answer = self._http.json("GET", _retired_path(group_name))
         return [
-            FeatureDefinition(
-                feature["FeatureName"],
-                FeatureType(feature["FeatureType"]),
-                retired_at_us=round(feature["RetiredTime"] * 1e6),
-            )
+            replace(feature_definition(feature), retired_at_us=round(feature["RetiredTime"] * 1e6))
             for feature in answer["RetiredFeatures"]
         ]
 
@@ -137,8 +136,10 @@ class RemoteTags(TagControl):
         self._http.control("AddTags", request)
 
     def remove(self, group_name: str, keys: Sequence[str]) -> None:
-        request = {"ResourceArn": self._arn(group_name), "TagKeys": list(keys)}
-        self._http.control("DeleteTags", request)
+        arn = self._arn(group_name)
+        for start in range(0, len(keys), _TAG_KEYS_MAX):
+            page = list(keys[start : start + _TAG_KEYS_MAX])
+            self._http.control("DeleteTags", {"ResourceArn": arn, "TagKeys": page})
 
     def _arn(self, group_name: str) -> str:
         answer = self._http.control("DescribeFeatureGroup", {"FeatureGroupName": group_name})

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tandem.model.search_document import parse_expression
+from tandem.sdk.arguments import checked_text, checked_texts_by_name
+
 Expression = Mapping[str, Any]
 
 
 def contains(name: str, text: str | None) -> list[Expression]:
     """The filter that property `name` contains `text`; none where there is no text."""
+    checked_text(text or "", "text")
     return [{"Name": name, "Operator": "Contains", "Value": text}] if text else []
 
 
@@ -16,17 +20,35 @@ def filters(wanted: list[Expression]) -> Expression:
 
 
 def groups_expression(
-    text: str | None, tags: Mapping[str, str], expression: Expression | None
+    text: str | None, tags: Mapping[str, str] | None, expression: Expression | None
 ) -> Expression:
+    _check(expression)
     properties = ("FeatureGroupName", "Description", "FeatureDefinitions.FeatureName")
-    return _all_of(_any_contains(properties, text), _equal("Tags", tags), expression)
+    return _all_of(
+        _any_contains(properties, text),
+        _equal("Tags", checked_texts_by_name(tags, "tags")),
+        expression,
+    )
 
 
 def features_expression(
-    text: str | None, parameters: Mapping[str, str], expression: Expression | None
+    text: str | None, parameters: Mapping[str, str] | None, expression: Expression | None
 ) -> Expression:
+    _check(expression)
     properties = ("FeatureName", "Description")
-    return _all_of(_any_contains(properties, text), _equal("Parameters", parameters), expression)
+    return _all_of(
+        _any_contains(properties, text),
+        _equal("Parameters", checked_texts_by_name(parameters, "parameters")),
+        expression,
+    )
+
+
+def _check(expression: Expression | None) -> None:
+    """Raises ValidationError where the caller's own part is no SearchExpression: a server passes
+    over members that AWS does not know.
+    """
+    if expression is not None:
+        parse_expression(expression)
 
 
 def _any_contains(properties: tuple[str, ...], text: str | None) -> Expression:

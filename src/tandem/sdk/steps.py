@@ -10,7 +10,7 @@ from tandem.model.changes import GroupUpdate, MetadataUpdate
 from tandem.model.definition import check_definition
 from tandem.model.feature_group import FeatureGroup, FeatureMetadata
 from tandem.sdk.backend import Backend
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 @dataclass(frozen=True)

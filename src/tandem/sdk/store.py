@@ -28,7 +28,18 @@ from tandem.model.feature_group import (
 )
 from tandem.query.base import SqlDialect
 from tandem.sdk import search
-from tandem.sdk.arguments import checked, choice, definitions, microseconds, ttl_duration
+from tandem.sdk.arguments import (
+    checked,
+    checked_flag,
+    checked_group_name,
+    checked_text,
+    checked_texts,
+    checked_texts_by_name,
+    choice,
+    definitions,
+    microseconds,
+    ttl_duration,
+)
 from tandem.sdk.backend import Backend
 from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
@@ -44,7 +55,7 @@ from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.service.cloning import CloneRequest
 from tandem.service.datasets import TrainingSetRequest
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 
 def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":
@@ -105,25 +116,29 @@ class FeatureStore:
         """
         storage = choice(StorageType, storage_type, "storage_type") if storage_type else None
         new = NewFeatureGroup(
-            name=name,
-            record_identifier_name=record_identifier,
-            event_time_name=event_time,
+            name=checked_group_name(name),
+            record_identifier_name=checked_text(record_identifier, "record_identifier"),
+            event_time_name=checked_text(event_time, "event_time"),
             features=definitions(features, event_time, types),
-            online=OnlineStoreConfig(True, storage, ttl_duration(ttl)) if online else None,
-            offline=OfflineStoreConfig(
-                s3_uri, table_format=choice(TableFormat, table_format, "table_format")
-            )
-            if offline
+            online=OnlineStoreConfig(True, storage, ttl_duration(ttl))
+            if checked_flag(online, "online")
             else None,
-            role_arn=role_arn,
-            description=description,
-            tags=tags,
+            offline=OfflineStoreConfig(
+                checked_text(s3_uri, "s3_uri"),
+                table_format=choice(TableFormat, table_format, "table_format"),
+            )
+            if checked_flag(offline, "offline")
+            else None,
+            role_arn=checked_text(role_arn, "role_arn"),
+            description=None if description is None else checked_text(description, "description"),
+            tags=checked_texts_by_name(tags, "tags"),
         )
         return self._handle(self._backend.groups.create(new))
 
     def feature_group(self, name: str) -> FeatureGroupHandle:
         """The feature group of this name or alias. Raises ResourceNotFound."""
-        return FeatureGroupHandle(self._backend, name, self._backend.groups.describe(name))
+        definition = self._backend.groups.describe(checked_group_name(name))
+        return FeatureGroupHandle(self._backend, name, definition)
 
     def groups(self, name_contains: str | None = None) -> GroupList:
         """All feature groups by name, or those whose name contains a text. Shown as a table."""
@@ -143,9 +158,7 @@ class FeatureStore:
         tags        are the group's, with these values
         expression  a SearchExpression as AWS's Search takes it
         """
-        return self._groups(
-            search.groups_expression(text, checked(Mapping, tags or {}, "tags"), expression)
-        )
+        return self._groups(search.groups_expression(text, tags, expression))
 
     def search_features(
         self,
@@ -160,8 +173,7 @@ class FeatureStore:
         parameters  are the feature's, with these values
         expression  a SearchExpression as AWS's Search takes it, over FeatureMetadata
         """
-        named = checked(Mapping, parameters or {}, "parameters")
-        wanted = search.features_expression(text, named, expression)
+        wanted = search.features_expression(text, parameters, expression)
         return FeatureList(self._backend.features.search(wanted))
 
     def describe(self, name: str) -> GroupDescription:
@@ -169,14 +181,14 @@ class FeatureStore:
 
         Counts and freshness are read from history; they cost a scan of a few columns.
         """
-        return describe_group(self._backend, name)
+        return describe_group(self._backend, checked_group_name(name))
 
     def delete_feature_group(self, name: str) -> None:
         """Deletes a feature group; its history stays.
 
         Raises ResourceNotFound, and ResourceInUse where an alias names it.
         """
-        self._backend.groups.delete(name)
+        self._backend.groups.delete(checked_group_name(name))
 
     def clone_feature_group(
         self,
@@ -197,11 +209,11 @@ class FeatureStore:
         value has no form in its new type; no clone is left then.
         """
         request = CloneRequest(
-            source=source,
-            target=target,
+            source=checked_group_name(source, "source"),
+            target=checked_group_name(target, "target"),
             types={
                 name: choice(FeatureType, kind, f"the type of feature {name!r}")
-                for name, kind in (types or {}).items()
+                for name, kind in checked_texts_by_name(types, "types").items()
             },
             table_format=choice(TableFormat, table_format, "table_format")
             if table_format
@@ -222,11 +234,13 @@ class FeatureStore:
         An alias stands for a group in reads, SQL and training sets; writers name the group itself.
         Raises ResourceNotFound, and ResourceInUse where a group is called like the alias.
         """
-        self._backend.groups.set_alias(alias, group)
+        self._backend.groups.set_alias(
+            checked_group_name(alias, "alias"), checked_group_name(group, "group")
+        )
 
     def remove_alias(self, alias: str) -> None:
         """Raises ResourceNotFound where there is no such alias."""
-        self._backend.groups.set_alias(alias, None)
+        self._backend.groups.set_alias(checked_group_name(alias, "alias"), None)
 
     def plan(self, declared: str | Path | Sequence[Declared]) -> Plan:
         """What is to be done so that the store is as declared; `plan(...).apply()` does it.
@@ -237,6 +251,9 @@ class FeatureStore:
         """
         if isinstance(declared, str | Path):
             declared = declarations(Path(declared))
+        for one in checked(Sequence, declared, "declared"):
+            if not isinstance(one, Declared):
+                raise ValidationError(f"{one!r:.80} declares nothing: give what a file declares")
         return Plan(self._backend, planned_steps(declared, standing(self._backend, declared)))
 
     def training_set(
@@ -261,9 +278,9 @@ class FeatureStore:
         Raises ValidationError and ResourceNotFound.
         """
         request = TrainingSetRequest(
-            features=tuple(features),
-            event_time=event_time,
-            keys=dict(keys) if keys else None,
+            features=tuple(checked_texts(features, "features")),
+            event_time=checked_text(event_time, "event_time"),
+            keys=checked_texts_by_name(keys, "keys") or None,
             as_of_us=None if as_of is None else microseconds(checked(datetime, as_of, "as_of")),
             max_age_seconds=(
                 None if max_age is None else checked(timedelta, max_age, "max_age").total_seconds()
@@ -278,7 +295,8 @@ class FeatureStore:
         "duckdb", or "athena" for statements that were written for Amazon Athena. Raises
         QueryFailed.
         """
-        return Result(self._backend.sql(statement, choice(SqlDialect, dialect, "dialect")))
+        checked_statement = checked_text(statement, "statement")
+        return Result(self._backend.sql(checked_statement, choice(SqlDialect, dialect, "dialect")))
 
     def close(self) -> None:
         self._backend.close()

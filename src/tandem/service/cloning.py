@@ -44,7 +44,9 @@ from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
 from tandem.service.clock import Clock
 from tandem.service.copying import Copied, Copying
-from tandem.service.feature_groups import FeatureGroups, GroupFilter, NewFeatureGroup
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.group_creation import NewFeatureGroup
+from tandem.service.group_listing import GroupFilter
 from tandem.service.records import Records
 
 _REASON_LENGTH_MAX = 1_024

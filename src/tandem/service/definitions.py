@@ -5,7 +5,7 @@ Reading them from the registry each time would cost more than the rest of the ca
 has changed costs one small statement, however many groups there are.
 
 * `find` and `alias` may be up to a second old for changes of other processes; those of this process
-  are seen at once. What is not found is looked for again in the registry.
+  are seen at once. What is not found, or not Created yet, is looked for again in the registry.
 * `live`, `deleted` and `aliases` are as of the call. They give the same object until something
   changes, so a caller may keep what it derives from them under their identity.
 """
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tandem.model.feature_group import FeatureGroup
+from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus
 from tandem.registry.base import GroupRegistry
 from tandem.registry.definitions import by_name
 from tandem.service.clock import Clock
@@ -44,12 +44,12 @@ class Definitions:
 
     def find(self, name: str) -> FeatureGroup | None:
         """The group of this name that is not deleted."""
-        return self._recent().by_name.get(name) or self.refresh().by_name.get(name)
+        return _created(self._recent().by_name.get(name)) or self.refresh().by_name.get(name)
 
     def find_for_reading(self, name: str) -> FeatureGroup | None:
         """The group of this name, or the one that an alias of this name means."""
         state = self._recent()
-        return _meant(state, name) or _meant(self.refresh(), name)
+        return _created(_meant(state, name)) or _meant(self.refresh(), name)
 
     def live(self) -> Sequence[FeatureGroup]:
         """All groups that are not deleted, by name."""
@@ -84,6 +84,10 @@ class Definitions:
 
 def _meant(state: _State, name: str) -> FeatureGroup | None:
     return state.by_name.get(name) or state.by_name.get(state.aliases.get(name, ""))
+
+
+def _created(group: FeatureGroup | None) -> FeatureGroup | None:
+    return group if group is not None and group.status is FeatureGroupStatus.CREATED else None
 
 
 def _next_state(

@@ -17,10 +17,13 @@ again on its own, range by range in its order, each of them noted before it is t
 keeps everything behind the position that the latest group has reached.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from tandem.errors import DataCorrupted
+from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
+from tandem.model.feature_group import FeatureGroup
+from tandem.model.targets import TargetStores
 from tandem.model.write import LogPart
 from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
@@ -28,6 +31,9 @@ from tandem.registry.base import DeliveryState, GroupRegistry, LateGroup, Manife
 from tandem.service.clock import Clock
 from tandem.service.delivery_log import DeliveryLimits, DeliveryLog, count_entries
 from tandem.service.late_groups import LateGroups
+
+_GROUP_SECONDS_MAX = 60.0
+_RETRY_SECONDS = 0.05
 
 
 class Delivery:
@@ -86,6 +92,42 @@ class Delivery:
             taken += self._deliver(partition)
             taken += sum(self._late.catch_up(partition, group_id) for group_id in late)
         return taken
+
+    def deliver_group(self, group: FeatureGroup) -> None:
+        """Delivers until all rows of the group that were written before the call are in its files.
+
+        Others may deliver meanwhile. Raises StoreUnavailable where that did not come about within a
+        minute, with the reason.
+        """
+        ends = self._log.ends()
+        self._late.try_now()
+        deadline = time.monotonic() + _GROUP_SECONDS_MAX
+        while self._waits(group, ends):
+            reason = self._try_once(group)
+            if reason is not None:
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable(
+                        f"the history of feature group {group.name!r} cannot be written: {reason}"
+                    )
+                time.sleep(_RETRY_SECONDS)
+
+    def _try_once(self, group: FeatureGroup) -> str | None:
+        """One delivery; returns why the group's rows were not part of it, if they were not."""
+        try:
+            self.deliver_once()
+        except TandemError as error:
+            return str(error)
+        late = self.late_groups().get(group.group_id)
+        return None if late is None else late.reason
+
+    def _waits(self, group: FeatureGroup, ends: Sequence[int]) -> bool:
+        """Whether rows of the group at positions up to `ends` are in no file yet."""
+        delivered = self._offline.snapshot(group).delivered
+        return any(
+            TargetStores.OFFLINE in entry.targets
+            for partition, end in enumerate(ends)
+            for entry in self._log.read(partition, delivered.get(partition, 0), end, group.group_id)
+        )
 
     def waiting(self) -> int:
         """How many entries wait for delivery; those that late groups wait for do not count."""

@@ -5,32 +5,14 @@ ResourceNotFound, ValidationError, and ConflictError where others change the gro
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import NamedTuple
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model import changes
 from tandem.model.changes import GroupUpdate, MetadataUpdate
-from tandem.model.feature_group import (
-    FeatureDefinition,
-    FeatureGroup,
-    FeatureGroupStatus,
-    FeatureMetadata,
-)
+from tandem.model.described_feature import DescribedFeature, described_feature
+from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
-
-
-class DescribedFeature(NamedTuple):
-    """A feature, its group, and what is said of it."""
-
-    group: FeatureGroup
-    definition: FeatureDefinition
-    metadata: FeatureMetadata
-
-    @property
-    def created_at_us(self) -> int:
-        return self.definition.added_at_us or self.group.created_at_us
 
 
 class FeatureGroupUpdates:
@@ -66,16 +48,12 @@ class FeatureGroupUpdates:
     def describe_feature(self, name: str, feature: str) -> DescribedFeature:
         """What is known of one feature that is not retired."""
         group = self._groups.describe(name)
-        definition = group.features_by_name.get(feature)
-        if definition is None or definition.retired_at_us is not None:
+        described = described_feature(group, feature)
+        if described is None:
             raise ResourceNotFound(
                 f"Resource Not Found: feature group {group.name!r} has no feature {feature[:64]!r}"
             )
-        created_at_us = definition.added_at_us or group.created_at_us
-        metadata = group.metadata.get(feature, FeatureMetadata(modified_at_us=created_at_us))
-        # A feature that is changed in the very second of its creation has not gone back in time.
-        later = max(metadata.modified_at_us, created_at_us)
-        return DescribedFeature(group, definition, replace(metadata, modified_at_us=later))
+        return described
 
     def update_feature(self, name: str, feature: str, update: MetadataUpdate) -> FeatureGroup:
         """Changes a feature's description and parameters."""

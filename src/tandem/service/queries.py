@@ -20,7 +20,7 @@ from tandem.query.base import HistoryTable, QueryEngine, SqlDialect, TableName
 from tandem.rows.history_rows import offline_parts
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
-from tandem.service.feature_groups import CATALOG, DATABASE
+from tandem.service.placement import CATALOG, DATABASE
 
 _ATTEMPTS_MAX = 100
 

@@ -33,10 +33,10 @@ from tandem.model.role import (
 )
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import compare_and_set
 from tandem.service.policy_documents import check_role_policy, check_trust_policy
 
 _KIND = "role"
-_CHANGE_ATTEMPTS = 20
 _ID_PREFIX = "AROA"  # what AWS puts before the ids of roles
 _ID_BYTES = 10  # 16 characters in base 32
 _decoder = msgspec.json.Decoder(Role)
@@ -181,33 +181,34 @@ class Roles:
 
     def delete(self, name: str) -> None:
         """Raises DeleteConflict while the role has policies, inline or attached."""
-        for _ in range(_CHANGE_ATTEMPTS):
-            role, revision = self._changeable(name)
+
+        def rule(stored: tuple[Role, int]) -> None:
+            role, _ = stored
             if role.policies or role.attached:
                 left = [*role.policies, *role.attached]
                 raise DeleteConflict(
                     f"role {role.name!r} still has the policies {left}: delete or detach them first"
                 )
-            try:
-                self._registry.remove_document(_KIND, _key(name), revision)
-            except ConflictError:
-                continue  # somebody else was faster; the role is looked at again
-            return
-        raise _changed_all_the_time(name)
+
+        compare_and_set(
+            f"role {name!r}",
+            lambda: self._changeable(name),
+            rule,
+            lambda stored, _: self._registry.remove_document(_KIND, _key(name), stored[1]),
+        )
 
     def _change(self, name: str, rule: Callable[[Role], Role]) -> Role:
-        for _ in range(_CHANGE_ATTEMPTS):
-            role, revision = self._changeable(name)
-            changed = rule(role)
+        def checked(stored: tuple[Role, int]) -> Role:
+            changed = rule(stored[0])
             check_role(changed)
             check_inline_policies(changed)
             check_attached_policies(changed)
-            try:
-                self._registry.put_document(_KIND, _key(name), _encoded(changed), revision)
-            except ConflictError:
-                continue  # somebody else was faster; the rule is asked again
             return changed
-        raise _changed_all_the_time(name)
+
+        def write(stored: tuple[Role, int], changed: Role) -> None:
+            self._registry.put_document(_KIND, _key(name), _encoded(changed), stored[1])
+
+        return compare_and_set(f"role {name!r}", lambda: self._changeable(name), checked, write)
 
     def _changeable(self, name: str) -> tuple[Role, int]:
         role, revision = self._stored(name)
@@ -257,7 +258,3 @@ def _name_is_taken(name: str) -> ResourceInUse:
 
 def _no_policy(role: Role, policy: str) -> ResourceNotFound:
     return ResourceNotFound(f"role {role.name!r} has no inline policy with the name {policy!r}")
-
-
-def _changed_all_the_time(name: str) -> ConflictError:
-    return ConflictError(f"role {name!r} is being changed by others: try again")

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Generic, NamedTuple
 
+from tandem.model.described_feature import DescribedFeature, described_features
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.search import (
     PROPERTY_NAME_LENGTH_MAX,
@@ -23,13 +24,11 @@ from tandem.model.search_evaluation import compile_expression, compile_visibilit
 from tandem.model.search_properties import (
     LAST_MODIFIED_TIME,
     Entity,
-    FoundFeature,
     feature_properties,
-    found_features,
     group_properties,
 )
 from tandem.model.search_table import EntityBlock, EntityTable, Order, Position
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ class _Blocks(NamedTuple):
     """What is kept of one group as long as it does not change."""
 
     group: EntityBlock[FeatureGroup]
-    features: EntityBlock[FoundFeature]
+    features: EntityBlock[DescribedFeature]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class _Snapshot:
     source: Sequence[FeatureGroup]
     blocks: Mapping[str, _Blocks]
     groups: EntityTable[FeatureGroup]
-    features: EntityTable[FoundFeature]
+    features: EntityTable[DescribedFeature]
 
     @cached_property
     def tag_keys(self) -> Sequence[str]:
@@ -116,7 +115,7 @@ class Search:
 
     def features(
         self, query: SearchQuery, *, after: Position | None = None, size: int | None = None
-    ) -> SearchPage[FoundFeature]:
+    ) -> SearchPage[DescribedFeature]:
         """The features that fit; as `feature_groups`. Retired features are not found."""
         return _page(self._snapshot().features, query, after, size)
 
@@ -179,7 +178,7 @@ class Search:
 def _blocks(group: FeatureGroup, known: _Blocks | None) -> _Blocks:
     if known is not None and known.group.entities[0] is group:
         return known
-    return _Blocks(EntityBlock((group,)), EntityBlock(found_features(group)))
+    return _Blocks(EntityBlock((group,)), EntityBlock(described_features(group)))
 
 
 def _page(

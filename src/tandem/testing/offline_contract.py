@@ -345,6 +345,10 @@ class OfflineStoreContract:
             store.snapshot(online_only)
         with pytest.raises(ValidationError, match="no offline store"):
             store.archived(online_only)
+        with pytest.raises(ValidationError, match="no offline store"):
+            store.versions(online_only)
+        with pytest.raises(ValidationError, match="no offline store"):
+            store.shared(online_only)
 
     def test_an_older_definition_than_the_entries_is_refused(
         self, store: OfflineStore, group: FeatureGroup

@@ -12,6 +12,7 @@ engines share; what SQL's types become in Arrow is each engine's own.
 import threading
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tandem.errors import QueryFailed, StoreUnavailable
-from tandem.query.base import HistoryTable, QueryEngine, TableName
+from tandem.query.base import POSITION_ROW_BITS, HistoryTable, QueryEngine, TableName
 from tandem.rows.history_rows import history_rows
 from tandem.testing.label_contract import LabelContract
 from tandem.testing.planted_history import PlantedHistory, a_group
@@ -183,6 +184,24 @@ class QueryEngineContract(PointInTimeContract, LabelContract):
         statement = "SELECT added, file_row_number FROM purchases ORDER BY customer"
         expected = [(None, None), ("x", None), (None, "y")]
         assert values(engine, statement, history.table()) == expected
+
+    @pytest.mark.parametrize("hidden", ["added", "file_row_number", "file_index"])
+    def test_rows_say_where_they_are(self, engine: QueryEngine, folder: Path, hidden: str) -> None:
+        """Also where a feature is called as a column of the engine's own."""
+        history = PlantedHistory(folder, a_group(more=[hidden]))
+        history.put("c-1", NOON).put("c-2", NOON, **{hidden: "x"}).to_file()
+        history.put("c-3", NOON).to_file(without=[hidden])
+        history.put("c-4", NOON).put("c-5", NOON).to_file()
+        history.put("c-6", NOON).put("c-7", NOON)
+        table = replace(history.table(), position="the position")
+        statement = 'SELECT customer, "the position" FROM purchases ORDER BY customer'
+        found = values(engine, statement, table)
+        places = [divmod(position, 1 << POSITION_ROW_BITS) for _, position in found]
+        assert places == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1)]
+        (first, *_) = engine.sql(
+            "SELECT * FROM purchases", dict.fromkeys(engine.table_names(statement), table)
+        ).to_pylist()
+        assert list(first)[-2:] == ["is_deleted", "the position"]
 
     def test_empty_history_has_columns_and_no_rows_in_sql(
         self, engine: QueryEngine, history: PlantedHistory

@@ -3,7 +3,7 @@
 import re
 
 from tandem.errors import ResourceNotFound, ValidationError
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 
 _LENGTH_MAX = 150
 _NAME_OR_ARN = re.compile(

@@ -16,7 +16,9 @@ from tandem.errors import TandemError, ValidationError
 from tandem.wire.error_table import SerializationError
 from tandem.wire.operation import RequestShape
 
-_AT = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
+_AT = re.compile(
+    r"(?P<reason>.*?)(?: - at (?P<of_keys>`key` in )?`\$\.?(?P<path>[^`]*)`)?", re.DOTALL
+)
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
 _STEP = re.compile(r"(\w+)|\[(\d+)\]")
@@ -74,12 +76,16 @@ def refusal(
         return _must_not_be_null(place)
     if reason.startswith("Invalid enum value"):
         names = ", ".join(_enum_at(shape, path))
-        return _violation(_value_at(untyped, path), place, f"satisfy enum value set: [{names}]")
+        return _violation(
+            _value_at(untyped, path), place, f"Member must satisfy enum value set: [{names}]"
+        )
     if bound := _BOUND.match(reason):
         _, of_length, sign, limit = bound.groups()
         comparison = "greater" if sign == ">=" else "less"
         noun = "length" if of_length else "value"
-        constraint = f"have {noun} {comparison} than or equal to {limit}"
+        constraint = f"Member must have {noun} {comparison} than or equal to {limit}"
+        if found["of_keys"]:
+            constraint = f"Map keys must satisfy constraint: [{constraint}]"
         return _violation(_value_at(untyped, path), place, constraint)
     where = f" at '{place}'" if place else ""
     return SerializationError(f"the request cannot be read{where}: {reason}")
@@ -106,7 +112,7 @@ def _must_not_be_null(place: str) -> ValidationError:
 def _violation(value: str, place: str, constraint: str) -> ValidationError:
     return ValidationError(
         f"1 validation error detected: Value {value} at '{place}' failed to satisfy constraint:"
-        f" Member must {constraint}"
+        f" {constraint}"
     )
 
 

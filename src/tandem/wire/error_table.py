@@ -1,8 +1,9 @@
 """The one table of error codes: which code and status each domain error has in which dialect.
 
 Feature Store's runtime names its errors as its service model does and uses HTTP's statuses. The
-JSON protocol answers 400 for everything that is the caller's to mend. The query protocol has IAM's
-codes and statuses.
+JSON protocol answers 400 for everything that is the caller's to mend; SageMaker and Glue have names
+of their own there. The query protocol has IAM's codes and statuses. An error that a dialect has no
+code for goes by the one of the error that it is a kind of.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,7 @@ class Dialect(Enum):
     RUNTIME = "featurestore-runtime"
     JSON = "json"
     QUERY = "query"
+    GLUE = "glue"
 
 
 class ErrorCode(NamedTuple):
@@ -59,117 +61,72 @@ class ErrorCode(NamedTuple):
     status: int
 
 
-_ROWS: Sequence[tuple[type[TandemError], ErrorCode, ErrorCode, ErrorCode]] = [
-    # error, then its code in the dialects RUNTIME, JSON and QUERY
-    (
-        ValidationError,
-        ErrorCode("ValidationError", 400),
-        ErrorCode("ValidationException", 400),
-        ErrorCode("ValidationError", 400),
-    ),
-    (
-        MalformedPolicyDocument,
-        ErrorCode("ValidationError", 400),
-        ErrorCode("ValidationException", 400),
-        ErrorCode("MalformedPolicyDocument", 400),
-    ),
-    (
-        UnmodifiableEntity,
-        ErrorCode("ValidationError", 400),
-        ErrorCode("ValidationException", 400),
-        ErrorCode("UnmodifiableEntity", 400),
-    ),
-    (
-        ResourceNotFound,
-        ErrorCode("ResourceNotFound", 404),
-        ErrorCode("ResourceNotFound", 400),
-        ErrorCode("NoSuchEntity", 404),
-    ),
-    (
-        ResourceInUse,
-        ErrorCode("ResourceInUse", 409),
-        ErrorCode("ResourceInUse", 400),
-        ErrorCode("EntityAlreadyExists", 409),
-    ),
-    (
-        ResourceLimitExceeded,
-        ErrorCode("ResourceLimitExceeded", 400),
-        ErrorCode("ResourceLimitExceeded", 400),
-        ErrorCode("LimitExceeded", 409),
-    ),
-    (
-        ConflictError,
-        ErrorCode("ConflictException", 409),
-        ErrorCode("ConflictException", 400),
-        ErrorCode("ConcurrentModification", 409),
-    ),
-    (
-        DeleteConflict,
-        ErrorCode("ConflictException", 409),
-        ErrorCode("ConflictException", 400),
-        ErrorCode("DeleteConflict", 409),
-    ),
-    (
-        AccessForbidden,
-        ErrorCode("AccessForbidden", 403),
-        ErrorCode("AccessDeniedException", 400),
-        ErrorCode("AccessDenied", 403),
-    ),
-    (
-        QueryFailed,
-        ErrorCode("QueryFailed", 400),
-        ErrorCode("InvalidRequestException", 400),
-        ErrorCode("ValidationError", 400),
-    ),
-    (
-        StoreUnavailable,
-        ErrorCode("ServiceUnavailable", 503),
-        ErrorCode("ServiceUnavailable", 503),
-        ErrorCode("ServiceUnavailable", 503),
-    ),
-    (
-        DataCorrupted,
-        ErrorCode("InternalFailure", 500),
-        ErrorCode("InternalFailure", 500),
-        ErrorCode("InternalFailure", 500),
-    ),
-    (
-        UnknownOperation,
-        ErrorCode("UnknownOperationException", 404),
-        ErrorCode("UnknownOperationException", 400),
-        ErrorCode("InvalidAction", 400),
-    ),
-    (
-        MethodNotAllowed,
-        ErrorCode("UnknownOperationException", 405),
-        ErrorCode("UnknownOperationException", 400),
-        ErrorCode("InvalidAction", 400),
-    ),
-    (
-        SerializationError,
-        ErrorCode("SerializationException", 400),
-        ErrorCode("SerializationException", 400),
-        ErrorCode("MalformedInput", 400),
-    ),
-    (
-        UnsupportedMediaType,
-        ErrorCode("UnsupportedMediaTypeException", 415),
-        ErrorCode("UnsupportedMediaTypeException", 415),
-        ErrorCode("MalformedInput", 415),
-    ),
-    (
-        RequestTooLarge,
-        ErrorCode("RequestEntityTooLargeException", 413),
-        ErrorCode("RequestEntityTooLargeException", 413),
-        ErrorCode("RequestEntityTooLarge", 413),
-    ),
-]
-
 INTERNAL_FAILURE = ErrorCode("InternalFailure", 500)
 
-ERROR_TABLE: Mapping[type[TandemError], Mapping[Dialect, ErrorCode]] = {
-    error: {Dialect.RUNTIME: runtime, Dialect.JSON: json, Dialect.QUERY: query}
-    for error, runtime, json, query in _ROWS
+_OF_EVERY_DIALECT: Mapping[type[TandemError], ErrorCode] = {
+    StoreUnavailable: ErrorCode("ServiceUnavailable", 503),
+    DataCorrupted: INTERNAL_FAILURE,
+}
+_OF_THE_JSON_PROTOCOL: Mapping[type[TandemError], ErrorCode] = {
+    **_OF_EVERY_DIALECT,
+    AccessForbidden: ErrorCode("AccessDeniedException", 400),
+    UnknownOperation: ErrorCode("UnknownOperationException", 400),
+    SerializationError: ErrorCode("SerializationException", 400),
+    UnsupportedMediaType: ErrorCode("UnsupportedMediaTypeException", 415),
+    RequestTooLarge: ErrorCode("RequestEntityTooLargeException", 413),
+}
+
+ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
+    Dialect.RUNTIME: {
+        **_OF_EVERY_DIALECT,
+        ValidationError: ErrorCode("ValidationError", 400),
+        ResourceNotFound: ErrorCode("ResourceNotFound", 404),
+        ResourceInUse: ErrorCode("ResourceInUse", 409),
+        ResourceLimitExceeded: ErrorCode("ResourceLimitExceeded", 400),
+        ConflictError: ErrorCode("ConflictException", 409),
+        AccessForbidden: ErrorCode("AccessForbidden", 403),
+        QueryFailed: ErrorCode("QueryFailed", 400),
+        UnknownOperation: ErrorCode("UnknownOperationException", 404),
+        MethodNotAllowed: ErrorCode("UnknownOperationException", 405),
+        SerializationError: ErrorCode("SerializationException", 400),
+        UnsupportedMediaType: ErrorCode("UnsupportedMediaTypeException", 415),
+        RequestTooLarge: ErrorCode("RequestEntityTooLargeException", 413),
+    },
+    Dialect.JSON: {
+        **_OF_THE_JSON_PROTOCOL,
+        ValidationError: ErrorCode("ValidationException", 400),
+        ResourceNotFound: ErrorCode("ResourceNotFound", 400),
+        ResourceInUse: ErrorCode("ResourceInUse", 400),
+        ResourceLimitExceeded: ErrorCode("ResourceLimitExceeded", 400),
+        ConflictError: ErrorCode("ConflictException", 400),
+        QueryFailed: ErrorCode("InvalidRequestException", 400),
+    },
+    Dialect.QUERY: {
+        **_OF_EVERY_DIALECT,
+        ValidationError: ErrorCode("ValidationError", 400),
+        MalformedPolicyDocument: ErrorCode("MalformedPolicyDocument", 400),
+        UnmodifiableEntity: ErrorCode("UnmodifiableEntity", 400),
+        ResourceNotFound: ErrorCode("NoSuchEntity", 404),
+        ResourceInUse: ErrorCode("EntityAlreadyExists", 409),
+        ResourceLimitExceeded: ErrorCode("LimitExceeded", 409),
+        ConflictError: ErrorCode("ConcurrentModification", 409),
+        DeleteConflict: ErrorCode("DeleteConflict", 409),
+        AccessForbidden: ErrorCode("AccessDenied", 403),
+        QueryFailed: ErrorCode("ValidationError", 400),
+        UnknownOperation: ErrorCode("InvalidAction", 400),
+        SerializationError: ErrorCode("MalformedInput", 400),
+        UnsupportedMediaType: ErrorCode("MalformedInput", 415),
+        RequestTooLarge: ErrorCode("RequestEntityTooLarge", 413),
+    },
+    Dialect.GLUE: {
+        **_OF_THE_JSON_PROTOCOL,
+        ValidationError: ErrorCode("InvalidInputException", 400),
+        ResourceNotFound: ErrorCode("EntityNotFoundException", 400),
+        ResourceInUse: ErrorCode("AlreadyExistsException", 400),
+        ResourceLimitExceeded: ErrorCode("ResourceNumberLimitExceededException", 400),
+        ConflictError: ErrorCode("ConcurrentModificationException", 400),
+        QueryFailed: ErrorCode("InvalidInputException", 400),
+    },
 }
 
 
@@ -184,7 +141,5 @@ def error_code(
     kind = type(error)
     if modelled is not None and kind is ResourceNotFound and kind not in modelled:
         kind = ValidationError
-    for ancestor in kind.__mro__:
-        if ancestor in ERROR_TABLE:
-            return ERROR_TABLE[ancestor][dialect]
-    return INTERNAL_FAILURE
+    codes = ERROR_TABLE[dialect]
+    return next((codes[one] for one in kind.__mro__ if one in codes), INTERNAL_FAILURE)

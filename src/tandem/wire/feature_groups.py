@@ -16,7 +16,6 @@ from tandem.model.feature_group import (
     DataCatalog,
     FeatureDefinition,
     FeatureGroup,
-    FeatureGroupStatus,
     OfflineStoreConfig,
     OnlineStoreConfig,
     TableFormat,
@@ -24,14 +23,10 @@ from tandem.model.feature_group import (
 )
 from tandem.model.time_to_live import TtlDuration
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import (
-    Account,
-    FeatureGroups,
-    GroupFilter,
-    NewFeatureGroup,
-    SortGroupsBy,
-    sort_key,
-)
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.group_creation import NewFeatureGroup
+from tandem.service.group_listing import GroupFilter, SortGroupsBy, sort_key
+from tandem.service.placement import Account
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import sagemaker as shapes
@@ -105,7 +100,7 @@ def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeat
         feature_group_name=group.name,
         record_identifier_feature_name=group.record_identifier_name,
         event_time_feature_name=group.event_time_name,
-        feature_definitions=[_described_feature(feature) for feature in group.current_features],
+        feature_definitions=[described_feature(feature) for feature in group.current_features],
         creation_time=group.created_at_us / 1e6,
         last_modified_time=group.modified_at_us / 1e6 if group.was_updated else None,
         online_store_config=_described_online(group.online),
@@ -119,9 +114,9 @@ def describe_group(group: FeatureGroup, account: Account) -> shapes.DescribeFeat
         feature_group_status=group.status,
         offline_store_status=_described_status(group),
         last_update_status=(
-            shapes.LastUpdateStatus(status=shapes.LastUpdateStatusValue.SUCCESSFUL)
-            if group.was_updated and group.status is FeatureGroupStatus.CREATED
-            else None
+            None
+            if group.last_update_status is None
+            else shapes.LastUpdateStatus(status=group.last_update_status)
         ),
         failure_reason=group.failure_reason,
         description=group.description,
@@ -138,7 +133,7 @@ def _summary(group: FeatureGroup, account: Account) -> shapes.FeatureGroupSummar
     )
 
 
-def _described_feature(feature: FeatureDefinition) -> shapes.FeatureDefinition:
+def described_feature(feature: FeatureDefinition) -> shapes.FeatureDefinition:
     dimension = feature.vector_dimension
     return shapes.FeatureDefinition(
         feature_name=feature.name,

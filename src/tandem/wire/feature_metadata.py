@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from tandem.errors import ValidationError
 from tandem.model.changes import MetadataUpdate
+from tandem.model.described_feature import DescribedFeature
 from tandem.service.feature_group_updates import FeatureGroupUpdates
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.arns import feature_group_arn, feature_group_name
 from tandem.wire.shapes import feature_metadata as shapes
 
@@ -34,21 +35,27 @@ class FeatureMetadataOperations:
         feature = await asyncio.to_thread(
             self._updates.describe_feature, name, request.feature_name
         )
-        metadata = feature.metadata
-        return shapes.DescribeFeatureMetadataResponse(
-            feature_group_arn=feature_group_arn(feature.group.name, self._account),
-            feature_group_name=feature.group.name,
-            feature_name=feature.definition.name,
-            feature_type=feature.definition.type,
-            creation_time=feature.created_at_us / 1e6,
-            last_modified_time=metadata.modified_at_us / 1e6,
-            description=metadata.description,
-            parameters=[
-                shapes.FeatureParameter(key=key, value=value)
-                for key, value in metadata.parameters.items()
-            ]
-            or None,
-        )
+        return describe_feature(feature, self._account)
+
+
+def describe_feature(
+    feature: DescribedFeature, account: Account
+) -> shapes.DescribeFeatureMetadataResponse:
+    metadata = feature.metadata
+    return shapes.DescribeFeatureMetadataResponse(
+        feature_group_arn=feature_group_arn(feature.group.name, account),
+        feature_group_name=feature.group.name,
+        feature_name=feature.name,
+        feature_type=feature.definition.type,
+        creation_time=feature.created_at_us / 1e6,
+        last_modified_time=metadata.modified_at_us / 1e6,
+        description=metadata.description,
+        parameters=[
+            shapes.FeatureParameter(key=key, value=value)
+            for key, value in metadata.parameters.items()
+        ]
+        or None,
+    )
 
 
 def _additions(parameters: Sequence[shapes.FeatureParameter]) -> tuple[tuple[str, str], ...]:

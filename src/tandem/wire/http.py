@@ -36,3 +36,4 @@ class Response:
 
 
 REQUEST_ID_HEADER = "x-amzn-RequestId"
+ERROR_HEADER = "x-tandem-error"

@@ -12,6 +12,7 @@ import msgspec
 
 from tandem.errors import TandemError
 from tandem.service.aliases import Aliases
+from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
@@ -35,6 +36,9 @@ class Core(Protocol):
 
     @property
     def aliases(self) -> Aliases: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
 
     @property
     def cloning(self) -> Cloning: ...

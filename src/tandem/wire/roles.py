@@ -13,7 +13,7 @@ from urllib.parse import quote
 from tandem.errors import ValidationError
 from tandem.model import limits
 from tandem.model.role import NewRole, Role, policy_name, policy_path
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.service.roles import Roles
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import iam as shapes

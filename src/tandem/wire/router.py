@@ -7,25 +7,30 @@
     perform       the services do the work
     encode        the answer becomes bytes
 
-Every answer carries x-amzn-RequestId. A domain error becomes what `error_table` says. Anything else
+Every answer carries x-amzn-RequestId. A domain error becomes what `error_table` says; AWS has one
+code for several, so its class goes along in x-tandem-error, for Tandem's own library. Anything else
 that is raised is a fault of ours: InternalFailure, and a traceback in the log under the request id.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tandem.errors import TandemError
+from tandem.wire.aliases import aliases_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
+from tandem.wire.clones import clones_service
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
-from tandem.wire.http import Request, Response
+from tandem.wire.glue import glue_service
+from tandem.wire.http import ERROR_HEADER, Request, Response
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import Call, Core, Service, WireProtocol
 from tandem.wire.paging import PageTokens
 from tandem.wire.rest_json import RestJson
+from tandem.wire.retirement import retirement_service
 from tandem.wire.sagemaker import sagemaker_service
-from tandem.wire.schema_changes import schema_changes_service
 from tandem.wire.sts import sts_service
 
 _MESSAGE_LENGTH_MAX = 2_048
@@ -56,15 +61,16 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens)]
+        json_services = [sagemaker_service(core, tokens), glue_service(core, tokens)]
         query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
+        own_services = [aliases_service(core), retirement_service(core), clones_service(core)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (
             AwsJson(json_services),
             AwsQuery(query_services),
             *extensions,
-            RestJson([*rest_services, schema_changes_service(core)]),  # claims what is left
+            RestJson([*rest_services, *own_services]),  # claims what is left
         )
 
     async def answer(self, request: Request) -> Response:
@@ -108,4 +114,6 @@ def _domain_error(
         code = error_code(error, call.service.dialect, call.operation.errors)
     if code.status >= 500:
         _log.error("request %s: %s: %s", request_id, code.code, error)
-    return protocol.encode_error(code, str(error)[:_MESSAGE_LENGTH_MAX], request_id)
+    response = protocol.encode_error(code, str(error)[:_MESSAGE_LENGTH_MAX], request_id)
+    headers = [*response.headers, (ERROR_HEADER, type(error).__name__)]
+    return replace(response, headers=headers)

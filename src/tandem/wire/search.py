@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from tandem.errors import ValidationError
 from tandem.model import search as model
+from tandem.model.described_feature import DescribedFeature
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.search_properties import LAST_MODIFIED_TIME, FoundFeature
-from tandem.service.feature_groups import Account
+from tandem.model.search_properties import LAST_MODIFIED_TIME
+from tandem.service.placement import Account
 from tandem.service.search import Search, SearchPage, SearchQuery
-from tandem.wire.arns import feature_group_arn
 from tandem.wire.feature_groups import describe_group
+from tandem.wire.feature_metadata import describe_feature
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import search as shapes
-from tandem.wire.shapes.feature_metadata import FeatureParameter
 from tandem.wire.shapes.sagemaker import SortOrder
 from tandem.wire.tags import described_tags
 
@@ -52,7 +52,7 @@ class SearchOperations:
         question = ("Search", resource, query)
         after = self._tokens.open(question, request.next_token) if request.next_token else None
         size = request.max_results or shapes.RESULTS_MAX
-        page: SearchPage[FeatureGroup] | SearchPage[FoundFeature]
+        page: SearchPage[FeatureGroup] | SearchPage[DescribedFeature]
         if resource is model.SearchResource.FEATURE_GROUP:
             groups = page = self._search.feature_groups(query, after=after, size=size)
             results = [
@@ -96,20 +96,18 @@ def found_group(group: FeatureGroup, account: Account) -> shapes.FeatureGroup:
     )
 
 
-def found_feature(feature: FoundFeature, account: Account) -> shapes.FeatureMetadata:
-    metadata = feature.metadata
+def found_feature(feature: DescribedFeature, account: Account) -> shapes.FeatureMetadata:
+    """A feature as a search shows it: as Describe does."""
+    described = describe_feature(feature, account)
     return shapes.FeatureMetadata(
-        feature_group_arn=feature_group_arn(feature.group.name, account),
-        feature_group_name=feature.group.name,
-        feature_name=feature.name,
-        feature_type=feature.definition.type,
-        creation_time=feature.created_at_us / 1e6,
-        last_modified_time=metadata.modified_at_us / 1e6,
-        description=metadata.description,
-        parameters=[
-            FeatureParameter(key=key, value=value) for key, value in metadata.parameters.items()
-        ]
-        or None,
+        feature_group_arn=described.feature_group_arn,
+        feature_group_name=described.feature_group_name,
+        feature_name=described.feature_name,
+        feature_type=described.feature_type,
+        creation_time=described.creation_time,
+        last_modified_time=described.last_modified_time,
+        description=described.description,
+        parameters=described.parameters,
     )
 
 

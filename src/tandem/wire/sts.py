@@ -4,7 +4,7 @@ The caller is an assumed role, because the SageMaker SDK turns that ARN into a r
 any other; it then asks IAM for the role, which therefore is part of every store.
 """
 
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.service.roles import BUILT_IN_ROLE
 from tandem.wire.error_table import Dialect
 from tandem.wire.operation import Operation, Service

@@ -280,7 +280,7 @@ def _decode_training_set(request: Request) -> TrainingSet:
 def _decode_json(body: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SerializationError(f"the request does not parse: {error}") from None
 
 

@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from io import FileIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,7 +30,7 @@ class StagesWithoutSync(LmdbOnlineStore):
         staged_files._write = _write_without_sync
 
 
-def _write_without_sync(file: BinaryIO, rows: pa.Table) -> int:
+def _write_without_sync(file: FileIO, rows: pa.Table) -> int:
     real, os.fsync = os.fsync, lambda _descriptor: None  # type: ignore[assignment]
     try:
         return _real_write(file, rows)

@@ -52,7 +52,7 @@ def power_cut(folder: Path, seed: int | None) -> Cut:
 
         def cut() -> Path:
             reconstruct(data, image, after, seed=round_seed)
-            # In its place: Iceberg tables know their files by full paths.
+            # In its place, so that every round is in one folder.
             shutil.rmtree(data)
             return after.rename(data)
 

@@ -75,14 +75,21 @@ def token_counts_in_history(core: Core, group: str) -> Counter[str]:
 
 
 def token_counts_in_files(core: Core, name: str) -> Counter[str]:
-    """As somebody reads the history who does not have Tandem."""
+    """As other programs read the history: by its files alone."""
     group = core.groups.describe(name)
     assert group.offline is not None
     folder = core.settings.data / "s3" / group.offline.resolved_uri.removeprefix("s3://")
     if not folder.exists():
         return Counter()
     if group.offline.table_format is TableFormat.ICEBERG:
-        catalog = SqlCatalog("tandem", uri=f"sqlite:///{core.settings.data / 'iceberg.sqlite'}")
+        catalog = SqlCatalog(
+            "tandem",
+            uri=f"sqlite:///{core.settings.data / 'iceberg.sqlite'}",
+            **{
+                "py-io-impl": "tandem.offline.iceberg.file_io.DurableFileIO",
+                "tandem.s3-folder": str(core.settings.data / "s3"),
+            },
+        )
         table = catalog.load_table(f"sagemaker_featurestore.{group.group_id}")
         rows = table.scan(selected_fields=("token",)).to_arrow()
     else:

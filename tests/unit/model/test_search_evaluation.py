@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.errors import ValidationError
+from tandem.model.described_feature import described_features
 from tandem.model.feature_group import (
     FeatureDefinition,
     FeatureGroup,
@@ -22,11 +23,7 @@ from tandem.model.search import (
     VisibilityCondition,
 )
 from tandem.model.search_evaluation import compile_expression, compile_visibility
-from tandem.model.search_properties import (
-    feature_properties,
-    found_features,
-    group_properties,
-)
+from tandem.model.search_properties import feature_properties, group_properties
 from tandem.model.search_table import EntityBlock, EntityTable
 from unit.model import search_reference as reference
 from unit.model.search_reference import ARN, START_US
@@ -39,7 +36,7 @@ LABELS = ("team", "a b", "x.y", "nobody")
 
 def group_table(groups: list[FeatureGroup]) -> EntityTable[FeatureGroup]:
     groups = sorted(groups, key=lambda group: group.name)
-    members = [found_features(group) for group in groups]
+    members = [described_features(group) for group in groups]
     blocks = [EntityBlock(found) for found in members]
     owners = [index for index, found in enumerate(members) for _ in found]
     return EntityTable(
@@ -86,7 +83,7 @@ def test_groups_fit_as_a_plain_reading_says(
 def test_features_fit_as_a_plain_reading_says(
     groups: list[FeatureGroup], expression: SearchExpression | None
 ) -> None:
-    blocks = [EntityBlock(found_features(group)) for group in groups]
+    blocks = [EntityBlock(described_features(group)) for group in groups]
     table = EntityTable(blocks, FEATURE_PROPERTIES)
     flags = table.flags(compile_expression(expression, FEATURE_PROPERTIES)(table))
     found = {
@@ -212,7 +209,7 @@ def test_retired_features_are_not_there() -> None:
         "FeatureDefinitions", (Filter("FeatureDefinitions.FeatureName", None, "gone"),)
     )
     assert not found_groups(groups, SearchExpression(nested_filters=(member,)))
-    assert [feature.name for feature in found_features(groups[0])] == ["id"]
+    assert [feature.name for feature in described_features(groups[0])] == ["id"]
 
 
 def test_times_of_features() -> None:
@@ -223,7 +220,9 @@ def test_times_of_features() -> None:
         FeatureDefinition("said", FeatureType.STRING),
         FeatureDefinition("added", FeatureType.STRING, added_at_us=START_US + 5),
     )
-    found = found_features(group("g", features=features, metadata={"said": said, "added": earlier}))
+    found = described_features(
+        group("g", features=features, metadata={"said": said, "added": earlier})
+    )
     times = {one.name: (one.created_at_us, one.metadata.modified_at_us) for one in found}
     assert times == {
         "added": (START_US + 5, START_US + 5),
@@ -251,7 +250,9 @@ def test_visibility_hides_what_has_the_tag_with_another_value(
 
 
 def test_features_are_as_visible_as_their_group() -> None:
-    table = EntityTable([EntityBlock(found_features(one)) for one in GROUPS], FEATURE_PROPERTIES)
+    table = EntityTable(
+        [EntityBlock(described_features(one)) for one in GROUPS], FEATURE_PROPERTIES
+    )
     wanted = [VisibilityCondition("Tags.team", "fraud")]
     flags = table.flags(compile_visibility(wanted, FEATURE_PROPERTIES)(table))
     seen = {one.group.name for one, flag in zip(table.entities, flags, strict=True) if flag}

@@ -45,6 +45,15 @@ def test_default_and_glue_are_plain(store, plain, opened, table_format):
     assert not opened
 
 
+def test_versions_are_those_of_the_groups_own_store(store, opened, monkeypatch):
+    assert store.versions(GROUPS[TableFormat.GLUE]) is None
+    assert not opened
+    store.check(GROUPS[TableFormat.ICEBERG])
+    versions = object()
+    monkeypatch.setattr(opened[0], "versions", lambda _group: versions)
+    assert store.versions(GROUPS[TableFormat.ICEBERG]) is versions
+
+
 def test_iceberg_is_opened_once_when_it_is_needed(store, plain, opened):
     group = GROUPS[TableFormat.ICEBERG]
     store.check(group)

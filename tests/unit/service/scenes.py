@@ -11,7 +11,7 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 
 START_US = 1_700_000_000_000_000
 

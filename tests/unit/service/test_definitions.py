@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tandem.errors import StoreUnavailable
-from tandem.model.feature_group import FeatureGroup
+from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus
 from tandem.registry.base import Changes, GroupRegistry
 from tandem.registry.memory import MemoryRegistry
 from tandem.registry.sql import SqlRegistry
@@ -225,3 +226,16 @@ def test_a_registry_that_is_gone_is_said_after_the_second(
     clock.forward(1)
     with pytest.raises(StoreUnavailable, match="closed"):
         definitions.find("purchases")
+
+
+def test_what_is_not_created_yet_is_looked_for_at_once(
+    registry: GroupRegistry, definitions: Definitions
+) -> None:
+    creating = replace(GROUP, status=FeatureGroupStatus.CREATING)
+    registry.add(creating)
+    assert definitions.find("purchases") == creating
+    # Another process has finished its clone: whoever it tells so may use the group here, too.
+    created = change(registry, creating, status=FeatureGroupStatus.CREATED)
+    assert definitions.find("purchases") == created
+    registry.set_alias("current", "purchases")
+    assert definitions.find_for_reading("current") == created

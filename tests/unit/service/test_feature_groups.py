@@ -11,7 +11,7 @@ from tandem.assembly.core import Core
 from tandem.errors import ResourceInUse, ResourceNotFound, ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus, TableFormat
 from tandem.registry.base import Changes
-from tandem.service.feature_groups import GroupFilter, SortGroupsBy
+from tandem.service.group_listing import GroupFilter, SortGroupsBy
 from unit.service.scenes import START_US, ManualClock, definition, record
 
 EPOCH = START_US // 1_000_000

@@ -18,9 +18,10 @@ from tandem.assembly.settings import Settings
 from tandem.errors import ConflictError, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup, OfflineStoreConfig, TableFormat
 from tandem.service import late_groups
+from tandem.service.cloning import CloneRequest
 from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
-from tandem.service.feature_groups import NewFeatureGroup
+from tandem.service.group_creation import NewFeatureGroup
 from unit.service.scenes import ManualClock, definition, record
 
 Append = Callable[..., None]
@@ -299,3 +300,26 @@ def test_a_broken_history_on_the_disk(
 
 def _with_offline(name: str, offline: OfflineStoreConfig) -> NewFeatureGroup:
     return replace(definition(name), offline=offline)
+
+
+def test_a_late_group_can_be_cloned_and_deleted(
+    core: Core, customers: FeatureGroup, orders: FeatureGroup
+) -> None:
+    put(core, "customers", *range(15))
+    core.delivery.deliver_all()
+    with failing(core, customers_fail):
+        put(core, "customers", *range(15, 40))
+        put(core, "orders", *range(5))
+        core.delivery.deliver_all()
+        # Its log is in two places, and both are read.
+        core.cloning.clone(CloneRequest(source="customers", target="copy"))
+        assert rows(core, "copy") == rows(core, "customers") == Counter(range(40))
+        core.groups.delete("customers")
+        put(core, "orders", 5)
+        core.delivery.deliver_all()
+        assert archived(core, orders) == list(range(6))
+        assert list(core.delivery.late_groups()) == [customers.group_id]
+    core.delivery.deliver_all()
+    assert archived(core, customers) == list(range(40))  # the history of a deleted group stays
+    assert rows(core, "copy") == Counter(range(40))
+    assert logged(core) == 0

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from tandem.assembly.core import Core
 from tandem.errors import ValidationError
 from tandem.model.changes import MetadataUpdate
+from tandem.model.described_feature import DescribedFeature
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.search import Filter, Operator, SearchExpression, SearchResource
 from tandem.model.search_properties import (
-    FoundFeature,
     feature_properties,
     group_properties,
 )
 from tandem.model.search_table import SORT_LENGTH_MAX
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.service.search import Search, SearchPage, SearchQuery
 from unit.model import search_reference as reference
 from unit.model.search_reference import ARN
@@ -50,7 +50,7 @@ def ask(
     return found(query, **page)
 
 
-def names_of(hit: FeatureGroup | FoundFeature) -> tuple[str, ...]:
+def names_of(hit: FeatureGroup | DescribedFeature) -> tuple[str, ...]:
     return (hit.name,) if isinstance(hit, FeatureGroup) else (hit.group.name, hit.name)
 
 

@@ -25,18 +25,20 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationError,
 )
-from pyiceberg.io import PY_IO_IMPL
+from pyiceberg.io import PY_IO_IMPL, FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import StagedTable, Table
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
-from pyiceberg.typedef import Identifier
-from sqlalchemy import URL, NullPool, create_engine, event, select
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
+from sqlalchemy import URL, NullPool, create_engine, event, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
+from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable, TandemError
 from tandem.offline.durable_files import sync
-from tandem.offline.iceberg.file_io import DurableFileIO
+from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO, location_of
 
 CATALOG = "tandem"
 NAMESPACE = "sagemaker_featurestore"
@@ -46,17 +48,22 @@ _RETRY_SECONDS = 0.02
 
 
 class TableCatalog(SqlCatalog):
-    """The catalog in the file `path`, which is made where it is missing.
+    """The catalog in the file `path`, which is made where it is missing, of tables whose files are
+    below `folder`.
 
     Safe to use from many threads and processes. It holds no connection between calls, so there is
     nothing to close.
     """
 
-    def __init__(self, path: Path, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, path: Path, folder: Path, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         # The class makes its engine itself and lets nobody set it up: it gets one in memory, which
         # is then replaced by ours.
         implementation = f"{DurableFileIO.__module__}.{DurableFileIO.__name__}"
-        super().__init__(CATALOG, uri="sqlite://", **{PY_IO_IMPL: implementation})
+        files = {PY_IO_IMPL: implementation, S3_FOLDER: str(folder)}
+        super().__init__(CATALOG, uri="sqlite://", **files)
+        self._io = DurableFileIO(files)
         self.engine.dispose()
         self._path = path
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -82,6 +89,10 @@ class TableCatalog(SqlCatalog):
         with self.errors_named(), self.engine.connect() as connection:
             return connection.scalar(query)
 
+    def location_of(self, path: Path) -> str:
+        """The location of a file or a folder below the folder of the files."""
+        return location_of(self._io, path)
+
     def load(self, name: str) -> Table | None:
         """A table in its current version; None where there is none."""
         with self.errors_named():
@@ -94,6 +105,13 @@ class TableCatalog(SqlCatalog):
                     f"the Iceberg metadata file {self.metadata_location(name)} cannot be read"
                     f" ({error}): restore it from a backup"
                 ) from error
+
+    def read(self, location: str) -> TableMetadata | None:
+        """What a metadata file says; None where it is none, as another program may have left it."""
+        try:
+            return FromInputFile.table_metadata(self._io.new_input(location))
+        except (DataCorrupted, ValidationError, InvalidDocument, ValueError, EOFError, OSError):
+            return None
 
     def create(
         self,
@@ -114,6 +132,32 @@ class TableCatalog(SqlCatalog):
                 )
             except TableAlreadyExistsError:
                 return self.load_table((NAMESPACE, name))
+
+    def exchange(self, name: str, expected: str, new: str) -> None:
+        """Makes `new` the current version. Raises ConflictError where it is not `expected`."""
+        statement = (
+            update(IcebergTables)
+            .where(
+                IcebergTables.catalog_name == CATALOG,
+                IcebergTables.table_namespace == NAMESPACE,
+                IcebergTables.table_name == name,
+                IcebergTables.metadata_location == expected,
+            )
+            .values(metadata_location=new, previous_metadata_location=expected)
+        )
+        with self.errors_named(), self.engine.begin() as connection:
+            if not connection.execute(statement).rowcount:
+                raise ConflictError(
+                    f"the Iceberg table {name!r} has come past {expected}: read it again"
+                )
+
+    def _load_file_io(
+        self,
+        properties: Properties = EMPTY_DICT,  # noqa: ARG002
+        location: str | None = None,  # noqa: ARG002
+    ) -> FileIO:
+        """Ours for every table, whatever class its properties name, which any program may set."""
+        return self._io
 
     def _update_and_stage_table(
         self,

@@ -16,7 +16,7 @@ from typing import Literal, cast
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.metadata import TableMetadata, TableMetadataV1
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import (
     AssertDefaultSpecId,
@@ -51,8 +51,13 @@ def delivered_positions(table: TableMetadata) -> dict[int, int]:
     except ValueError as error:
         raise DataCorrupted(
             f"a property {_DELIVERED}<partition> of the Iceberg table in"
-            f" {path_of(table.location)} is not a number ({error}): give it back its value"
+            f" {table.location} is not a number ({error}): give it back its value"
         ) from error
+
+
+def last_sequence_number(table: TableMetadata) -> int:
+    """The number of the table's latest change of rows."""
+    return 0 if isinstance(table, TableMetadataV1) else table.last_sequence_number
 
 
 class DeliveryTransaction(Transaction):
@@ -122,7 +127,7 @@ def expire_old_snapshots(table: Table) -> None:
         return  # another commit came before, or forgot the same ones: the next delivery looks again
     unused = manifests_before - _manifests(table, table.metadata.snapshots)
     for location in [*unused, *(snapshot.manifest_list for snapshot in expired)]:
-        path_of(location).unlink(missing_ok=True)
+        path_of(table.io, location).unlink(missing_ok=True)
 
 
 def _manifests(table: Table, snapshots: Sequence[Snapshot]) -> set[str]:

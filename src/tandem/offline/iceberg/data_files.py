@@ -19,7 +19,6 @@ from pyiceberg.typedef import Record
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogPart
 from tandem.offline import write_options
-from tandem.offline.iceberg.file_io import location_of
 from tandem.offline.iceberg.layout import Partitioning
 from tandem.offline.iceberg.table_schema import with_field_ids
 from tandem.offline.log_range import LogRange
@@ -52,7 +51,9 @@ def encode(
     for part in partitioning.parts(entries):
         content = _parquet(group, table, part.entries)
         path = data_folder / partitioning.path(group, delivery, part, content)
-        data_file = _data_file(table, path, content, Record(*part.partition))
+        location = f"{table.location}/{path.relative_to(data_folder.parent)}"
+        metadata = pq.read_metadata(BytesIO(content))
+        data_file = described(table, location, metadata, len(content), Record(*part.partition))
         files.append(EncodedFile(path, content, part.wave, data_file))
     return files
 
@@ -67,19 +68,26 @@ def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogPar
     return file.getvalue()
 
 
-def _data_file(table: TableMetadata, path: Path, content: bytes, partition: Record) -> DataFile:
+def described(
+    table: TableMetadata,
+    location: str,
+    metadata: pq.FileMetaData,
+    size_bytes: int,
+    partition: Record,
+) -> DataFile:
+    """What the table notes of a Parquet file of its default partition spec."""
     schema = table.schema()
     statistics = data_file_statistics_from_parquet_metadata(
-        pq.read_metadata(BytesIO(content)),
+        metadata,
         compute_statistics_plan(schema, table.properties),
         parquet_path_to_id_mapping(schema),
     )
     data_file = DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=location_of(path),
+        file_path=location,
         file_format=FileFormat.PARQUET,
         partition=partition,
-        file_size_in_bytes=len(content),
+        file_size_in_bytes=size_bytes,
         sort_order_id=None,
         equality_ids=None,
         key_metadata=None,

@@ -4,8 +4,9 @@ PyIceberg's own file access closes a file and leaves the rest to the system: aft
 catalog could name a table version whose manifests were never on disk. Here a file and its name are
 synced when it is closed, and the catalog's row comes last of all.
 
-Locations are `file://` and the absolute path as it is, nothing in it escaped, as PyIceberg, Spark
-and DuckDB read them.
+Locations are `s3://bucket/key`, which is the file bucket/key below the folder that the property
+`tandem.s3-folder` names. So a table says the same wherever its folder is, and to those who read it
+through the S3 gateway.
 """
 
 from io import BytesIO
@@ -17,66 +18,81 @@ from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStrea
 from tandem.errors import DataCorrupted
 from tandem.offline.durable_files import write_durably
 
-_SCHEME = "file:"
+S3_FOLDER = "tandem.s3-folder"
+_SCHEME = "s3://"
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
-def location_of(path: Path) -> str:
-    """The location that names a file or a folder, which is an absolute path."""
-    return f"{_SCHEME}//{path}"
+def location_of(io: FileIO, path: Path) -> str:
+    """The location that names a file or a folder."""
+    return f"{_SCHEME}{path.relative_to(io.properties[S3_FOLDER])}"
 
 
-def path_of(location: str) -> Path:
-    """The path of a location; of one that another program wrote as `file:/path`, too."""
-    path = location.removeprefix(_SCHEME)
-    return Path("/" + path.lstrip("/"))
+def path_of(io: FileIO, location: str) -> Path:
+    """The path of a location. Raises DataCorrupted where it lies outside the folder."""
+    parts = location.removeprefix(_SCHEME).split("/")
+    if not location.startswith(_SCHEME) or any(part in _NO_NAMES for part in parts):
+        raise DataCorrupted(
+            f"an Iceberg table names the file {location[:1_024]!r}, which is not in this store: its"
+            f" files are {_SCHEME}BUCKET/KEY"
+        )
+    return Path(io.properties[S3_FOLDER], *parts)
 
 
 class DurableFileIO(FileIO):
     """What PyIceberg reads and writes a table's metadata through."""
 
     def new_input(self, location: str) -> InputFile:
-        return _Input(location)
+        return _Input(location, path_of(self, location))
 
     def new_output(self, location: str) -> OutputFile:
-        return _Output(location)
+        return _Output(location, path_of(self, location))
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         named = location if isinstance(location, str) else location.location
-        path_of(named).unlink()
+        # PyIceberg removes old versions by what the commit began with; another commit that came
+        # between has removed some of them already.
+        path_of(self, named).unlink(missing_ok=True)
 
 
 class _Input(InputFile):
+    def __init__(self, location: str, path: Path) -> None:
+        super().__init__(location)
+        self._path = path
+
     def __len__(self) -> int:
-        return path_of(self.location).stat().st_size
+        return self._path.stat().st_size
 
     def exists(self) -> bool:
-        return path_of(self.location).exists()
+        return self._path.exists()
 
     def open(self, seekable: bool = True) -> InputStream:  # noqa: ARG002 - it always is
-        path = path_of(self.location)
         try:
-            return path.open("rb")
+            return self._path.open("rb")
         except FileNotFoundError as error:
             raise DataCorrupted(
-                f"the Iceberg metadata file {path} is missing: restore it from a backup"
+                f"the Iceberg metadata file {self._path} is missing: restore it from a backup"
             ) from error
 
 
 class _Output(OutputFile):
+    def __init__(self, location: str, path: Path) -> None:
+        super().__init__(location)
+        self._path = path
+
     def __len__(self) -> int:
-        return path_of(self.location).stat().st_size
+        return self._path.stat().st_size
 
     def exists(self) -> bool:
-        return path_of(self.location).exists()
+        return self._path.exists()
 
     def to_input_file(self) -> InputFile:
-        return _Input(self.location)
+        return _Input(self.location, self._path)
 
     def create(self, overwrite: bool = False) -> OutputStream:
-        path = path_of(self.location)
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} is there already")
-        return _Stream(path)
+        if self._path.exists() and not overwrite:
+            raise FileExistsError(f"{self._path} is there already")
+        return _Stream(self._path)
 
 
 class _Stream:

@@ -19,8 +19,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
@@ -54,7 +55,8 @@ class StagedFiles(Staging):
             self._make_folder()
             # A file counts as left behind from its first moment on, unless it is locked.
             with self._locked(fcntl.LOCK_SH):
-                file = partial.open("xb")
+                # Without a buffer, which a full disk would let nobody close.
+                file = partial.open("xb", buffering=0)
                 fcntl.flock(file, fcntl.LOCK_EX)
         try:
             with self._errors_named():
@@ -142,25 +144,27 @@ class StagedFiles(Staging):
 class _Checked:
     """A file to write to, with the checksum of what was written."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         self._file = file
         self.checksum = 0
         self.closed = False
 
     def write(self, content: Any) -> int:
         self.checksum = crc32(content, self.checksum)
-        return self._file.write(content)
+        left = memoryview(content)
+        while left:
+            left = left[self._file.write(left) :]
+        return len(content)
 
     def flush(self) -> None:
         self._file.flush()
 
 
-def _write(file: BinaryIO, rows: pa.Table) -> int:
+def _write(file: FileIO, rows: pa.Table) -> int:
     """Writes the rows, so that they are on disk; returns the checksum of the file."""
     checked = _Checked(file)
     with pa.ipc.new_file(checked, rows.schema) as writer:
         writer.write_table(rows)
-    file.flush()
     os.fsync(file.fileno())
     return checked.checksum
 

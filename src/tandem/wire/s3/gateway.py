@@ -18,7 +18,7 @@ from functools import partial
 from tandem.errors import AccessForbidden, TandemError
 from tandem.offline.objects.store import ObjectStore
 from tandem.offline.objects.uploads import Uploads
-from tandem.service.feature_groups import Account
+from tandem.service.placement import Account
 from tandem.wire.error_table import MethodNotAllowed
 from tandem.wire.s3.address import address_of, query_members
 from tandem.wire.s3.bucket_settings import SETTINGS, BucketSettings

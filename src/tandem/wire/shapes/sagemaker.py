@@ -14,9 +14,10 @@ from tandem.model.feature_group import (
     StorageType,
     TableFormat,
     ThroughputMode,
+    UpdateStatus,
 )
 from tandem.model.time_to_live import TtlUnit
-from tandem.service.feature_groups import SortGroupsBy
+from tandem.service.group_listing import SortGroupsBy
 from tandem.wire.shapes.shape import Shape
 
 Timestamp = Annotated[float, Meta(ge=-62_135_596_800, le=253_402_300_800)]
@@ -28,12 +29,6 @@ CatalogName = Annotated[str, Meta(min_length=1, max_length=255)]
 class SortOrder(StrEnum):
     ASCENDING = "Ascending"
     DESCENDING = "Descending"
-
-
-class LastUpdateStatusValue(StrEnum):
-    SUCCESSFUL = "Successful"
-    FAILED = "Failed"
-    IN_PROGRESS = "InProgress"
 
 
 class VectorConfig(Shape):
@@ -102,7 +97,7 @@ class OfflineStoreStatusDescription(Shape):
 
 
 class LastUpdateStatus(Shape):
-    status: LastUpdateStatusValue
+    status: UpdateStatus
 
 
 class CreateFeatureGroupRequest(Shape):

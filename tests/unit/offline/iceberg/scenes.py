@@ -34,17 +34,28 @@ ENTRIES = [
 ]
 
 
+LOCATION = f"s3://{FOLDER.removeprefix('offline/')}"
+
+
 def open_store(folder: Path) -> IcebergOfflineStore:
     return IcebergOfflineStore(folder / "offline", folder / "iceberg.sqlite")
 
 
 def table_of(folder: Path, group: FeatureGroup = GROUP) -> Table:
-    """The group's table as somebody opens it who has PyIceberg and not Tandem."""
-    catalog = SqlCatalog("tandem", uri=f"sqlite:///{quote(str(folder))}/iceberg.sqlite")
+    """The group's table as PyIceberg opens it, told where the files are."""
+    catalog = SqlCatalog(
+        "tandem", uri=f"sqlite:///{quote(str(folder))}/iceberg.sqlite", **files_of(folder)
+    )
     try:
         return catalog.load_table(f"sagemaker_featurestore.{group.group_id}")
     finally:
         catalog.engine.dispose()
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """What tells PyIceberg where the files of a store's tables are."""
+    implementation = "tandem.offline.iceberg.file_io.DurableFileIO"
+    return {"py-io-impl": implementation, "tandem.s3-folder": str(folder / "offline")}
 
 
 def with_value(entry: LogEntry, name: str, text: str) -> LogEntry:

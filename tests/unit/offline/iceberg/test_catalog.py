@@ -17,7 +17,9 @@ def test_a_locked_catalog_leaves_history_as_it_was(tmp_path):
     blocker = sqlite3.connect(tmp_path / "iceberg.sqlite", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     impatient = open_store(tmp_path)
-    impatient._catalog = TableCatalog(tmp_path / "iceberg.sqlite", busy_timeout_seconds=0.05)
+    impatient._catalog = TableCatalog(
+        tmp_path / "iceberg.sqlite", tmp_path, busy_timeout_seconds=0.05
+    )
     with pytest.raises(StoreUnavailable, match=r"iceberg\.sqlite was locked by another process"):
         impatient.append(GROUP, 0, 1, ENTRIES[1:])
     blocker.close()
@@ -32,16 +34,16 @@ def test_a_locked_catalog_leaves_history_as_it_was(tmp_path):
 def test_a_file_that_is_no_catalog_is_named(tmp_path, content):
     (tmp_path / "iceberg.sqlite").write_bytes(content)
     with pytest.raises(DataCorrupted, match=r"iceberg\.sqlite is damaged"):
-        TableCatalog(tmp_path / "iceberg.sqlite")
+        TableCatalog(tmp_path / "iceberg.sqlite", tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StoreUnavailable, match=r"gone/iceberg\.sqlite cannot be used"):
-        TableCatalog(tmp_path / "gone" / "iceberg.sqlite")
+        TableCatalog(tmp_path / "gone" / "iceberg.sqlite", tmp_path)
 
 
 def test_a_full_disk_is_named(tmp_path):
-    catalog = TableCatalog(tmp_path / "iceberg.sqlite")
+    catalog = TableCatalog(tmp_path / "iceberg.sqlite", tmp_path)
     with catalog.errors_named(), catalog.engine.connect() as connection:
         size = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {size}")
@@ -55,7 +57,7 @@ from pathlib import Path
 from tandem.offline.iceberg.catalog import TableCatalog
 
 sys.stdin.read(1)
-print(TableCatalog(Path(sys.argv[1])).metadata_location("nothing"))
+print(TableCatalog(Path(sys.argv[1]), Path()).metadata_location("nothing"))
 """
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from tandem.errors import StoreUnavailable
 from tandem.offline.iceberg.catalog import TableCatalog
-from tandem.offline.iceberg.file_io import DurableFileIO, path_of
+from tandem.offline.iceberg.file_io import path_of
 from tandem.testing.power_cut import DiskRecord, PowerCut, power_cut_at
 from unit.offline.iceberg.scenes import (
     ENTRIES,
@@ -38,6 +38,7 @@ def check_whole(folder: Path, entries, group=GROUP) -> None:
 
 def test_what_the_catalog_names_is_on_disk_before_it_does(tmp_path):
     store = open_store(tmp_path)
+    table_io = store._catalog._load_file_io()
     disk = DiskRecord()
     named, lost = [], []
 
@@ -46,16 +47,16 @@ def test_what_the_catalog_names_is_on_disk_before_it_does(tmp_path):
             return
         (metadata,) = {value for value in parameters if str(value).endswith(".json")} - set(named)
         named.append(metadata)
-        for path in [path_of(metadata), *reachable(metadata), *archives()]:
+        for path in [path_of(table_io, metadata), *reachable(metadata), *archives()]:
             lost.extend(disk.missing(path, tmp_path / "offline"))
 
     def reachable(metadata):
-        for snapshot in read_version(metadata).snapshots:
-            yield path_of(snapshot.manifest_list)
-            for manifest in snapshot.manifests(DurableFileIO()):
-                yield path_of(manifest.manifest_path)
-                for entry in manifest.fetch_manifest_entry(DurableFileIO()):
-                    yield path_of(entry.data_file.file_path)
+        for snapshot in read_version(table_io, metadata).snapshots:
+            yield path_of(table_io, snapshot.manifest_list)
+            for manifest in snapshot.manifests(table_io):
+                yield path_of(table_io, manifest.manifest_path)
+                for entry in manifest.fetch_manifest_entry(table_io):
+                    yield path_of(table_io, entry.data_file.file_path)
 
     def archives():
         expected = ["0-00000000000000000001-00000000000000000002.parquet"]
@@ -69,15 +70,21 @@ def test_what_the_catalog_names_is_on_disk_before_it_does(tmp_path):
         store.append(GROUP, 0, 2, SECOND)
     assert lost == []
     assert disk.renamed_unsynced == []
-    assert [path_of(metadata).name[:5] for metadata in named] == ["00000", "00001", "00002"]
+    assert [path_of(table_io, metadata).name[:5] for metadata in named] == [
+        "00000",
+        "00001",
+        "00002",
+    ]
 
 
-def read_version(location):
-    return FromInputFile.table_metadata(DurableFileIO().new_input(location))
+def read_version(io, location):
+    return FromInputFile.table_metadata(io.new_input(location))
 
 
 def test_the_catalog_is_synced_with_each_commit(tmp_path):
-    with TableCatalog(tmp_path / "iceberg.sqlite").engine.connect() as connection:
+    with TableCatalog(
+        tmp_path / "iceberg.sqlite", tmp_path / "offline"
+    ).engine.connect() as connection:
         extra = 3
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == extra
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"

@@ -18,6 +18,7 @@ from unit.offline.iceberg.scenes import (
     FOLDER,
     GROUP,
     GROWN,
+    LOCATION,
     open_store,
     rows,
     table_of,
@@ -57,13 +58,15 @@ def check_no_file_is_left_over(tmp_path) -> None:
     """Every data file and every manifest is one that the table knows."""
     table = table_of(tmp_path)
     known = {file["file_path"] for file in table.inspect.files().to_pylist()}
-    assert {f"file://{path}" for path in (tmp_path / FOLDER / "data").rglob("*.*")} == known
+    files = (tmp_path / FOLDER / "data").rglob("*.*")
+    assert {f"s3://{path.relative_to(tmp_path / 'offline')}" for path in files} == known
     manifests = set()
     for snapshot in table.snapshots():
         manifests.add(snapshot.manifest_list)
         manifests |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
     assert {
-        f"file://{path}" for path in (tmp_path / FOLDER / "metadata").glob("*.avro")
+        f"{LOCATION}/metadata/{path.name}"
+        for path in (tmp_path / FOLDER / "metadata").glob("*.avro")
     } == manifests
 
 

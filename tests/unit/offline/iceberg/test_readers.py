@@ -15,6 +15,8 @@ from unit.offline.iceberg.scenes import (
     FOLDER,
     GROUP,
     GROWN,
+    LOCATION,
+    files_of,
     open_store,
     rows,
     table_of,
@@ -49,7 +51,8 @@ def test_pyiceberg_opens_it_by_the_catalog(tmp_path, store):
 
 def test_pyiceberg_opens_it_by_its_newest_metadata_file(tmp_path, store):
     newest = max((tmp_path / FOLDER / "metadata").glob("*.metadata.json"))
-    assert len(rows(StaticTable.from_metadata(f"file://{newest}"))) == 6
+    location = f"{LOCATION}/metadata/{newest.name}"
+    assert len(rows(StaticTable.from_metadata(location, files_of(tmp_path)))) == 6
 
 
 def test_a_filter_on_the_event_time_opens_the_files_of_that_day_alone(tmp_path, store):
@@ -70,7 +73,7 @@ def test_manifests_tell_the_files_sizes_rows_and_bounds(tmp_path, store):
     files = table.inspect.files().to_pylist()
     assert sum(file["record_count"] for file in files) == 6
     for file in files:
-        path = re.sub("^file://", "", file["file_path"])
+        path = re.sub("^s3:/", str(tmp_path / "offline"), file["file_path"])
         with open(path, "rb") as stream:  # noqa: PTH123
             assert len(stream.read()) == file["file_size_in_bytes"]
     (noon,) = (file for file in files if file["record_count"] == 2)

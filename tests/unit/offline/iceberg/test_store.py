@@ -14,15 +14,19 @@ from pyiceberg.table.update.snapshot import _FastAppendFiles
 
 from tandem.errors import DataCorrupted, QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.feature_group import TableFormat
+from tandem.model.history import Compaction
 from tandem.model.targets import TargetStores
 from tandem.offline.iceberg import commit
+from tandem.offline.iceberg.bin_packing import EventDays
 from tandem.offline.iceberg.catalog import TableCatalog
+from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO
 from tandem.testing.purchases import purchase, purchases_group
 from unit.offline.iceberg.scenes import (
     ENTRIES,
     FOLDER,
     GROUP,
     GROWN,
+    LOCATION,
     files_below,
     open_store,
     rows,
@@ -56,7 +60,7 @@ class TestLayout:
     def test_the_table_lies_in_the_groups_folder(self, tmp_path, store):
         store.append(GROUP, 0, 0, ENTRIES)
         table = table_of(tmp_path)
-        assert table.location() == f"file://{tmp_path / FOLDER}"
+        assert table.location() == LOCATION
         (field,) = table.spec().fields
         assert (field.name, str(field.transform)) == ("bought_at_trunc", "truncate[10]")
         assert table.properties["tandem.feature-group"] == "purchases"
@@ -249,7 +253,8 @@ class TestOldSnapshots:
         for snapshot in table.snapshots():
             needed.add(snapshot.manifest_list)
             needed |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
-        there = {f"file://{path}" for path in (tmp_path / FOLDER / "metadata").glob("*.avro")}
+        files = (tmp_path / FOLDER / "metadata").glob("*.avro")
+        there = {f"{LOCATION}/metadata/{path.name}" for path in files}
         assert there == needed
 
 
@@ -265,11 +270,11 @@ class _AppendsDeletes(_FastAppendFiles):
 class TestOtherPrograms:
     def test_rows_that_they_append_are_rows(self, tmp_path, store):
         store.append(GROUP, 0, 0, ENTRIES[:1])
-        path = tmp_path / "other.parquet"
+        path = tmp_path / "offline" / "bucket" / "other.parquet"
         (ours,) = store.snapshot(GROUP).files
         rows_of_ours = f"read_parquet('{ours}', hive_partitioning = false)"
         duckdb.sql(f"COPY (SELECT * FROM {rows_of_ours}) TO '{path}'")
-        table_of(tmp_path).add_files([f"file://{path}"])
+        table_of(tmp_path).add_files(["s3://bucket/other.parquet"])
         assert store.snapshot(GROUP).files == (ours, str(path))
         assert len(store.snapshot(GROUP).files) == 2
         store.append(GROUP, 0, 1, ENTRIES[1:2])
@@ -294,7 +299,7 @@ class TestOtherPrograms:
         (task,) = table.scan().plan_files()
         described = {
             "content": DataFileContent.DATA,
-            "file_path": f"file://{tmp_path}/other.file",
+            "file_path": "s3://bucket/other.file",
             "file_format": FileFormat.PARQUET,
             "partition": task.file.partition,
             "record_count": 1,
@@ -371,36 +376,37 @@ class TestDamage:
 
 
 class TestPlace:
-    """Iceberg names files by their full paths, so a folder that was moved is not as it was."""
+    """A table says the same wherever its folder is."""
 
-    def test_a_copy_does_not_touch_the_original(self, tmp_path):
+    def test_a_copy_goes_on_by_itself(self, tmp_path):
         original, copy = tmp_path / "original", tmp_path / "copy"
         open_store(original).append(GROUP, 0, 0, ENTRIES[:4])
         shutil.copytree(original, copy)
         before = files_below(original)
         store = open_store(copy)
-        for call in (
-            lambda: store.snapshot(GROUP),
-            lambda: store.archived(GROUP),
-            lambda: store.append(GROUP, 0, 4, ENTRIES[4:]),
-        ):
-            with pytest.raises(StoreUnavailable, match=f"is in {original}/.* has it in {copy}/"):
-                call()
-        assert files_below(original) == before
-        assert files_below(copy) == before
-
-    def test_a_link_at_the_old_place_will_do(self, tmp_path):
-        old, new = tmp_path / "old", tmp_path / "new"
-        open_store(old).append(GROUP, 0, 0, ENTRIES[:4])
-        old.rename(new)
-        old.symlink_to(new)
-        store = open_store(new)
         store.append(GROUP, 0, 4, ENTRIES[4:])
         assert list(store.archived(GROUP)) == ENTRIES
         files = store.snapshot(GROUP).files
         assert len(files) == 5
-        assert all(file.startswith(f"{new}/") for file in files)
-        assert len(rows(table_of(new))) == 6
+        assert all(file.startswith(f"{copy}/") for file in files)
+        assert len(rows(table_of(copy))) == 6
+        assert files_below(original) == before
+
+    @pytest.mark.parametrize(
+        "location",
+        [
+            "file:///etc/passwd",
+            "s3://bucket/../../x",
+            "s3:///etc/passwd",
+            "s3://bucket//x",
+            "/etc/passwd",
+        ],
+    )
+    def test_a_location_outside_of_the_folder_is_refused(self, tmp_path, location):
+        io = DurableFileIO({S3_FOLDER: str(tmp_path)})
+        for call in (io.new_input, io.new_output, io.delete):
+            with pytest.raises(DataCorrupted, match="is not in this store"):
+                call(location)
 
 
 class TestCheck:
@@ -409,7 +415,7 @@ class TestCheck:
         assert GROUP.offline is not None
         uri = f"s3://bucket/{prefix}/g-1/data"
         group = replace(GROUP, offline=replace(GROUP.offline, resolved_uri=uri))
-        with pytest.raises(ValidationError, match="would be in the folder"):
+        with pytest.raises(ValidationError, match=r"would be at s3://bucket/a.b/g-1"):
             store.check(group)
 
     def test_other_characters_are_read_by_all(self, tmp_path):
@@ -420,3 +426,48 @@ class TestCheck:
         store.append(GROUP, 0, 0, ENTRIES)
         assert len(rows(table_of(folder))) == 6
         assert len(store.snapshot(GROUP).files) == 3
+
+
+def test_as_many_old_metadata_files_stay_as_the_property_says(tmp_path, store):
+    store.append(GROUP, 0, 0, ENTRIES[:1])
+    name = "vacuum_max_metadata_files_to_keep"
+    store.versions(GROUP).change_properties(GROUP, {name: "2"})
+    for number in range(1, len(ENTRIES)):
+        store.append(GROUP, 0, number, ENTRIES[number : number + 1])
+    assert len(list((tmp_path / FOLDER / "metadata").glob("*.metadata.json"))) == 3
+    store.versions(GROUP).change_properties(GROUP, {}, [name])
+    assert table_of(tmp_path).properties["write.metadata.previous-versions-max"] == "100"
+
+
+def test_a_rewrite_of_a_table_with_another_partition_is_refused(tmp_path, store):
+    """In it, nobody can tell which rows were written later."""
+    for number in range(len(ENTRIES)):
+        store.append(GROUP, 0, number, ENTRIES[number : number + 1])
+    with table_of(tmp_path).update_spec() as update:
+        update.add_identity("items")
+    assert store.versions(GROUP).compact(GROUP) == Compaction()
+    with pytest.raises(QueryFailed, match="partitioned by identity of 'items' now"):
+        EventDays().barrier(GROUP, table_of(tmp_path))
+    with pytest.raises(QueryFailed, match="a partition spec that is not the table's"):
+        store.versions(GROUP).delete(GROUP, lambda found: {found.files[0]: [0]})
+
+
+def test_rows_that_a_table_does_not_have_are_refused(store):
+    store.append(GROUP, 0, 0, ENTRIES)
+    versions = store.versions(GROUP)
+    for wrong in ({"/elsewhere.parquet": [0]}, {store.snapshot(GROUP).files[0]: [0, 99]}):
+        with pytest.raises(ValueError, match="not"):
+            versions.delete(GROUP, lambda _found, wrong=wrong: wrong)
+    assert len(list(store.archived(GROUP))) == len(ENTRIES)
+
+
+def test_a_column_that_a_file_lacks_is_null_in_the_file_that_it_becomes(tmp_path, store):
+    store.append(GROUP, 0, 0, ENTRIES[:1])
+    grown = [with_value(entry, "shop", "north") for entry in ENTRIES[1:2]]
+    store.append(GROWN, 0, 1, grown)
+    versions = store.versions(GROWN)
+    versions.change_properties(GROWN, {"optimize_rewrite_data_file_threshold": "2"})
+    assert versions.compact(GROWN).files_after == 1
+    assert [row["shop"] for row in rows(table_of(tmp_path))] == [None, "north"]
+    versions.delete(GROWN, lambda found: {found.files[0]: [0]})
+    assert list(store.archived(GROWN)) == grown
