@@ -55,6 +55,8 @@ def by_identifier(rows: pa.Table) -> pa.Table:
 
 def _newest_of_each_key(rows: pa.Table) -> pa.Table:
     """Ordered by identifier."""
+    if rows.num_rows == 0:
+        return rows
     given = rows.column(IDENTIFIER).combine_chunks()
     # Nearly always a slice of ordered rows, with each key once.
     if pc.all(pc.less(given.slice(0, len(given) - 1), given.slice(1))).as_py():

@@ -15,7 +15,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, TtlUnit
 from tandem.online.base import Outcome, Request, SegmentWrite
-from tandem.service import ingestion, ingestion_chunks
+from tandem.service import group_commit, ingestion, ingestion_chunks
 from tandem.service.ingestion import IngestOptions, OnError
 from tandem.testing.replay import replay
 from unit.service.scenes import START_US, ManualClock, definition, record
@@ -25,9 +25,10 @@ START = START_US / 1e6
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 100 rows, in slices of 30."""
+    """Chunks of 100 rows, in slices of 30, each of which commits and fails alone."""
     monkeypatch.setattr(ingestion_chunks, "CHUNK_ROWS", 100)
     monkeypatch.setattr(ingestion, "_SLICE_ROWS", 30)
+    monkeypatch.setattr(group_commit, "_BATCH_WRITES_MAX", 1)
 
 
 def table(count: int = 250, keys: int = 40, **columns: Any) -> pa.Table:
@@ -166,7 +167,6 @@ def test_every_interruption_is_survived(
     watched = Failing(core, monkeypatch)
     attempts, chance = 0, random.Random(1)
     while True:
-        # Slices that wait together commit together, and fail together.
         watched.fails_at = {watched.segments + chance.randint(1, 6)}
         attempts += 1
         try:
