@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import pyarrow as pa
 
-from tandem.errors import StoreUnavailable, ValidationError
+from tandem.errors import ConflictError, StoreUnavailable, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.rows.record_table import BadRow, check_rows, failed_rows
 from tandem.sdk.http import Http
@@ -85,16 +85,20 @@ class RemoteIngestion:
 
     def _send(self, chunk: pa.Table, start: int) -> dict[str, Any]:
         path = f"{self._path}?{urlencode([*self._query, ('Start', start)])}"
+        was_lost = False
         for pause_seconds in (*_PAUSES_SECONDS, None):
             try:
-                answer = self._http.send_table(path, chunk)
+                return self._http.send_table(path, chunk)
             except StoreUnavailable as error:
+                was_lost = True
                 if pause_seconds is None:
                     raise StoreUnavailable(
                         f"{error}; the same call with ingestion_id={self._ingestion_id!r} goes on"
                         " where this one ended"
                     ) from error
-                time.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
-            else:
-                return answer
+            except ConflictError:
+                # The request whose answer was lost may still be at work, and this one met it.
+                if not was_lost or pause_seconds is None:
+                    raise
+            time.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
         raise AssertionError("the last attempt raises or answers")
