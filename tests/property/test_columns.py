@@ -41,6 +41,8 @@ _TIME_TEXTS = st.one_of(
 _MOMENTS = st.integers(-(2**63) + 1, 2**63 - 1)
 _SMALL = st.integers(-100, 100)
 
+_WRITER = FeaturesJsonWriter()
+
 # Arrow's types, and cells of each.
 _CELLS: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.string(), _TEXTS),
@@ -106,8 +108,7 @@ def assert_equal_checks(group: Any, table: pa.Table) -> None:
 
 def json_of(table: pa.Table, group: Any) -> list[bytes]:
     features = table.select([name for name in table.column_names if name in group.features_by_name])
-    with FeaturesJsonWriter() as writer:
-        found = writer.write(features)
+    found = _WRITER.write(features)
     texts: list[bytes] = found.texts.to_pylist()
     for row, record in enumerate(records_of(table)):
         if row in found.odd_rows:

@@ -1,7 +1,8 @@
 """Group commit: the writes that wait while a commit is under way become the next commit.
 
 * A future is resolved only after the store has synced its write: an answer is a promise.
-* Writes commit in the order in which they were submitted.
+* Writes commit in the order in which they were submitted, and so do the segments of loads. Where
+  both wait, they take turns: a put waits for one segment at most, however many are on their way.
 * At low load a write does not wait for company: the first one starts a commit at once.
 * One bad record in a batch (bytes that fail their checksum, say) fails alone.
 """
@@ -28,12 +29,8 @@ class _Submission(NamedTuple):
     writes: Sequence[Request]
 
     @property
-    def records(self) -> int:
-        """How many records it changes at most."""
-        return sum(
-            len(write.newest.identifiers) if isinstance(write, SegmentWrite) else 1
-            for write in self.writes
-        )
+    def is_of_load(self) -> bool:
+        return any(isinstance(write, SegmentWrite) for write in self.writes)
 
     future: Future[list[Outcome]]
 
@@ -45,6 +42,7 @@ class GroupCommit:
         self._store = store
         self._clock = clock
         self._waiting: list[_Submission] = []
+        self._is_turn_of_load = False
         self._changed = threading.Condition()
         self._is_closed = False
         self._process = os.getpid()
@@ -83,13 +81,13 @@ class GroupCommit:
     def _next_batch(self) -> list[_Submission]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            size = count = 0
-            for submission in self._waiting:
-                size += submission.records
-                if count and size > _BATCH_WRITES_MAX:
-                    break
-                count += 1
-            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            loads = [one for one in self._waiting if one.is_of_load]
+            others = [one for one in self._waiting if not one.is_of_load]
+            self._is_turn_of_load = bool(loads) and (self._is_turn_of_load or not others)
+            batch = loads[:1] if self._is_turn_of_load else _first(others)
+            self._is_turn_of_load = not self._is_turn_of_load
+            taken = {id(one) for one in batch}
+            self._waiting = [one for one in self._waiting if id(one) not in taken]
             return batch
 
     def _commit(self, batch: Sequence[_Submission]) -> None:
@@ -127,3 +125,14 @@ class GroupCommit:
                 " from there, and records expire by them; set the clock right",
                 ahead_us // 1_000_000,
             )
+
+
+def _first(submissions: Sequence[_Submission]) -> list[_Submission]:
+    """As many as may be in one transaction; at least one, where there is one."""
+    size = count = 0
+    for submission in submissions:
+        size += len(submission.writes)
+        if count and size > _BATCH_WRITES_MAX:
+            break
+        count += 1
+    return list(submissions[:count])
