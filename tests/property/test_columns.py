@@ -1,5 +1,6 @@
 """Checked whole columns at a time or row by row: the same records, errors and JSON."""
 
+import random
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.errors import ValidationError
+from tandem.model.event_time import parse_iso_or_epoch
 from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
 from tandem.model.record import Record, check_record
 from tandem.online.features_json import encode_features
+from tandem.rows.event_time_columns import moments_of_texts
 from tandem.rows.feature_values import iterate_values
 from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import BadRow, check_rows
@@ -27,14 +30,21 @@ _TEXTS = st.one_of(
     st.sampled_from(["007", "+7", "-0", "1e400", "1e-400", ".5", "5.", "9" * 19, "0" * 39 + "7"]),
     st.sampled_from(["8" * 19, "-9223372036854775808", "9223372036854775808", "٣", "1_000"]),
 )
+# What is just right and what is just wrong, in every place of a time's text.
+_EDGES: list[list[str]] = [
+    ["0000", "0001", "1900", "1969", "2000", "2023", "2024", "9999"],
+    ["-01", "-02", "-02", "-03", "-12", "-00", "-13"],
+    ["-01", "-15", "-28", "-29", "-30", "-31", "-00", "-32"],
+    ["T00", "T12", "T23", "T24", " 12"],
+    [":00", ":30", ":59", ":60"],
+    [":00", ":30", ":59", ":60"],
+    ["", "", ".1", ".000", ".000000001", ".1234567890", "."],
+    ["", "Z", "Z", "+00:00", "-23:59", "+14:60", "+99:59", "z"],
+]
 _TIME_TEXTS = st.one_of(
     st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(datetime.isoformat),
     st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda one: one.isoformat() + "Z"),
-    st.from_regex(
-        r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{0,10})?"
-        r"(Z|[+-][0-9]{2}:[0-9]{2})?",
-        fullmatch=True,
-    ),
+    st.tuples(*(st.sampled_from(part) for part in _EDGES)).map("".join),
     st.from_regex(r"-?[0-9]{1,13}(\.[0-9]{1,12})?", fullmatch=True),
     _TEXTS,
 )
@@ -165,6 +175,23 @@ def test_event_times_are_read_as_one_by_one(type_: FeatureType, data: st.DataObj
     cells = data.draw(texts.map(lambda one: pa.array(one, pa.string())) | doubles | moments)
     table = pa.table({"customer": ["C"] * len(cells), "bought_at": cells})
     assert_equal_checks(group_with(FeatureDefinition("bought_at", type_)), table)
+
+
+def test_every_edge_of_a_time() -> None:
+    chance = random.Random(1)
+    texts = ["".join(chance.choice(part) for part in _EDGES) for _ in range(50_000)]
+    seconds, nanoseconds, is_doubtful = moments_of_texts(pa.array(texts))
+    read = 0
+    for row, text in enumerate(texts):
+        try:
+            moment = parse_iso_or_epoch(text)
+        except ValidationError:
+            assert is_doubtful[row], text
+        else:
+            assert (seconds[row], nanoseconds[row]) == moment, text
+            assert not is_doubtful[row], text
+            read += 1
+    assert read > 2_000
 
 
 def test_every_fault_is_named_by_row_and_feature() -> None:
