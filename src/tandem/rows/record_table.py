@@ -65,6 +65,29 @@ def failed_rows(given: pa.Table, first_row: int, bad_rows: Sequence[BadRow]) -> 
     return failed.append_column(FAILED_REASON, pa.array(reasons, pa.string()))
 
 
+def joined(failed: Sequence[pa.Table]) -> pa.Table | None:
+    """Tables of failed rows as one; None where there are none. Files may have had other types in
+    the same column: then it is text.
+    """
+    if not failed:
+        return None
+    try:
+        return pa.concat_tables(failed, promote_options="permissive")
+    except pa.ArrowException:
+        return pa.concat_tables(
+            [_as_texts(table) for table in failed], promote_options="permissive"
+        )
+
+
+def _as_texts(table: pa.Table) -> pa.Table:
+    for index, name in enumerate(table.column_names):
+        if name != FAILED_ROW:
+            cells = table.column(index).to_pylist()
+            texts = [None if cell is None else str(cell) for cell in cells]
+            table = table.set_column(index, name, pa.array(texts, pa.string()))
+    return table
+
+
 class CheckedRows(NamedTuple):
     """The good rows as a table, in their order, and the bad ones."""
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tandem.errors import ConflictError, StoreUnavailable, ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.rows.record_table import BadRow, check_rows, failed_rows
+from tandem.rows.record_table import BadRow, check_rows, failed_rows, joined
 from tandem.sdk.http import Http
 from tandem.service.ingestion import Ingested, IngestOptions, OnError, Progress
 from tandem.service.ingestion_chunks import Chunks
@@ -62,8 +62,7 @@ class RemoteIngestion:
                 self._failed.append(failed_rows(chunk, start, bad_rows))
             start += chunk.num_rows
             progress(start)
-        failed = pa.concat_tables(self._failed) if self._failed else None
-        return Ingested(self._ingestion_id, self._rows, failed)
+        return Ingested(self._ingestion_id, self._rows, joined(self._failed))
 
     def _where_it_stands(self) -> tuple[int, int]:
         """How many rows are done, and how many the chunk behind them has, if one is in hand."""

@@ -38,7 +38,7 @@ from tandem.online.base import (
 )
 from tandem.online.newest_rows import by_identifier, newest_rows
 from tandem.rows.features_json import FeaturesJsonWriter
-from tandem.rows.record_table import CheckedRows, check_rows, failed_rows
+from tandem.rows.record_table import CheckedRows, check_rows, failed_rows, joined
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
@@ -208,8 +208,7 @@ class _Load:
         if self._is_own_id:
             self._commit([self._mark(b"")], 0, self._done)
             self._settle(0, progress)
-        failed = pa.concat_tables(self._failed) if self._failed else None
-        return Ingested(self._ingestion_id, self._rows, failed)
+        return Ingested(self._ingestion_id, self._rows, joined(self._failed))
 
     def _chunks(self, rows: pa.Table | Iterable[pa.Table]) -> Iterator[_Chunk]:
         """What is still to be written, chunk by chunk, checked and staged."""

@@ -374,6 +374,19 @@ def test_rows_of_several_schemas(core: Core, customers: FeatureGroup) -> None:
     assert counts.to_pylist() == [{"n": 90, "o": 60}]
 
 
+def test_failed_rows_of_several_schemas(core: Core, customers: FeatureGroup) -> None:
+    numbers = with_bad_rows(1).slice(0, 2)
+    texts = table(2, orders=["many", "7"])
+    options = IngestOptions(on_error=OnError.SKIP)
+    done = core.ingestion.ingest(
+        "customers", [numbers, texts, table(2, note=[["x"], None])], options
+    )
+    assert done.rows == 3
+    assert done.failed is not None
+    assert done.failed.column("_row").to_pylist() == [1, 2, 4]
+    assert done.failed.column("orders").to_pylist() == ["1.5", "many", "0"]
+
+
 def test_nothing_to_ingest(core: Core, customers: FeatureGroup) -> None:
     assert core.ingestion.ingest("customers", table(0)).rows == 0
     assert core.ingestion.ingest("customers", []).rows == 0
