@@ -6,17 +6,17 @@
 # make serve   a server on ./tandem-data
 # make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
 # make clients other clients into .venv-clients, so that `make test` runs their tests too
+# make sagemaker  both versions of the SageMaker SDK, an environment each (1.3 GB), likewise
 # make lock    the lock files anew from pyproject.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SPARK_READY := .venv/.spark-ready
-CLIENTS_READY := .venv-clients/.ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
 
-.PHONY: demo test check soak bench serve spark clients lock format clean
+.PHONY: demo test check soak bench serve spark clients sagemaker lock format clean
 
 # Without the resolver: the lock is whole, and pip would otherwise ask for newer releases of extras.
 $(READY): requirements.lock pyproject.toml
@@ -45,7 +45,8 @@ check: $(READY)
 
 soak: $(READY) $(NODE_PACKAGES)
 	TANDEM_KILL_ROUNDS=50 TANDEM_FUZZ_EXAMPLES=10000 TANDEM_PROPERTY_EXAMPLES=2000 \
-		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/wire tests/property
+	TANDEM_ATHENA_ROUNDS=1000 TANDEM_ATHENA_KILLS=30 \
+		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/e2e/athena tests/wire tests/property
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
@@ -63,11 +64,14 @@ $(SPARK_READY): requirements-spark.lock $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 	touch $@
 
-clients: $(CLIENTS_READY)
+clients: .venv-clients/.ready
 
-$(CLIENTS_READY): requirements-clients.lock
-	$(PYTHON) -m venv .venv-clients
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
+sagemaker: .venv-sagemaker-v2/.ready .venv-sagemaker-v3/.ready
+
+# Environments of their own, as users of these clients have them.
+.venv-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 lock: $(READY)
@@ -75,12 +79,10 @@ lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 		--quiet --output-file requirements.lock
-	$(BIN)/uv pip compile --group spark --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
-		--quiet --output-file requirements-spark.lock
-	$(BIN)/uv pip compile --group clients --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
-		--quiet --output-file requirements-clients.lock
+	for group in spark clients sagemaker-v2 sagemaker-v3; do \
+		$(BIN)/uv pip compile --group $$group --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+			--quiet --output-file requirements-$$group.lock || exit 1; done
 
 clean:
-	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)
+	rm -rf .venv .venv-clients .venv-sagemaker-v2 .venv-sagemaker-v3 .mypy_cache .ruff_cache .pytest_cache .hypothesis $(NODE_PACKAGES)

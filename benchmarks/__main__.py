@@ -1,33 +1,50 @@
-"""`python -m benchmarks [serving] [embedded] [as-of] [control-plane] [ingest] [--rows N]
-[--ingest-rows N]`; all where none is named.
+"""`python -m benchmarks [NAME]... [--rows N]`: all that are not long, where none is named.
 
 Leave the machine alone meanwhile.
 """
 
 import click
 
-from benchmarks import as_of_join, control_plane, embedded, ingest, serving
+from benchmarks import (
+    as_of_join,
+    beside_queries,
+    control_plane,
+    embedded,
+    feast_join,
+    ingest,
+    serving,
+    training_sets,
+)
 
-NAMES = ("serving", "embedded", "as-of", "control-plane", "ingest")
+NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane", "ingest")
+LONG = ("training-sets", "feast")
+"""Named ones only: minutes of work, much disk, and packages of others."""
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(NAMES))
-@click.option("--rows", default=10_000_000, show_default=True, help="Rows of the as-of join.")
-@click.option("--ingest-rows", default=1_000_000, show_default=True, help="Rows of a load.")
-def main(names: tuple[str, ...], rows: int, ingest_rows: int) -> None:
+@click.argument("names", nargs=-1, type=click.Choice([*NAMES, *LONG]))
+@click.option(
+    "--rows", type=int, help="Rows of history; 10 million, for training sets 50, for a load 1."
+)
+def main(names: tuple[str, ...], rows: int | None) -> None:
     """Print Tandem's speed beside limits and peers, measured in one run."""
     for name in names or NAMES:
         if name == "serving":
             serving.run()
+        elif name == "beside-queries":
+            beside_queries.run()
         elif name == "embedded":
             embedded.run()
         elif name == "control-plane":
             control_plane.run()
         elif name == "ingest":
-            ingest.run(ingest_rows)
+            ingest.run(rows or 1_000_000)
+        elif name == "training-sets":
+            training_sets.run(rows or 50_000_000)
+        elif name == "feast":
+            feast_join.run(rows or 10_000_000)
         else:
-            as_of_join.run(rows)
+            as_of_join.run(rows or 10_000_000)
 
 
 main()

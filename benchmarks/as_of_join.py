@@ -19,7 +19,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureT
 from tandem.model.history import HistorySnapshot
 from tandem.query.base import FeatureJoin, HistoryTable
 from tandem.query.duckdb import DuckDbEngine
+from tandem.rows.rows import TableRows
 
 HOURS = 500
 START = 1_700_000_000 // 3_600 * 3_600
@@ -81,7 +82,7 @@ def measure(folder: Path, sample: Sample, runs: int) -> dict[str, list[float]]:
         columns={name: name for name in FEATURES},
     )
     joins: dict[str, Callable[[], int]] = {
-        "Tandem": lambda: engine.point_in_time(sample.labels, "observed", [join]).num_rows,
+        "Tandem": lambda: count_rows(engine, sample.labels, [join]),
         "ASOF JOIN": lambda: bare_join(sample),
     }
     if sample.group.event_time.type is FeatureType.FRACTIONAL:
@@ -95,6 +96,10 @@ def measure(folder: Path, sample: Sample, runs: int) -> dict[str, list[float]]:
             seconds[name].append(time.perf_counter() - begin)
     engine.close()
     return seconds
+
+
+def count_rows(engine: DuckDbEngine, labels: pa.Table, joins: Sequence[FeatureJoin]) -> int:
+    return engine.point_in_time(TableRows(labels), "observed", joins).to_table().num_rows
 
 
 def bare_join(sample: Sample) -> int:

@@ -8,9 +8,11 @@
     ├── ResourceInUse            the name is taken
     ├── ResourceLimitExceeded    a limit of the account is reached
     ├── ConflictError            somebody else was faster, or the event time is older
-    │   └── DeleteConflict            what is to be deleted still has something in it
+    │   ├── DeleteConflict            what is to be deleted still has something in it
+    │   └── HistoryChanged            history is not what a training set was made of
     ├── AccessForbidden          the caller may not do this
     ├── QueryFailed              the SQL statement cannot be run
+    │   └── QueryCancelled            somebody ended it, or its time was over
     ├── StoreUnavailable         try again later: full, closed or held by another process
     └── DataCorrupted            stored bytes do not match their checksum
 
@@ -57,12 +59,20 @@ class DeleteConflict(ConflictError):
     """Something belongs to what is to be deleted. Delete that first."""
 
 
+class HistoryChanged(ConflictError):
+    """A recorded training set cannot be rebuilt: what it was made of is not there any more."""
+
+
 class AccessForbidden(TandemError):
     """The caller is not allowed to do this."""
 
 
 class QueryFailed(TandemError):
     """The engine refused or could not finish a SQL statement."""
+
+
+class QueryCancelled(QueryFailed):
+    """The statement was ended from outside while it waited or ran."""
 
 
 class StoreUnavailable(TandemError):

@@ -31,6 +31,14 @@ def blocks(page: Path, language: str) -> list[str]:
     return [code for found, code in BLOCK.findall(page.read_text()) if found == language]
 
 
+def environment() -> dict[str, str]:
+    """Where `tandem` is a command."""
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
 def test_blocks_are_of_known_languages() -> None:
     for page in PAGES:
         languages = {found for found, _ in BLOCK.findall(page.read_text())}
@@ -46,6 +54,7 @@ def test_python_blocks_run(page: Path, server: ServerProcess, tmp_path: Path) ->
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=tmp_path,
+        env=environment(),
         capture_output=True,
         check=False,
         text=True,
@@ -63,15 +72,14 @@ def run_bash_blocks(server: ServerProcess, tmp_path: Path) -> None:
     # The commands use the feature group that the README creates.
     program = "\n".join(blocks(ROOT / "README.md", "python")).replace(ADDRESS, server.url)
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "TANDEM_STORE": server.url}
     for page in PAGES:
         for block in blocks(page, "bash"):
             script = re.sub(r"^make ", f"make --dry-run -C {ROOT} ", block, flags=re.MULTILINE)
+            script = script.replace(ADDRESS, server.url)
             run = subprocess.run(
                 ["bash", "-euc", script],
                 cwd=tmp_path,
-                env=environment,
+                env={**environment(), "TANDEM_STORE": server.url},
                 capture_output=True,
                 check=False,
                 text=True,

@@ -12,7 +12,7 @@ import pytest
 from tandem.assembly.settings import Settings
 from tandem.cli import main
 from tandem.model import limits
-from tandem.service.placement import Account
+from tandem.wire.athena import athena_service
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
 from tandem.wire.iam import iam_service
@@ -48,27 +48,38 @@ def operation_names() -> list[str]:
     services = [
         featurestore_runtime_service(core, tokens),
         sagemaker_service(core, tokens),
-        sts_service(Account()),
+        sts_service(core),
         iam_service(core, tokens),
         glue_service(core, tokens),
+        athena_service(core, tokens),
     ]
     return [operation.name for service in services for operation in service.operations]
 
 
+def commands() -> dict[str, click.Command]:
+    """Every command by how it is called; those of a group by the group's name and theirs."""
+    context = click.Context(main)
+    found: dict[str, click.Command] = {}
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found |= {f"{name} {inner}": each for inner, each in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
 def test_every_command_is_documented() -> None:
     page = (DOCS / "command-line.md").read_text()
-    context = click.Context(main)
-    assert len(main.list_commands(context)) > 10
-    for name in main.list_commands(context):
+    assert len(commands()) > 10
+    for name in commands():
         assert f"| `tandem {name}" in page, name
 
 
 def test_every_option_is_documented_under_its_command() -> None:
     documented = documented_options()
-    context = click.Context(main)
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command is not None
+    for name, command in commands().items():
         options = {
             option
             for parameter in command.params

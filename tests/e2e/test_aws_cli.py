@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -240,6 +241,32 @@ def test_records(aws: AwsCli) -> None:
     assert (deleted.code, deleted.out) == (0, "")
     gone = aws(RUNTIME, "get-record", *one)
     assert (gone.code, gone.out) == (0, "")
+
+
+def test_a_query(aws: AwsCli, tmp_path: Path) -> None:
+    create(aws, "queried", "--offline-store-config", json.dumps(OFFLINE), "--role-arn", ROLE)
+    put = ("put-record", "--feature-group-name", "queried", "--record")
+    record = values(customer_id="C1", event_time="2024-05-01T12:00:00Z", orders="3")
+    assert aws(RUNTIME, *put, *record).code == 0
+    assert aws("s3", "mb", "s3://query-results").code == 0
+    started = aws(
+        *("athena", "start-query-execution", "--query-string", "SELECT orders FROM queried"),
+        *("--query-execution-context", "Database=sagemaker_featurestore"),
+        *("--result-configuration", "OutputLocation=s3://query-results/cli/"),
+    ).json["QueryExecutionId"]
+    named = ("--query-execution-id", started)
+    deadline = time.monotonic() + 60
+    while True:
+        execution = aws("athena", "get-query-execution", *named).json["QueryExecution"]
+        if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            break
+        assert time.monotonic() < deadline
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    rows = aws("athena", "get-query-results", *named).json["ResultSet"]["Rows"]
+    assert [row["Data"][0]["VarCharValue"] for row in rows] == ["orders", "3"]
+    location = execution["ResultConfiguration"]["OutputLocation"]
+    assert aws("s3", "cp", location, str(tmp_path / "result.csv")).code == 0
+    assert (tmp_path / "result.csv").read_text() == '"orders"\n"3"\n'
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,41 @@ def test_query(cli: CommandLine) -> None:
     assert json.loads(text, parse_constant=pytest.fail) == [{"x": None, "d": "2024-01-01"}]
 
 
+def test_training_sets(cli: CommandLine) -> None:
+    (cli.folder / "labels.csv").write_text(
+        "customer_id,event_time,churned\n"
+        "C1,2024-01-20T00:00:00Z,0\nC2,2024-03-01T00:00:00Z,1\nC1,2024-03-01T00:00:00Z,1\n"
+    )
+    wanted = ["--feature", "so_far=customers:orders", "--feature", "customers:spend"]
+    shown = cli("dataset", "make", "labels.csv", *wanted, "--max-age", "40 days")
+    assert "so_far" in shown
+    assert "3 rows, recorded as " in shown
+    dataset_id = shown.split()[-1]
+    made = cli.json("dataset", "make", "labels.csv", *wanted, "--max-age", "customers=40 days")
+    assert [row["so_far"] for row in made["rows"]] == [1, None, 2]
+    listed = cli.json("dataset", "list")
+    assert {made["dataset"]["dataset_id"], dataset_id} <= {one["dataset_id"] for one in listed}
+    assert listed[0]["content_hash"] == made["dataset"]["content_hash"]
+    assert dataset_id in cli("dataset", "list")
+    assert "orders as so_far" in cli("dataset", "show", dataset_id)
+    assert cli.json("dataset", "show", dataset_id)["rows"] == 3
+    said = cli("dataset", "rebuild", dataset_id, "--out", "again.parquet")
+    assert said.startswith("wrote again.parquet\n3 rows")
+    assert pq.read_table(cli.folder / "again.parquet")["so_far"].to_pylist() == [1, None, 2]
+    newest = cli.json("dataset", "latest", "--feature", "customers:*", "--no-record")
+    assert [row["orders"] for row in newest["rows"]] == [2, 5]
+    assert newest["dataset"] is None
+    then = ["--at", "2024-01-20T00:00:00Z", "--from", "2024-01-01T00:00:00Z", "--until", "2025"]
+    then[-1] = "2025-01-01T00:00:00Z"
+    found = cli.json(
+        "dataset", "latest", "labels.csv", *wanted, *then, "--event-time", "as_of_then"
+    )
+    assert [row["so_far"] for row in found["rows"]] == [1, 5, 1]
+    assert cli("dataset", "delete", dataset_id) == f"deleted {dataset_id}\n"
+    for command in ("show", "rebuild", "delete"):
+        assert dataset_id in cli("dataset", command, dataset_id, code=1)
+
+
 def test_schema_changes(cli: CommandLine, name: str) -> None:
     create(cli, name)
     cli("ingest", name, "sample.csv")

@@ -87,6 +87,15 @@ def test_a_clone_does_not_bring_deleted_rows_back(store, core):
         core.iceberg_tables.vacuum(group)
 
 
+def test_a_clone_without_retired_features_does_not_either(store, core):
+    put(store, ("a", 1), ("b", 2))
+    group = core.groups.describe("orders")
+    assert core.iceberg_tables.delete(group, partial(where, core, "id = 'a'")) == 1
+    store.feature_group("orders").retire_feature("number")
+    store.clone_feature_group("orders", "narrow")
+    assert store.sql("SELECT id FROM narrow").to_arrow().column("id").to_pylist() == ["b"]
+
+
 def test_answers_are_the_same_after_optimize(tmp_path, store, core):
     for number in range(1, 13):
         put(store, ("abc"[number % 2], number))

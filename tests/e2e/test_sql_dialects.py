@@ -11,7 +11,7 @@ from tandem.errors import QueryFailed, ValidationError
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _group(store: tandem.FeatureStore) -> None:
+def _groups(store: tandem.FeatureStore) -> None:
     group = store.create_feature_group(
         "user-features",
         features={"user": "String", "moment": "Fractional", "Clicks": "Integral"},
@@ -20,6 +20,14 @@ def _group(store: tandem.FeatureStore) -> None:
     )
     for user, clicks in (("u-1", 3), ("u-2", 8)):
         group.put({"user": user, "moment": 1_700_000_000.0, "Clicks": clicks})
+    for name in ("cased", "Cased"):
+        group = store.create_feature_group(
+            name,
+            features={"id": "String", "moment": "Fractional"},
+            record_identifier="id",
+            event_time="moment",
+        )
+        group.put({"id": name, "moment": 1_700_000_000.0})
 
 
 STATEMENT = """
@@ -46,10 +54,13 @@ def test_the_groups_table_in_the_catalog(store: tandem.FeatureStore) -> None:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ('DROP TABLE "user-features"', "only a SELECT"),
-        ('SELECT * FROM "user-features$partitions"', "not answered"),
-        ('SELECT * FROM "other"."s"."user-features"', "no catalog 'other'"),
-        ("SELECT * FROM nothing", "no table 'nothing'"),
+        ('DROP TABLE "user-features"', "Table not found"),
+        ('SELECT * FROM "user-features$nothing"', "does not exist"),
+        ('SELECT * FROM "other"."s"."user-features"', "Catalog 'other' does not exist"),
+        (
+            "SELECT * FROM nothing",
+            "Table 'awsdatacatalog.sagemaker_featurestore.nothing' does not exist",
+        ),
         ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
         ("SELECT read_csv('/etc/passwd')", "not registered"),
         ("SELECT FROM WHERE", "line 1:"),
@@ -58,6 +69,17 @@ def test_the_groups_table_in_the_catalog(store: tandem.FeatureStore) -> None:
 def test_what_is_refused(store: tandem.FeatureStore, statement: str, said: str) -> None:
     with pytest.raises(QueryFailed, match=said):
         store.sql(statement, dialect="athena")
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "athena"])
+def test_groups_that_differ_by_case_alone_are_never_mixed_up(
+    store: tandem.FeatureStore, dialect: str
+) -> None:
+    for name in ("cased", "Cased"):
+        found = store.sql(f'SELECT id FROM "{name}"', dialect=dialect).to_arrow().to_pylist()
+        assert found == [{"id": name}]
+    with pytest.raises(QueryFailed, match="differ by case alone"):
+        store.sql('SELECT a.id, b.id FROM "cased" a, "Cased" b', dialect=dialect)
 
 
 def test_an_unknown_dialect_is_refused(store: tandem.FeatureStore) -> None:

@@ -35,13 +35,13 @@ from tandem.model.write import LogEntry
 from tandem.online.features_json import decode_features
 from tandem.service import copying
 from tandem.service.cloning import Clone, CloneRequest, Cloning
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.group_log import GroupLog
 from tandem.service.records import DeletionMode
 from tandem.testing.point_in_time_reference import entry_as_of
 from tandem.testing.replay import replay
-from unit.service.scenes import START_US, ManualClock
+from unit.service.scenes import START_US, ManualClock, training_rows
 
 EXAMPLES = int(os.environ.get("TANDEM_PROPERTY_EXAMPLES", "100"))
 START = START_US // 1_000_000
@@ -311,7 +311,7 @@ def orders_found(scene: Scene, group: FeatureGroup) -> list[Any]:
         }
     )
     request = TrainingSetRequest(features=(f"{group.name}:orders",))
-    return scene.core.datasets.training_set(labels, request).column("orders").to_pylist()
+    return training_rows(scene.core, labels, request).column("orders").to_pylist()
 
 
 @pytest.fixture(autouse=True, scope="module")

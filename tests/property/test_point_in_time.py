@@ -19,6 +19,7 @@ from tandem.query.base import FeatureJoin
 from tandem.query.duckdb import DuckDbEngine
 from tandem.query.memory import MemoryQueryEngine
 from tandem.testing.planted_history import FIRST_WRITE_US, PlantedHistory, a_group
+from tandem.testing.point_in_time_contract import joined_rows
 from tandem.testing.point_in_time_reference import entry_as_of
 
 EXAMPLES = int(os.environ.get("TANDEM_PROPERTY_EXAMPLES", "150"))
@@ -150,7 +151,7 @@ def test_the_join_is_the_reference_and_never_the_future(
         max_age_seconds=max_age_seconds,
     )
     table = label_table(group, given_labels)
-    joined = engine.point_in_time(table, "at", [join])
+    joined = joined_rows(engine, table, "at", [join])
     shutil.rmtree(engine.test_folder / group.group_id, ignore_errors=True)
 
     assert joined.select(["customer", "at"]).equals(table)

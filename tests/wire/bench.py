@@ -11,6 +11,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -21,19 +23,28 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.utils import percent_encode_sequence
 
+from tandem.assembly.presence import Presence
 from tandem.offline.memory import MemoryOfflineStore
+from tandem.offline.objects import ObjectStore
 from tandem.online.memory import MemoryOnlineStore
+from tandem.query.duckdb import DuckDbEngine
 from tandem.registry.memory import MemoryRegistry
 from tandem.service.aliases import Aliases
+from tandem.service.athena import Athena, AthenaParts
+from tandem.service.athena.executions import ExecutionLimits
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
+from tandem.service.delivery import Delivery, DeliveryLimits
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
+from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.placement import Account
+from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.http import Request, Response
@@ -43,6 +54,8 @@ RUNTIME = "sagemaker-featurestore-runtime"
 SAGEMAKER = "sagemaker"
 STS = "sts"
 IAM = "iam"
+ATHENA = "athena"
+BUCKET = "results"
 GLUE = "glue"
 ACCOUNT = Account("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
@@ -91,15 +104,44 @@ class Bench:
             self.registry, self.registry, definitions, self.offline, self.clock
         )
         records = Records(groups, self.store, self._commits, self.clock)
+        roles = Roles(self.registry, self.clock)
+        catalog = Catalog(self.registry, histories, self.clock)
+        self._folder = TemporaryDirectory()
+        folder = Path(self._folder.name)
+        self.objects = ObjectStore(folder / "s3", folder / "s3.sqlite", definitions.live)
+        self.objects.buckets.create(BUCKET)
+        self._engine = DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
+        queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
+        delivery = Delivery(
+            self.store,
+            self.offline,
+            self.registry,
+            self.registry,
+            DeliveryLimits(entries_max=1_000, bytes_max=1 << 20),
+            self.clock,
+        )
+        self.presence = Presence(folder / "processes")
+        parts = AthenaParts(
+            self.registry,
+            catalog,
+            queries,
+            IcebergTables(self.offline, delivery),
+            self._engine,
+            lambda: self.objects,
+            self.clock,
+        )
+        limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100)
         self.core = SimpleNamespace(
+            athena=Athena(parts, self.presence, limits),
             groups=groups,
             updates=updates,
             aliases=Aliases(self.registry, definitions),
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
-            catalog=Catalog(self.registry, histories, self.clock),
-            roles=Roles(self.registry, self.clock),
+            roles=roles,
+            role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
+            catalog=catalog,
             definitions=definitions,
         )
         self.router = Router(self.core, token_key=b"k" * 32)
@@ -119,6 +161,11 @@ class Bench:
         self._thread.join()
         self._loop.close()
         self._commits.close()
+        self.core.athena.close()
+        self._engine.close()
+        self.objects.close()
+        self.presence.close()
+        self._folder.cleanup()
 
     def answer(self, request: Request) -> Response:
         return asyncio.run_coroutine_threadsafe(self.router.answer(request), self._loop).result(60)

@@ -1,7 +1,6 @@
 """Requests made from botocore's service models, from valid to broken: no 500, no bad answer.
 
-TANDEM_FUZZ_EXAMPLES sets how many requests each operation gets; TANDEM_FUZZ_SEED repeats a run (the
-seed of a failing one stands in its output).
+TANDEM_FUZZ_EXAMPLES: requests an operation. TANDEM_FUZZ_SEED: repeats a run whose output names it.
 """
 
 import json
@@ -20,9 +19,10 @@ from tandem.errors import TandemError
 from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
+from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, QUERIES, make_query
 from .bench import (
+    ATHENA,
     GLUE,
-    IAM,
     OFFLINE,
     RUNTIME,
     SAGEMAKER,
@@ -46,18 +46,18 @@ from .glue_requests import (
     make_catalog,
 )
 from .role_requests import ACCESS, BOUNDARY, POLICY_ARN, ROLE_NAME, ROLE_REQUESTS, TRUST, make_role
+from .session_requests import SESSION_REQUESTS
 
 EXAMPLES = int(os.environ.get("TANDEM_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("TANDEM_FUZZ_SEED", random.randrange(2**32)))
 OPERATIONS = [
     *((RUNTIME, name) for name in service_model(RUNTIME).operation_names),
     *((SAGEMAKER, f"{verb}FeatureGroup") for verb in ("Create", "Describe", "Update", "Delete")),
-    (SAGEMAKER, "ListFeatureGroups"),
     *((SAGEMAKER, f"{verb}FeatureMetadata") for verb in ("Update", "Describe")),
     *((SAGEMAKER, f"{verb}Tags") for verb in ("Add", "List", "Delete")),
-    *((SAGEMAKER, name) for name in ("Search", "GetSearchSuggestions")),
-    (STS, "GetCallerIdentity"),
-    *((IAM, name) for _, name, _ in ROLE_REQUESTS),
+    *((SAGEMAKER, name) for name in ("ListFeatureGroups", "Search", "GetSearchSuggestions")),
+    *((service, name) for service, name, _ in [*SESSION_REQUESTS, *ROLE_REQUESTS]),
+    *((ATHENA, name) for name in ATHENA_OPERATIONS),
     *((GLUE, name) for _, name, _ in GLUE_REQUESTS),
 ]
 REFUSED = {path.rpartition(".")[2] for path in NOT_SERVED}
@@ -79,6 +79,7 @@ def shared() -> Iterator[Bench]:
     create_groups(made)
     put_records(made)
     make_role(made)
+    learn(make_query(made))
     make_catalog(made)
     yield made
     made.close()
@@ -115,7 +116,15 @@ FAMILIAR: dict[str, list[Any]] = {
     "ParameterRemovals[]": ["k", "unit"],
     "Name": [
         *("FeatureGroupName", "CreationTime", "Tags.team", "AllTags", "FeatureName", "Nothing"),
-        *("sales", "orders", "default", "sagemaker_featurestore", "both_1750000000"),
+        *(
+            "AwsDataCatalog",
+            "analysts",
+            "sales",
+            "orders",
+            "default",
+            "sagemaker_featurestore",
+            "both_1750000000",
+        ),
     ],
     "CatalogId": ["123456789012"],
     "DatabaseName": ["sales", "default", "sagemaker_featurestore"],
@@ -143,6 +152,21 @@ FAMILIAR: dict[str, list[Any]] = {
     "PathPrefix": ["/", "/teams"],
     "Marker": ["", "forged"],
     "MaxSessionDuration": [3_600, 43_200],
+    "QueryString": QUERIES,
+    "OutputLocation": OUTPUTS,
+    "Catalog": ["AwsDataCatalog"],
+    "ExpectedBucketOwner": ["123456789012"],
+    "QueryExecutionId": ["x"],
+    "QueryExecutionIds[]": ["x"],
+    "NamedQueryId": ["x"],
+    "NamedQueryIds[]": ["x"],
+    "WorkGroup": ["primary", "spare", "x"],
+    "CatalogName": ["AwsDataCatalog", "x"],
+    "Database": ["sagemaker_featurestore", "x"],
+    "ResourceARN": ["arn:aws:athena:eu-west-1:123456789012:workgroup/primary", "x"],
+    "ClientRequestToken": ["a" * 32, "b" * 64],
+    "ExecutionParameters[]": ["1", "'x'", "((", "?"],
+    "BytesScannedCutoffPerQuery": [10_000_000],
 }
 NOON = "2025-06-15T12:00:00Z"
 RECORDS = [
@@ -404,6 +428,10 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     """The fuzzer is worth its time only if it also reaches what lies behind the checks."""
     model = service_model(service).operation_model(operation)
     statuses: list[int] = []
+    put_records(groups)
+    make_role(groups)
+    make_catalog(groups)
+    learn(make_query(groups))
 
     @seed(1)
     @settings(fuzz, max_examples=200)
@@ -411,9 +439,6 @@ def test_some_requests_succeed(groups: Bench, service: str, operation: str) -> N
     def run(params: Any) -> None:
         statuses.append(check(groups, model, request_of(model, params)).status)
 
-    put_records(groups)
-    make_role(groups)
-    make_catalog(groups)
     run()
     assert 200 in statuses
 
@@ -428,6 +453,11 @@ def create_missing(bench: Bench) -> None:
         bench.send(SAGEMAKER, "DeleteFeatureGroup", FeatureGroupName=name)
     create_groups(bench)
     put_records(bench)
+
+
+def learn(ids: dict[str, list[Any]]) -> None:
+    for member, values in ids.items():
+        FAMILIAR[member] = FAMILIAR[f"{member}s[]"] = values
 
 
 def put_records(bench: Bench) -> None:

@@ -25,6 +25,7 @@ from .bench import (
 )
 from .glue_requests import GLUE_REQUESTS, NOT_SERVED, TOKENS, make_catalog
 from .role_requests import MARKERS, ROLE_REQUESTS, make_role
+from .session_requests import SESSION_REQUESTS
 
 NOON = "2025-06-15T12:00:00Z"
 TTL = {"Unit": "Days", "Value": 1}
@@ -130,6 +131,7 @@ VALID: list[tuple[str, str, dict[str, Any]]] = [
         "Resource": "FeatureGroup",
         "SuggestionQuery": {"PropertyNameQuery": {"PropertyNameHint": "Feature"}}}),
     *ROLE_REQUESTS,
+    *SESSION_REQUESTS,
     *GLUE_REQUESTS,
 ]  # fmt: skip
 OPERATIONS = {(service, operation) for service, operation, _ in VALID}

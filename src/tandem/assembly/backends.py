@@ -94,7 +94,7 @@ def query_engine(settings: Settings) -> QueryEngine:
         if settings.query_engine == "memory"
         else backend(
             readable=history_folder(settings),
-            scratch=settings.data / "scratch",
+            scratch=scratch_folder(settings),
             memory_bytes=settings.query_memory_bytes,
         )
     )
@@ -105,16 +105,21 @@ def object_store(
     settings: Settings,
     live: Callable[[], Sequence[FeatureGroup]],
     deleted: Callable[[], Sequence[FeatureGroup]],
-) -> ObjectStore | None:
-    """The objects of the embedded store; None where the S3 gateway is off."""
-    if not settings.s3_gateway:
-        return None
+) -> ObjectStore:
+    """The objects of the embedded store."""
     return ObjectStore(history_folder(settings), settings.data / "s3.sqlite", live, deleted)
 
 
 def history_folder(settings: Settings) -> Path:
     """Where `s3://bucket/key` lies on this machine: `<folder>/bucket/key`."""
     return settings.data / "s3"
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """Where what does not fit the memory goes for a while; made where it is missing."""
+    folder = settings.data / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _load(setting: str, name: str, table: dict[str, str]) -> Callable[..., Any]:

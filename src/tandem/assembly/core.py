@@ -9,15 +9,21 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 from tandem.assembly import backends
 from tandem.assembly.clone_lock import CloneLock
+from tandem.assembly.presence import Presence
 from tandem.assembly.settings import Settings
 from tandem.assembly.token_key import token_key
 from tandem.assembly.workers import Lease, Task, Workers
+from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
+from tandem.registry.base import Registry
 from tandem.service.aliases import Aliases
+from tandem.service.athena import Athena, AthenaParts
+from tandem.service.athena.executions import ExecutionLimits
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
@@ -35,8 +41,10 @@ from tandem.service.ingestion import Ingestion
 from tandem.service.placement import Account
 from tandem.service.queries import Queries
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
+from tandem.service.sql import Sql
 
 
 class Core:
@@ -49,12 +57,14 @@ class Core:
         _make_folder(settings.data)
         self.settings = settings
         self._objects: ObjectStore | None = None
+        self._opening_objects = threading.Lock()
         self.token_key = token_key(settings.data / "token.key")
         with ExitStack() as opened:
             self._open(settings, clock, opened)
             if in_background:
                 # At once, too: a process that ends within the interval of the task sees them ended.
                 self.fail_interrupted_clones()
+                self.athena.end_interrupted()
             tasks = self._tasks() if in_background else []
             self._workers = Workers(Lease(_lease_path(settings)), tasks)
             # Closed in the opposite order; a failure on the way here closes what is open.
@@ -66,6 +76,7 @@ class Core:
     def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
         registry = backends.registry(settings)
         opened.callback(registry.close)
+        opened.callback(self._close_objects)
         self.online = backends.online_store(settings)
         opened.callback(self.online.close)
         engine = backends.query_engine(settings)
@@ -79,6 +90,7 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
+        self.role_sessions = RoleSessions(self.roles, account, clock)
         histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
@@ -89,12 +101,42 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
-        self.datasets = Datasets(self.groups, self.queries, engine)
+        self.datasets = Datasets(
+            self.groups,
+            self.queries,
+            engine,
+            DatasetFolders(settings.data / "datasets"),
+            clock,
+            scratch=backends.scratch_folder(settings),
+            made_by=version("tandem-feature-store"),
+        )
         limits = DeliveryLimits(settings.delivery_entries_max, settings.delivery_bytes_max)
         self.delivery = Delivery(self.online, self.offline, registry, registry, limits, clock)
         self.delivery.check()
         self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
+        self._open_athena(registry, clock, opened)
+
+    def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
+        self._presence = Presence(self.settings.data / "processes")
+        opened.callback(self._presence.close)
+        parts = AthenaParts(
+            registry=registry,
+            catalog=self.catalog,
+            queries=self.queries,
+            iceberg=self.iceberg_tables,
+            engine=self._engine,
+            objects=self._lake_objects,
+            clock=clock,
+        )
+        limits = ExecutionLimits(
+            at_once=self.settings.athena_queries_at_once,
+            seconds_max=self.settings.athena_query_seconds_max,
+            kept_max=self.settings.athena_executions_max,
+        )
+        self.athena = Athena(parts, self._presence, limits)
+        opened.callback(self.athena.close)
+        self.sql = Sql(self.queries, self.athena)
 
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery
@@ -107,6 +149,7 @@ class Core:
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
+            Task("queries", self.athena.end_interrupted, settings.expiry_interval_seconds),
         ]
 
     def fail_interrupted_clones(self) -> int:
@@ -115,18 +158,26 @@ class Core:
             return self.cloning.fail_interrupted() if is_none_made else 0
 
     def open_objects(self) -> ObjectStore | None:
-        """The objects of S3, opened at the first call; None where the gateway is off."""
-        if self._objects is None:
-            definitions = self._definitions
-            self._objects = backends.object_store(
-                self.settings, definitions.live, definitions.deleted
-            )
-            if self._objects is not None:
-                self._opened.callback(self._objects.close)
-        return self._objects
+        """The objects that S3 requests are answered from; None where the gateway is off."""
+        return self._lake_objects() if self.settings.s3_gateway else None
+
+    def _lake_objects(self) -> ObjectStore:
+        """The objects of the data folder, opened at the first call."""
+        with self._opening_objects:
+            if self._objects is None:
+                definitions = self._definitions
+                self._objects = backends.object_store(
+                    self.settings, definitions.live, definitions.deleted
+                )
+            return self._objects
+
+    def _close_objects(self) -> None:
+        if self._objects is not None:
+            self._objects.close()
 
     def interrupt(self) -> None:
         """Gives up queries and clones that are under way; they fail, and so do later ones."""
+        self.athena.interrupt()
         self._engine.close()
         self.cloning.close()
 
@@ -137,6 +188,7 @@ class Core:
     def abandon(self) -> None:
         """For a child after a fork: lets go of what the parent goes on to use."""
         self._workers.abandon()
+        self._presence.abandon()
 
 
 def _make_folder(folder: Path) -> None:

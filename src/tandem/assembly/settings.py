@@ -31,6 +31,9 @@ class Settings:
     expiry_interval_seconds    how often expired records and those of deleted groups are removed,
                                and clones that were cut short ended
     query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
+    athena_queries_at_once     Athena's queries that run side by side; others wait
+    athena_query_seconds_max   the longest that one of them may run
+    athena_executions_max      query executions that are kept once they are over; the oldest go
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
     """
 
@@ -47,6 +50,9 @@ class Settings:
     delivery_bytes_max: int = 64 << 20
     expiry_interval_seconds: float = 10.0
     query_memory_bytes: int = 2 << 30
+    athena_queries_at_once: int = 4
+    athena_query_seconds_max: float = 1_800.0
+    athena_executions_max: int = 1_000
     s3_gateway: bool = True
 
     def __post_init__(self) -> None:

@@ -1,4 +1,5 @@
-"""`tandem`: serve a store, look at it, change it, read and write records, run SQL.
+"""`tandem`: serve a store, look at it, change it, read and write records, run SQL, make training
+sets.
 
 Exit codes: 0 done; 1 the store refused or failed, in one line on standard error; 2 wrong usage;
 3 `apply --plan` found something to do.
@@ -14,6 +15,9 @@ from tandem.cli.lazy_group import LazyCommand, LazyGroup
 SECTIONS = {
     "Server": {
         "serve": LazyCommand("tandem.cli.serve:serve", "Serve a store over HTTP until stopped."),
+        "env": LazyCommand(
+            "tandem.cli.env:env", "Print what sends this shell's AWS clients to a server."
+        ),
     },
     "Feature groups": {
         "groups": LazyCommand("tandem.cli.discovery:groups", "List feature groups."),
@@ -41,6 +45,9 @@ SECTIONS = {
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
+        "dataset": LazyCommand(
+            "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."
+        ),
     },
     "Shell": {
         "completion": LazyCommand(

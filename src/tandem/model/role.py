@@ -18,6 +18,9 @@ _PATH = re.compile(r"/|/[!-~]+/")
 _DESCRIPTION = re.compile(r"[\t\n\r -~\u00a1-\u00ff]*")
 _POLICY = re.compile(r"[\t\n\r -\u00ff]+")
 _POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:aws|[0-9]{12}):policy(/[!-~]+)", re.ASCII)
+_ROLE_ARN = re.compile(
+    r"arn:aws[a-z-]*:iam::([0-9]{12}):role(/(?:[!-~]*/)?)([\w+=,.@-]+)", re.ASCII
+)
 _ARN_LENGTH_MIN = 20
 _SPACE = re.compile(r"\s+")
 
@@ -81,6 +84,24 @@ def check_role(role: NewRole) -> None:
             f" {limits.TAGS_PER_ROLE_MAX} are allowed"
         )
     check_tags(role.tags.items())
+
+
+def account_and_name(role_arn: str) -> tuple[str, str]:
+    """The account and the name in a role's ARN."""
+    found = _ROLE_ARN.fullmatch(role_arn)
+    if found is None:
+        raise ValidationError(
+            f"RoleArn {role_arn[:128]!r} is not valid: write arn:aws:iam::ACCOUNT:role/NAME"
+        )
+    return found[1], found[3]
+
+
+def check_session_name(member: str, name: str) -> None:
+    if not 2 <= len(name) <= limits.ROLE_NAME_LENGTH_MAX or not _NAME.fullmatch(name):
+        raise ValidationError(
+            f"{member} {name[:80]!r} is not valid: 2 to {limits.ROLE_NAME_LENGTH_MAX} letters,"
+            " digits and characters of _+=,.@-"
+        )
 
 
 def check_role_name(name: str) -> None:

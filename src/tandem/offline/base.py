@@ -69,7 +69,11 @@ class OfflineStore(ABC):
 
     @abstractmethod
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:
-        """The delivered history at this moment: rows of each entry once, in files or as entries."""
+        """The delivered history at this moment: rows of each entry once, in files or as entries.
+
+        However often files are rewritten, rows keep their write times, and those of one record
+        their order: recorded training sets are made again by them.
+        """
 
     @abstractmethod
     def archived(

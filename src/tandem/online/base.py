@@ -134,6 +134,11 @@ class LogSnapshot(ABC):
     def mark(self, name: str) -> bytes | None:
         """The content of the mark of that name. Raises DataCorrupted."""
 
+    @property
+    @abstractmethod
+    def write_time_us(self) -> int:
+        """The last write time there was: no entry here is stamped later, every later one is."""
+
 
 class Staging(ABC):
     """Where rows of a load lie on their way into the log, and as long as they are in it."""

@@ -33,9 +33,12 @@ _PARTITION = 0
 
 
 class _MemoryLogSnapshot(LogSnapshot):
-    def __init__(self, parts: list[LogPart], end: int, marks: dict[str, Mark]) -> None:
+    def __init__(
+        self, parts: list[LogPart], end: int, write_time_us: int, marks: dict[str, Mark]
+    ) -> None:
         self._parts = parts
         self._end = end
+        self._write_time_us = write_time_us
         self._marks = marks
 
     def entries(
@@ -69,6 +72,10 @@ class _MemoryLogSnapshot(LogSnapshot):
     def end(self, partition: int) -> int:
         assert partition == _PARTITION
         return self._end
+
+    @property
+    def write_time_us(self) -> int:
+        return self._write_time_us
 
     def mark(self, name: str) -> bytes | None:
         return self._marks[name].content if name in self._marks else None
@@ -174,7 +181,12 @@ class MemoryOnlineStore(OnlineStore):
     @contextmanager
     def log(self) -> Iterator[LogSnapshot]:
         with self._open():
-            snapshot = _MemoryLogSnapshot(list(self._parts), self._last_position, dict(self._marks))
+            snapshot = _MemoryLogSnapshot(
+                list(self._parts),
+                self._last_position,
+                self._last_write_time_us,
+                dict(self._marks),
+            )
         yield snapshot
 
     def trim(self, partition: int, through: int) -> None:

@@ -54,18 +54,28 @@ class Moments:
         return self.unit_nanoseconds is None and not pa.types.is_floating(self.values.type)
 
 
-def check_columns(labels: pa.Table, joins: Sequence[FeatureJoin]) -> None:
-    """Raises ValidationError where a join names no feature, or a column that is taken."""
-    taken = set(labels.column_names)
+def checked_schema(labels: pa.Schema, moment: str, joins: Sequence[FeatureJoin]) -> pa.Schema:
+    """The schema of the labels with their features.
+
+    Raises ValidationError where a join names no feature, or a column that is taken, and where the
+    labels lack a column or have it in a type that cannot be compared.
+    """
+    none = labels.empty_table()
+    if joins:
+        label_moments(none, moment)
+    taken = set(labels.names)
+    fields = list(labels)
     for join in joins:
+        group = join.table.group
+        label_keys(none, join.key, group.record_identifier)
         for feature, column in join.columns.items():
-            if feature not in join.table.group.features_by_name:
-                raise ValidationError(
-                    f"feature group {join.table.group.name!r} has no feature {feature!r}"
-                )
+            if feature not in group.features_by_name:
+                raise ValidationError(f"feature group {group.name!r} has no feature {feature!r}")
             if column in taken:
                 raise ValidationError(f"there would be two columns {column!r}: rename one")
             taken.add(column)
+            fields.append(pa.field(column, arrow_type(group.features_by_name[feature])))
+    return pa.schema(fields, metadata=labels.metadata)
 
 
 def label_column(labels: pa.Table, name: str) -> pa.ChunkedArray:

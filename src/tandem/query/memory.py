@@ -13,7 +13,9 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -27,17 +29,22 @@ from tandem.query.base import (
     FeatureJoin,
     HistoryTable,
     QueryEngine,
+    StatementRows,
+    Table,
     TableName,
 )
+from tandem.query.cancellation import Cancellation
+from tandem.query.file_rows import file_rows
 from tandem.query.labels import (
     NANOSECONDS,
     Moments,
     age_nanoseconds_max,
-    check_columns,
+    checked_schema,
     label_keys,
     label_moments,
 )
 from tandem.query.statement import DEFAULT_DATABASE, check_known, tables_read, without_repeats
+from tandem.query.tables import FileTable
 from tandem.rows.history_rows import (
     IS_DELETED,
     WRITE_TIME,
@@ -45,6 +52,7 @@ from tandem.rows.history_rows import (
     history_rows,
     history_schema,
 )
+from tandem.rows.rows import Rows, RowStream
 
 _Row = dict[str, Any]
 
@@ -68,15 +76,37 @@ class MemoryQueryEngine(QueryEngine):
         with self._lock:
             return tables_read(self._open(), statement)
 
-    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
-        check_known(self.table_names(statement), tables)
-        connection = sqlite3.connect(":memory:")
+    def sql(self, statement: str, tables: Mapping[TableName, Table]) -> pa.Table:
+        return self._answer(statement, tables, Cancellation())
+
+    @contextmanager
+    def stream(
+        self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
+    ) -> Iterator[StatementRows]:
+        found = self._answer(statement, tables, cancellation)
+        scanned = sum(_size(table) for table in without_repeats(tables).values())
+        yield StatementRows(found.schema, _checked(found.to_batches(), cancellation), scanned)
+
+    def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
+        plan = self._answer(f"EXPLAIN QUERY PLAN {statement}", tables, Cancellation(), statement)
+        return "\n".join(plan.column("detail").to_pylist())
+
+    def _answer(
+        self,
+        statement: str,
+        tables: Mapping[TableName, Table],
+        cancellation: Cancellation,
+        checked: str | None = None,
+    ) -> pa.Table:
+        check_known(self.table_names(checked or statement), tables)
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
         try:
-            for name, table in without_repeats(tables).items():
-                _load(connection, name, table)
-            cursor = connection.execute(statement)
-            columns = [column[0] for column in cursor.description]
-            rows = cursor.fetchall()
+            with cancellation.interrupting(connection.interrupt):
+                for name, table in without_repeats(tables).items():
+                    _load(connection, name, table)
+                cursor = connection.execute(statement)
+                columns = [column[0] for column in cursor.description]
+                rows = cursor.fetchall()
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise QueryFailed(str(error)) from error
         finally:
@@ -86,22 +116,10 @@ class MemoryQueryEngine(QueryEngine):
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise QueryFailed(f"a result column has values of several types: {error}") from error
 
-    def point_in_time(
-        self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
-    ) -> pa.Table:
+    def point_in_time(self, labels: Rows, moment: str, joins: Sequence[FeatureJoin]) -> RowStream:
         self._open()
-        check_columns(labels, joins)
-        moments = list(_nanoseconds(label_moments(labels, moment)))
-        given = labels
-        for join in joins:
-            group = join.table.group
-            keys = label_keys(given, join.key, group.record_identifier).to_pylist()
-            rows = _rows_as_of(join, keys, moments)
-            for feature, column in join.columns.items():
-                values = [None if row is None else row[feature] for row in rows]
-                type_ = arrow_type(group.features_by_name[feature])
-                labels = labels.append_column(column, pa.array(values, type_))
-        return labels
+        schema = checked_schema(labels.schema, moment, joins)
+        return RowStream(schema, _joined(labels, moment, joins, schema))
 
     def close(self) -> None:
         with self._lock:
@@ -115,16 +133,36 @@ class MemoryQueryEngine(QueryEngine):
         return self._parser
 
 
+def _joined(
+    labels: Rows, moment: str, joins: Sequence[FeatureJoin], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    histories = [_placed_by_key(join) for join in joins]
+    for batch in labels.batches():
+        given = pa.Table.from_batches([batch])
+        moments = list(_nanoseconds(label_moments(given, moment))) if joins else []
+        columns = list(batch.columns)
+        for join, by_key in zip(joins, histories, strict=True):
+            group = join.table.group
+            keys = label_keys(given, join.key, group.record_identifier).to_pylist()
+            rows = _rows_as_of(join, by_key, keys, moments)
+            for feature in join.columns:
+                values = [None if row is None else row[feature] for row in rows]
+                columns.append(pa.array(values, arrow_type(group.features_by_name[feature])))
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[index] for row in rows] for index in range(width)]
 
 
 def _rows_as_of(
-    join: FeatureJoin, keys: Sequence[Any], moments: Sequence[int | None]
+    join: FeatureJoin,
+    by_key: Mapping[Any, Sequence[_Placed]],
+    keys: Sequence[Any],
+    moments: Sequence[int | None],
 ) -> list[_Row | None]:
     """For each label the row that it knew."""
     age_max = age_nanoseconds_max(join)
-    by_key = _placed_by_key(join)
     found: list[_Row | None] = []
     for key, moment in zip(keys, moments, strict=True):
         newest = None if moment is None else _newest(by_key.get(key, ()), moment, age_max)
@@ -152,8 +190,14 @@ def _placed_by_key(join: FeatureJoin) -> dict[Any, list[_Placed]]:
             moment = _whole(_event_time(event_time))
         except ValidationError as error:
             raise QueryFailed(f"history of feature group {group.name}: {error}") from error
-        by_key.setdefault(key, []).append(_Placed(moment, position, row))
+        if _is_within(moment, join):
+            by_key.setdefault(key, []).append(_Placed(moment, position, row))
     return by_key
+
+
+def _is_within(nanoseconds: int, join: FeatureJoin) -> bool:
+    first, end = join.from_nanoseconds, join.until_nanoseconds
+    return (first is None or nanoseconds >= first) and (end is None or nanoseconds < end)
 
 
 def _is_committed(row: _Row, as_of_us: int | None) -> bool:
@@ -219,12 +263,32 @@ def _nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(field.name, field.type) for field in schema])
 
 
-def _load(connection: sqlite3.Connection, name: TableName, table: HistoryTable) -> None:
+def _checked(
+    batches: Sequence[pa.RecordBatch], cancellation: Cancellation
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        cancellation.check()
+        yield batch
+
+
+def _size(table: Table) -> int:
+    if isinstance(table, HistoryTable):
+        return sum(Path(path).stat().st_size for path in table.snapshot.files)
+    return sum(file.size_bytes for file in table.files) if isinstance(table, FileTable) else 0
+
+
+def _rows(table: Table) -> pa.Table:
+    if isinstance(table, HistoryTable):
+        return _history(table)
+    return file_rows(table) if isinstance(table, FileTable) else table.rows
+
+
+def _load(connection: sqlite3.Connection, name: TableName, table: Table) -> None:
     schema = name.database or DEFAULT_DATABASE
     attached = {row[1].lower() for row in connection.execute("PRAGMA database_list")}
     if schema.lower() not in attached:
         connection.execute(f"ATTACH ':memory:' AS {_quoted(schema)}")
-    rows = _history(table)
+    rows = _rows(table)
     columns = rows.column_names
     target = f"{_quoted(schema)}.{_quoted(name.table)}"
     connection.execute(f"CREATE TABLE {target} ({', '.join(map(_quoted, columns))})")
@@ -238,6 +302,8 @@ def _load(connection: sqlite3.Connection, name: TableName, table: HistoryTable) 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(" ", "microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value) if isinstance(value, list) else value
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from tandem.errors import QueryFailed
-from tandem.query.base import HistoryTable, TableName
+from tandem.query.base import HistoryTable, Table, TableName
 
 DEFAULT_DATABASE = "main"
 """Where both engines look for a table without a database."""
@@ -130,7 +130,7 @@ def _table_name(node: Mapping[str, Any]) -> TableName:
     return TableName(node["schema_name"] or None, node["table_name"])
 
 
-def check_known(names: Sequence[TableName], tables: Mapping[TableName, HistoryTable]) -> None:
+def check_known(names: Sequence[TableName], tables: Mapping[TableName, Table]) -> None:
     """Raises QueryFailed where a statement reads a table that is not among `tables`."""
     for name in names:
         if name not in tables:
@@ -138,18 +138,24 @@ def check_known(names: Sequence[TableName], tables: Mapping[TableName, HistoryTa
             raise QueryFailed(f"there is no table {shown!r}")
 
 
-def without_repeats(tables: Mapping[TableName, HistoryTable]) -> dict[TableName, HistoryTable]:
+def without_repeats(tables: Mapping[TableName, Table]) -> dict[TableName, Table]:
     """`tables` without names that differ from one before by case alone, which SQL does not see.
 
-    Raises QueryFailed where such names are of two groups.
+    Raises QueryFailed where such names are of two tables.
     """
-    kept: dict[tuple[str, str], tuple[TableName, HistoryTable]] = {}
+    kept: dict[tuple[str, str], tuple[TableName, Table]] = {}
     for name, table in tables.items():
         folded = ((name.database or DEFAULT_DATABASE).lower(), name.table.lower())
-        _, known = kept.setdefault(folded, (name, table))
-        if known.group.group_id != table.group.group_id:
+        first, known = kept.setdefault(folded, (name, table))
+        if not _is_same(known, table):
             raise QueryFailed(
-                f"the tables {known.group.name!r} and {table.group.name!r} differ by case alone,"
-                " which SQL does not see: query one at a time"
+                f"the tables {first.table!r} and {name.table!r} differ by case alone, which SQL"
+                " does not see: query one at a time"
             )
     return dict(kept.values())
+
+
+def _is_same(one: Table, other: Table) -> bool:
+    if isinstance(one, HistoryTable) and isinstance(other, HistoryTable):
+        return one.group.group_id == other.group.group_id
+    return one is other

@@ -25,6 +25,7 @@ from tandem.rows.segment import Segment
 WRITE_TIME = "write_time"
 API_INVOCATION_TIME = "api_invocation_time"
 IS_DELETED = "is_deleted"
+NO_FEATURES = frozenset({WRITE_TIME, API_INVOCATION_TIME, IS_DELETED})
 
 _ARROW_TYPES = {
     FeatureType.STRING: pa.string(),

@@ -11,7 +11,7 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
-from tandem.service.datasets import TrainingSetRequest
+from tandem.sdk.dataset_control import DatasetControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -19,13 +19,14 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features and their tags are seams of their own. Raises
-    `tandem.errors`.
+    Its feature groups, their features and their tags, and its training sets, are seams of their
+    own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
     features: FeatureControl
     tags: TagControl
+    datasets: DatasetControl
 
     @abstractmethod
     def put(
@@ -72,9 +73,6 @@ class Backend(ABC):
 
     @abstractmethod
     def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table: ...
-
-    @abstractmethod
-    def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table: ...
 
     @abstractmethod
     def close(self) -> None: ...

@@ -15,7 +15,7 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
-from tandem.service.datasets import TrainingSetRequest
+from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -39,6 +39,7 @@ class EmbeddedBackend(Backend):
         self.groups = EmbeddedGroups(self._core)
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
+        self.datasets = EmbeddedDatasets(self._core)
 
     def put(
         self,
@@ -90,10 +91,7 @@ class EmbeddedBackend(Backend):
             after = page.next_after
 
     def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
-        return self._core.queries.sql(statement, dialect)
-
-    def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
-        return self._core.datasets.training_set(labels, request)
+        return self._core.sql.answer(statement, dialect)
 
     def close(self) -> None:
         self._give_back()

@@ -5,13 +5,15 @@ not repeated after a lost answer, since a write that was done would stand in his
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import urllib3
 
 from tandem import errors
+from tandem.rows.rows import RowStream
 
 _ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 _REQUEST_ID = "x-amzn-RequestId"
@@ -37,6 +39,7 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ResourceInUse": errors.ResourceInUse,
     "ResourceLimitExceeded": errors.ResourceLimitExceeded,
     "ConflictException": errors.ConflictError,
+    "HistoryChanged": errors.HistoryChanged,
     "AccessForbidden": errors.AccessForbidden,
     "QueryFailed": errors.QueryFailed,
     "ServiceUnavailable": errors.StoreUnavailable,
@@ -84,12 +87,12 @@ class Http:
 
     def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
         """Sends a table once. Whoever calls knows what a lost answer means."""
-        return self._parsed(self._call("POST", path, _arrow_bytes(table), _ARROW, _ONLY_CONNECT))
+        return self._parsed(self._call("POST", path, arrow_bytes(table), _ARROW, _ONLY_CONNECT))
 
     def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
         """The table that answers a question, which is JSON or a table itself."""
         if isinstance(request, pa.Table):
-            answer = self._call("POST", path, _arrow_bytes(request), _ARROW)
+            answer = self._call("POST", path, arrow_bytes(request), _ARROW)
         else:
             headers = {"Content-Type": "application/json"}
             answer = self._call("POST", path, json_bytes(request), headers)
@@ -98,6 +101,41 @@ class Http:
                 return reader.read_all()
         except pa.ArrowException as error:
             raise self._not_understood(error) from error
+
+    @contextmanager
+    def ask_stream(self, path: str, body: bytes) -> Iterator[tuple[Mapping[str, str], RowStream]]:
+        """The headers and the rows that answer a question, an Arrow stream; read piece by piece."""
+        try:
+            response = self._pool.request(
+                "POST",
+                self._url + path,
+                body=body,
+                headers=_ARROW,
+                retries=_RETRY,
+                preload_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+            raise self._no_answer(error) from error
+        try:
+            self._check(response)
+            with pa.ipc.open_stream(pa.PythonFile(response, mode="r")) as reader:
+                yield response.headers, RowStream(reader.schema, iter(reader))
+            response.drain_conn()
+        except pa.ArrowException as error:
+            raise self._not_understood(error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise self._no_answer(error) from error
+        finally:
+            response.close()
+
+    @property
+    def address(self) -> str:
+        """The host and port of the server."""
+        return urllib3.util.parse_url(self._url).netloc or ""
+
+    @property
+    def scheme(self) -> str:
+        return urllib3.util.parse_url(self._url).scheme or "http"
 
     def close(self) -> None:
         self._pool.clear()
@@ -116,11 +154,14 @@ class Http:
             )
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise self._no_answer(error) from error
+        self._check(response)
+        return response.data
+
+    def _check(self, response: urllib3.BaseHTTPResponse) -> None:
         if response.status >= 400:
             raise self._error_of(response)
         if _REQUEST_ID not in response.headers:
             raise self._not_understood(f"the answer has no {_REQUEST_ID}")
-        return response.data
 
     def _parsed(self, answer: bytes) -> dict[str, Any]:
         try:
@@ -184,7 +225,7 @@ def error_of_code(code: str, message: str) -> errors.TandemError:
     return _ERRORS.get(code, errors.TandemError)(message)
 
 
-def _arrow_bytes(table: pa.Table) -> bytes:
+def arrow_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

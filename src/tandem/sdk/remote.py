@@ -15,10 +15,10 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
-from tandem.sdk.http import Http, error_of_code, json_bytes
+from tandem.sdk.http import Http, error_of_code
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
+from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_ingestion import RemoteIngestion
-from tandem.service.datasets import TrainingSetRequest
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -31,6 +31,7 @@ class RemoteBackend(Backend):
         self.groups = RemoteGroups(self._http)
         self.features = RemoteFeatures(self._http)
         self.tags = RemoteTags(self._http)
+        self.datasets = RemoteDatasets(self._http)
 
     def put(
         self,
@@ -125,18 +126,6 @@ class RemoteBackend(Backend):
     def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
         request = {"Statement": statement, "Dialect": dialect}
         return self._http.ask_table("/tandem/query", request)
-
-    def training_set(self, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
-        # The request travels in the schema's metadata, so that the body is one Arrow stream.
-        metadata = {
-            "Features": request.features,
-            "EventTime": request.event_time,
-            "Keys": request.keys,
-            "AsOf": request.as_of_us,
-            "MaxAgeSeconds": request.max_age_seconds,
-        }
-        described = labels.replace_schema_metadata({"tandem.request": json_bytes(metadata)})
-        return self._http.ask_table("/tandem/training-set", described)
 
     def close(self) -> None:
         self._http.close()

@@ -33,7 +33,6 @@ from tandem.sdk.arguments import (
     checked_flag,
     checked_group_name,
     checked_text,
-    checked_texts,
     checked_texts_by_name,
     choice,
     definitions,
@@ -41,20 +40,22 @@ from tandem.sdk.arguments import (
     ttl_duration,
 )
 from tandem.sdk.backend import Backend
+from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
+from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.embedded import EmbeddedBackend
-from tandem.sdk.frames import Result, to_arrow
+from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
+from tandem.sdk.label_arguments import labels_of
 from tandem.sdk.listing import FeatureList, GroupList
 from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.service.cloning import CloneRequest
-from tandem.service.datasets import TrainingSetRequest
 from tandem.service.group_creation import NewFeatureGroup
 
 
@@ -259,34 +260,92 @@ class FeatureStore:
     def training_set(
         self,
         labels: Any,
-        features: Sequence[str],
+        features: Sequence[str] | Mapping[str, str],
         *,
         event_time: str = "event_time",
         keys: Mapping[str, str] | None = None,
         as_of: datetime | None = None,
-        max_age: timedelta | None = None,
-    ) -> Result:
+        max_age: timedelta | Mapping[str, timedelta] | None = None,
+        event_time_range: TimeRange | Mapping[str, TimeRange] | None = None,
+        record: bool = True,
+        keep_labels: bool = True,
+    ) -> TrainingSet:
         """`labels` with the features as they were known at each label's moment.
 
-        labels      any frame; every row comes back once, in order, with all its columns
-        features    "group:feature" each, or "group:*"
+        labels      any frame, an Arrow RecordBatchReader, or the path of a file or of a folder of
+                    Parquet files; every row comes back once, in order, with all its columns
+        features    "group:feature" each, or "group:*"; or a mapping that names the columns:
+                    {"spend_30d": "customers:spend"}
         event_time  the label column that holds the moment
         keys        label column by group name, where it is not called as the record identifier
         as_of       use only what had been written to the store by then; without a zone it is UTC
-        max_age     features older than this at the label's moment are null
+        max_age     features older than this at the label's moment are null; for all groups, or by
+                    group name
+        event_time_range
+                    (start, end): only feature rows with an event time from start on and before end
+                    count; None for no bound; for all groups, or by group name
+        record      keep what the set was made of, so that `store.dataset(id)` can tell it, and make
+                    the same rows again
+        keep_labels keep the labels with it; else they must be given to make it again
 
         Raises ValidationError and ResourceNotFound.
         """
-        request = TrainingSetRequest(
-            features=tuple(checked_texts(features, "features")),
-            event_time=checked_text(event_time, "event_time"),
-            keys=checked_texts_by_name(keys, "keys") or None,
-            as_of_us=None if as_of is None else microseconds(checked(datetime, as_of, "as_of")),
-            max_age_seconds=(
-                None if max_age is None else checked(timedelta, max_age, "max_age").total_seconds()
-            ),
+        request = training_set_request(features, event_time, keys, as_of, max_age, event_time_range)
+        made = self._backend.datasets.training_set(
+            labels_of(labels), request, record=record, keep_labels=keep_labels
         )
-        return Result(self._backend.training_set(to_arrow(labels), request))
+        return TrainingSet(made, self._backend.datasets)
+
+    def latest(
+        self,
+        features: Sequence[str] | Mapping[str, str],
+        entities: Any = None,
+        *,
+        at: datetime | None = None,
+        event_time: str = "event_time",
+        keys: Mapping[str, str] | None = None,
+        as_of: datetime | None = None,
+        max_age: timedelta | Mapping[str, timedelta] | None = None,
+        event_time_range: TimeRange | Mapping[str, TimeRange] | None = None,
+        record: bool = True,
+        keep_labels: bool = True,
+    ) -> TrainingSet:
+        """The newest values of each entity, from history, as they are known at one moment: what a
+        model trained on the same `features` predicts from.
+
+        entities    any frame with the record identifiers; the name of a feature group for all its
+                    records; None: those of the one group that `features` names
+        at          the moment; None: now. It stands in the column `event_time`
+
+        The rest is as for `training_set`.
+        """
+        request = training_set_request(features, event_time, keys, as_of, max_age, event_time_range)
+        if entities is None:
+            entities = only_group(request.features)
+        made = self._backend.datasets.latest(
+            entities if isinstance(entities, str) else labels_of(entities),
+            request,
+            at_us=None if at is None else microseconds(checked(datetime, at, "at")),
+            record=record,
+            keep_labels=keep_labels,
+        )
+        return TrainingSet(made, self._backend.datasets)
+
+    def dataset(self, dataset_id: str) -> RecordedDataset:
+        """What is recorded of a training set. Raises ResourceNotFound."""
+        return RecordedDataset(
+            self._backend.datasets.find(checked_text(dataset_id, "dataset_id")),
+            self._backend.datasets,
+        )
+
+    def datasets(self) -> DatasetList:
+        """The recorded training sets, the newest first. Shown as a table."""
+        found = self._backend.datasets.all()
+        return DatasetList([RecordedDataset(one, self._backend.datasets) for one in found])
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Forgets a recorded training set, its labels too. Raises ResourceNotFound."""
+        self._backend.datasets.delete(checked_text(dataset_id, "dataset_id"))
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.
@@ -295,8 +354,10 @@ class FeatureStore:
         "duckdb", or "athena" for statements that were written for Amazon Athena. Raises
         QueryFailed.
         """
-        checked_statement = checked_text(statement, "statement")
-        return Result(self._backend.sql(checked_statement, choice(SqlDialect, dialect, "dialect")))
+        rows = self._backend.sql(
+            checked_text(statement, "statement"), choice(SqlDialect, dialect, "dialect")
+        )
+        return Result(rows, self._backend.datasets.write_object)
 
     def close(self) -> None:
         self._backend.close()

@@ -9,6 +9,7 @@
 Nothing here knows an operation; nothing in `wire` knows ASGI.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
@@ -132,6 +133,13 @@ async def _send(send: Send, response: Response) -> None:
     headers = [
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
     ]
-    headers.append((b"content-length", str(len(response.body)).encode()))
+    body = response.body
+    if isinstance(body, bytes):
+        headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+        return
+    while piece := await asyncio.to_thread(next, body, b""):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -17,10 +17,12 @@ import uvloop
 from tandem.assembly.core import Core, open_core
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
+from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.binding import check_binding
 from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
+from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
 from tandem.wire.tandem_api import TandemApi
@@ -49,7 +51,10 @@ def serve(
     try:
         core, give_back = open_core(settings)
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with (
+                announced(settings.data, _url(listener)),
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
                 runner.run(_serve(core, listener, is_insecure, when_ready))
         finally:
             give_back()
@@ -59,7 +64,7 @@ def serve(
 
 def application(core: Core, *, is_insecure: bool = False) -> Application:
     """The ASGI application over a running core."""
-    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core)])
+    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(core.delivery.late_groups)

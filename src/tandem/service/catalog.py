@@ -7,7 +7,7 @@ feature groups are tables without being stored (`service/history_tables.py`).
 * What a database or a table holds is found by an id that is never used twice, so nothing of a
   dropped one is in a new one of its name.
 * The databases `default` and `sagemaker_featurestore` always exist, and so does one that a feature
-  group says its table is in.
+  group says its table is in. Once it has another table, it stays when the group's is dropped.
 """
 
 import json
@@ -188,6 +188,7 @@ class Catalog:
             raise _exists(f"a table {new.database}.{new.name}")
         if self._history.restore(new):
             return self.table(new.database, new.name)
+        self._keep(database)
         now_us = self._clock()
         made = replace(
             new,
@@ -381,6 +382,13 @@ class Catalog:
         if key in _ALWAYS_THERE or self._history.has_any(key):
             return Stored(_implied(key), 0)
         raise ResourceNotFound(f"there is no database {name!r}")
+
+    def _keep(self, database: CatalogDatabase) -> None:
+        """Lets a database stay that is there since a group's table is in it."""
+        is_stored = self._databases.find(_DATABASES, database.name) is not None
+        if not is_stored and database.name not in _ALWAYS_THERE:
+            with suppress(Overtaken):  # somebody else does the same
+                self._databases.put(_DATABASES, database.name, database, 0)
 
     def _stored_table(self, database: CatalogDatabase, name: str) -> Stored[CatalogTable]:
         stored = self._tables.find(_tables_of(database), folded(name))

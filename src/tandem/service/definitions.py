@@ -51,6 +51,10 @@ class Definitions:
         state = self._recent()
         return _created(_meant(state, name)) or _meant(self.refresh(), name)
 
+    def of_id(self, group_id: str) -> FeatureGroup | None:
+        """The group of this id, deleted or not."""
+        return self._recent().by_id.get(group_id) or self.refresh().by_id.get(group_id)
+
     def live(self) -> Sequence[FeatureGroup]:
         """All groups that are not deleted, by name."""
         return self.refresh().live

@@ -70,6 +70,13 @@ class FeatureGroups:
         assert found is not None  # definitions are kept for ever
         return found
 
+    def of_id(self, group_id: str) -> FeatureGroup:
+        """The group of this id, deleted or not. Raises ResourceNotFound."""
+        found = self._registry.get(group_id)
+        if found is None:
+            raise ResourceNotFound(f"there is no feature group with the id {group_id!r} any more")
+        return found
+
     def change(self, name: str, rule: Callable[[FeatureGroup], FeatureGroup]) -> FeatureGroup:
         """Stores what `rule` makes of the group; returns it. Raises ResourceNotFound, what `rule`
         raises, ValidationError where the name is an alias, and ConflictError where others change

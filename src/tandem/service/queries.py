@@ -5,7 +5,9 @@ every acknowledged write is seen once, whether delivery has come to it or not. A
 are read through one snapshot of the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -15,14 +17,25 @@ from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogPart
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
-from tandem.query import athena
-from tandem.query.base import HistoryTable, QueryEngine, SqlDialect, TableName
+from tandem.query.base import HistoryTable, QueryEngine, TableName
 from tandem.rows.history_rows import offline_parts
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
-from tandem.service.placement import CATALOG, DATABASE
+from tandem.service.placement import DATABASE
 
 _ATTEMPTS_MAX = 100
+
+
+class HistoryMoment(NamedTuple):
+    """Histories as they were at one moment.
+
+    as_of_us        a barrier: all that is in them is stamped then or earlier, all else later
+    log_positions   the last position of each log partition
+    """
+
+    tables: list[HistoryTable]
+    as_of_us: int
+    log_positions: Mapping[int, int]
 
 
 class Queries:
@@ -40,47 +53,46 @@ class Queries:
         self._engine = engine
         self._clock = clock
 
-    def sql(self, statement: str, dialect: SqlDialect = SqlDialect.DUCKDB) -> pa.Table:
-        """The rows of one SELECT statement.
+    def sql(self, statement: str) -> pa.Table:
+        """The rows of one SELECT statement, in the engine's own SQL.
 
         A table is named by its feature group (`"customer-features"`) or by its catalog table, both
         with or without the database `sagemaker_featurestore`. Raises QueryFailed.
         """
-        if dialect is SqlDialect.ATHENA:
-            return self._athena_sql(statement)
         names = self._engine.table_names(statement)
         found = [self._group_of(name) for name in names]
         tables = dict(zip(names, self.history(found), strict=True))
         return self._engine.sql(statement, tables)
 
-    def _athena_sql(self, statement: str) -> pa.Table:
-        select = athena.parse(statement)
-        if not isinstance(select, athena.Select):
-            raise QueryFailed("only a SELECT is answered: the statement would do something else")
-        groups = {table: self._group_of(_plain_name(table)) for table in select.tables}
-        columns = {table: athena.history_columns(group) for table, group in groups.items()}
-        found = athena.translate(select, columns)
-        tables = self.history([groups[table] for table in found.reads.values()])
-        try:
-            result = self._engine.sql(found.sql, dict(zip(found.reads, tables, strict=True)))
-        except QueryFailed as error:
-            raise athena.in_athenas_words(error) from error
-        return result.rename_columns(list(found.column_names))
-
     def history(self, groups: Sequence[FeatureGroup]) -> list[HistoryTable]:
-        """The history of each group, all at one moment."""
+        """The history of each group as readers see it, all at one moment."""
+        tables = self.at_one_moment(groups).tables
+        return [replace(table, group=table.group.for_readers) for table in tables]
+
+    def at_one_moment(self, groups: Sequence[FeatureGroup]) -> HistoryMoment:
+        """The whole history of each group, retired features included."""
         for _ in range(_ATTEMPTS_MAX):
             with self._store.log() as log:
                 delivered = [self._offline.snapshot(group) for group in groups]
                 # A manifest read later may hold writes from after the log was opened, which the
                 # others cannot: then all are read again. Deliveries are seconds apart.
                 if all(self._is_within(snapshot, log) for snapshot in delivered):
-                    return [
-                        HistoryTable(group.for_readers, self._with_tail(group, snapshot, log))
-                        for group, snapshot in zip(groups, delivered, strict=True)
-                    ]
-
+                    return HistoryMoment(
+                        [
+                            HistoryTable(group, self._with_tail(group, snapshot, log))
+                            for group, snapshot in zip(groups, delivered, strict=True)
+                        ],
+                        log.write_time_us,
+                        {each: log.end(each) for each in range(self._store.partitions)},
+                    )
         raise StoreUnavailable("delivery came between too often while history was read: try again")
+
+    def now_at_one_moment(self, groups: Sequence[FeatureGroup]) -> HistoryMoment:
+        """The same with `as_of_us` not before the clock, so that rows which other programs wrote
+        into the files count, too.
+        """
+        self._store.write([], self._clock)
+        return self.at_one_moment(groups)
 
     def settle(self, as_of_us: int) -> None:
         """Makes sure that no later write is stamped `as_of_us` or earlier.
@@ -115,6 +127,24 @@ class Queries:
                 f"there is no table {shown!r}: name a feature group, in double quotes where its"
                 ' name has hyphens, as in "customer-features"'
             )
+        self.check_readable(group)
+        return group
+
+    def group_named(self, name: str) -> FeatureGroup | None:
+        """The group that a name or an alias means; of any case, where only one group is meant."""
+        found = self._definitions.find_for_reading(name)
+        if found is not None:
+            return found
+        known = [*(group.name for group in self._definitions.live()), *self._definitions.aliases()]
+        alike = {one for one in known if one.lower() == name.lower()}
+        return self._definitions.find_for_reading(alike.pop()) if len(alike) == 1 else None
+
+    def group_of_id(self, group_id: str) -> FeatureGroup | None:
+        """The group of this id, deleted or not."""
+        return self._definitions.of_id(group_id)
+
+    def check_readable(self, group: FeatureGroup) -> None:
+        """Raises QueryFailed where the group has no history that is whole."""
         if not group.is_whole:
             raise QueryFailed(
                 f"feature group {group.name!r} is in status {group.status}, so its history is not"
@@ -124,7 +154,6 @@ class Queries:
             raise QueryFailed(
                 f"feature group {group.name!r} has no offline store, so there is no history"
             )
-        return group
 
     def _group_of_catalog_table(self, name: TableName) -> FeatureGroup | None:
         for groups in (self._definitions.live(), self._definitions.deleted()):
@@ -144,12 +173,3 @@ class Queries:
             if found:
                 return max(found, key=lambda group: group.created_at_us)
         return None
-
-
-def _plain_name(table: athena.AthenaTable) -> TableName:
-    """The name of a group's history, read as it is now; QueryFailed for anything else."""
-    if table.catalog is not None and table.catalog.lower() != CATALOG.lower():
-        raise QueryFailed(f"there is no catalog {table.catalog!r}: use {CATALOG}, or leave it out")
-    if table.metadata is not None or table.snapshot is not None:
-        raise QueryFailed(f"{table}: tables about tables and past snapshots are not answered")
-    return TableName(table.database, table.table)

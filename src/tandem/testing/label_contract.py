@@ -14,6 +14,7 @@ import pytest
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureType
 from tandem.query.base import FeatureJoin, QueryEngine
+from tandem.rows.rows import TableRows
 from tandem.testing.planted_history import PlantedHistory, a_group
 from tandem.testing.point_in_time_contract import (
     DAY,
@@ -22,6 +23,7 @@ from tandem.testing.point_in_time_contract import (
     HistoryFixtures,
     a_join,
     amounts,
+    joined_rows,
     labels_at,
 )
 
@@ -176,7 +178,7 @@ class LabelContract(HistoryFixtures):
                 "label": [count - row for row in range(count)],
             }
         )
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.select(labels.column_names).equals(labels)
         expected = [1.0 if row % 3 == 0 and row % 7 else None for row in range(count)]
         assert joined.column("amount").to_pylist() == expected
@@ -199,7 +201,7 @@ class LabelContract(HistoryFixtures):
                 "": [None],
             }
         ).replace_schema_metadata({"made": "by hand"})
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.select(labels.column_names).equals(labels)
         assert joined.schema.metadata == labels.schema.metadata
         assert joined.column("amount").to_pylist() == [1.0]
@@ -207,16 +209,53 @@ class LabelContract(HistoryFixtures):
     def test_empty_labels(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()
         labels = labels_at([NOON]).slice(1)
-        joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+        joined = joined_rows(engine, labels, "at", [a_join(history.table())])
         assert joined.num_rows == 0
         assert joined.schema == labels.schema.append(pa.field("amount", pa.float64()))
         untyped = pa.table({"customer": pa.nulls(0), "at": pa.nulls(0)})
-        assert engine.point_in_time(untyped, "at", [a_join(history.table())]).num_rows == 0
+        assert joined_rows(engine, untyped, "at", [a_join(history.table())]).num_rows == 0
 
     def test_labels_of_nulls_alone(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()
         labels = pa.table({"customer": pa.nulls(2), "at": pa.nulls(2)})
         assert amounts(engine, history, labels) == [None, None]
+
+    def test_labels_come_and_go_in_batches(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        count = 20_011
+        for number in range(3):
+            history.put(f"c-{number}", NOON, amount=str(number))
+        labels = pa.table(
+            {
+                "customer": [f"c-{number % 4}" for number in range(count)],
+                "at": [NOON] * count,
+                "row": range(count),
+            }
+        )
+        chunked = pa.Table.from_batches(labels.to_batches(max_chunksize=1_999))
+        join = a_join(history.table())
+        twice = replace(join, columns={"amount": "again"})
+        stream = engine.point_in_time(TableRows(chunked), "at", [join, twice])
+        assert stream.schema.names == ["customer", "at", "row", "amount", "again"]
+        batches = list(stream.batches)
+        assert all(0 < batch.num_rows <= 131_072 for batch in batches)
+        found = pa.Table.from_batches(batches, stream.schema)
+        assert found.column("row").to_pylist() == list(range(count))
+        expected = [None if number % 4 == 3 else float(number % 4) for number in range(count)]
+        assert found.column("amount").to_pylist() == expected
+        assert found.column("again").to_pylist() == expected
+
+    def test_an_answer_that_nobody_reads_to_its_end_leaves_nothing_behind(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        history.put("c-1", NOON, amount="1").to_file()
+        labels = TableRows(labels_at([NOON] * 20_000))
+        for _ in range(3):
+            stream = engine.point_in_time(labels, "at", [a_join(history.table())])
+            assert next(stream.batches).num_rows
+            del stream
+        assert joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table())]).num_rows == 1
 
     def test_labels_in_many_chunks(self, engine: QueryEngine, history: PlantedHistory) -> None:
         history.put("c-1", NOON, amount="1").to_file()
@@ -229,12 +268,12 @@ class LabelContract(HistoryFixtures):
 
     def test_no_joins(self, engine: QueryEngine) -> None:
         labels = labels_at([NOON])
-        assert engine.point_in_time(labels, "at", []).equals(labels)
+        assert joined_rows(engine, labels, "at", []).equals(labels)
 
     def test_a_join_of_no_features(self, engine: QueryEngine, history: PlantedHistory) -> None:
         labels = labels_at([NOON])
         join = FeatureJoin(table=history.table(), key="customer", columns={})
-        assert engine.point_in_time(labels, "at", [join, a_join(history.table())]).equals(
+        assert joined_rows(engine, labels, "at", [join, a_join(history.table())]).equals(
             labels.append_column("amount", pa.nulls(1, pa.float64()))
         )
 
@@ -244,4 +283,4 @@ class LabelContract(HistoryFixtures):
     ) -> None:
         join = replace(a_join(history.table()), key=key)
         with pytest.raises(ValidationError, match=r"who|when"):
-            engine.point_in_time(labels_at([NOON]), moment, [join])
+            joined_rows(engine, labels_at([NOON]), moment, [join])

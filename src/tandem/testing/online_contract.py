@@ -288,6 +288,16 @@ class OnlineStoreContract(SegmentContract):
             assert log.end(0) == 2
         assert [entry.position for entry in self.entries(store)] == [2, 3]
 
+    def test_a_snapshot_parts_earlier_write_times_from_later_ones(self, store: OnlineStore) -> None:
+        with store.log() as log:
+            assert log.write_time_us == 0
+        self.write(store, a_put("a"), now_us=NOW_US)
+        with store.log() as log:
+            assert log.write_time_us == NOW_US
+            self.in_thread(lambda: self.write(store, a_put("b"), now_us=NOW_US - 5))
+            assert log.write_time_us == NOW_US
+        assert [entry.write_time_us for entry in self.entries(store)] == [NOW_US, NOW_US + 1]
+
     def test_trim_keeps_positions_growing(self, store: OnlineStore) -> None:
         first = self.write(store, a_put("a"), a_put("b"), now_us=NOW_US + 50)
         store.trim(0, 2)

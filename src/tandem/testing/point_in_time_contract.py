@@ -14,11 +14,19 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureT
 from tandem.model.history import HistorySnapshot
 from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine
 from tandem.rows.history_rows import history_rows
+from tandem.rows.rows import TableRows
 from tandem.testing.planted_history import FIRST_WRITE_US, PlantedHistory, a_group
 
 DAY = "2024-05-01"
 NOON = f"{DAY}T12:00:00Z"
 NOON_SECONDS = 1_714_564_800
+
+
+def joined_rows(
+    engine: QueryEngine, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
+) -> pa.Table:
+    """The whole answer, read at once."""
+    return engine.point_in_time(TableRows(labels), moment, joins).to_table()
 
 
 def labels_at(moments: Sequence[Any], customers: Sequence[Any] = ()) -> pa.Table:
@@ -38,7 +46,7 @@ def a_join(
 def amounts(
     engine: QueryEngine, history: PlantedHistory, labels: pa.Table, **given: Any
 ) -> list[Any]:
-    joined = engine.point_in_time(labels, "at", [a_join(history.table(), **given)])
+    joined = joined_rows(engine, labels, "at", [a_join(history.table(), **given)])
     return list(joined.column("amount").to_pylist())
 
 
@@ -122,7 +130,7 @@ class PointInTimeContract(HistoryFixtures):
     ) -> None:
         history.put("c-1", f"{DAY}T10:00:00Z").delete("c-1", NOON).to_file()
         join = a_join(history.table(), {"customer": "who", "bought_at": "when"})
-        joined = engine.point_in_time(labels_at([NOON]), "at", [join])
+        joined = joined_rows(engine, labels_at([NOON]), "at", [join])
         assert joined.select(["who", "when"]).to_pylist() == [{"who": None, "when": None}]
 
     def test_a_delete_at_the_time_of_a_put_ties_like_a_put(
@@ -144,8 +152,11 @@ class PointInTimeContract(HistoryFixtures):
         self, engine: QueryEngine, history: PlantedHistory
     ) -> None:
         history.put("c-1", f"{DAY}T10:00:00Z", amount="1").put("c-1", NOON, items="5")
-        joined = engine.point_in_time(
-            labels_at([NOON]), "at", [a_join(history.table(), {"amount": "a", "items": "i"})]
+        joined = joined_rows(
+            engine,
+            labels_at([NOON]),
+            "at",
+            [a_join(history.table(), {"amount": "a", "items": "i"})],
         )
         assert joined.select(["a", "i"]).to_pylist() == [{"a": None, "i": 5}]
 
@@ -192,6 +203,32 @@ class PointInTimeContract(HistoryFixtures):
             assert found == [expected]
         found = amounts(engine, history, labels_at([NOON]), as_of_us=FIRST_WRITE_US + 2 * second)
         assert found == [None]
+
+    def test_only_event_times_within_the_window_count(
+        self, engine: QueryEngine, history: PlantedHistory
+    ) -> None:
+        history.put("c-1", f"{DAY}T10:00:00Z", amount="1").put("c-1", NOON, amount="2").to_file()
+        history.delete("c-1", f"{DAY}T13:00:00Z").put("c-1", f"{DAY}T14:00:00Z", amount="4")
+        moments = [f"{DAY}T{hour:02}:30:00Z" for hour in (10, 12, 13, 14)]
+        noon, hour = NOON_SECONDS * 10**9, 3_600 * 10**9
+        for first, end, expected in (
+            (None, None, [1.0, 2.0, None, 4.0]),
+            (noon, None, [None, 2.0, None, 4.0]),
+            (noon + 1, None, [None, None, None, 4.0]),
+            (None, noon, [1.0, 1.0, 1.0, 1.0]),
+            (None, noon + 1, [1.0, 2.0, 2.0, 2.0]),
+            (noon, noon + hour, [None, 2.0, 2.0, 2.0]),
+            (noon - hour, noon, [None] * 4),
+            (-(10**30), 10**30, [1.0, 2.0, None, 4.0]),
+        ):
+            found = amounts(
+                engine,
+                history,
+                labels_at(moments),
+                from_nanoseconds=first,
+                until_nanoseconds=end,
+            )
+            assert found == expected, (first, end)
 
     # Times
 
@@ -244,7 +281,7 @@ class PointInTimeContract(HistoryFixtures):
     ) -> None:
         history.put("c-1", NOON, amount="89.50", items="3").to_file()
         columns = {"items": "Items!", "customer": "who", "amount": "amount", "bought_at": "time"}
-        joined = engine.point_in_time(labels_at([NOON]), "at", [a_join(history.table(), columns)])
+        joined = joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table(), columns)])
         assert joined.schema == pa.schema(
             {
                 "customer": pa.string(),
@@ -269,7 +306,7 @@ class PointInTimeContract(HistoryFixtures):
             join = FeatureJoin(table=history.table(), key=f"key {number % 2}", columns=columns)
             joins.append(join)
         labels = pa.table({"key 0": ["7", "8"], "key 1": [8, 7], "at": [NOON, NOON]})
-        joined = engine.point_in_time(labels, "at", joins)
+        joined = joined_rows(engine, labels, "at", joins)
         assert joined.column_names[3:] == [f"group-{number}:amount" for number in range(12)]
         even, odd = joined.drop_columns(labels.column_names).to_pylist()
         assert list(even.values()) == [None if n % 2 else float(n) for n in range(12)]
@@ -301,7 +338,7 @@ class PointInTimeContract(HistoryFixtures):
         history.put("c-1", f"{DAY}T13:00:00Z", **{feature: "tail"})
         join = a_join(history.table(), {feature: "found"})
         labels = labels_at([NOON, f"{DAY}T14:00:00Z", NOON], ["c-1", "c-1", "c-2"])
-        joined = engine.point_in_time(labels, "at", [join])
+        joined = joined_rows(engine, labels, "at", [join])
         assert joined.column("found").to_pylist() == ["value 199", "tail", "other 199"]
 
     @pytest.mark.parametrize(
@@ -319,7 +356,7 @@ class PointInTimeContract(HistoryFixtures):
             table=history.table(), key="customer", columns={"amount": "a", event_time: "t"}
         )
         labels = labels_at([NOON, f"{DAY}T14:00:00Z"])
-        joined = engine.point_in_time(labels, "at", [join])
+        joined = joined_rows(engine, labels, "at", [join])
         assert joined.column("a").to_pylist() == [2.0, 3.0]
         assert joined.column("t").to_pylist() == [NOON, f"{DAY}T13:00:00Z"]
 
@@ -332,7 +369,7 @@ class PointInTimeContract(HistoryFixtures):
         labels = labels_at([f"{DAY}T10:30:00Z", f"{DAY}T11:30:00Z", f"{DAY}T12:30:00Z"])
 
         def found() -> list[str | None]:
-            joined = engine.point_in_time(labels, "at", [a_join(history.table(), columns)])
+            joined = joined_rows(engine, labels, "at", [a_join(history.table(), columns)])
             assert joined.column("never").to_pylist() == [None] * 3
             return list(joined.column("added").to_pylist())
 
@@ -348,7 +385,7 @@ class PointInTimeContract(HistoryFixtures):
     ) -> None:
         for columns in ({"nothing": "n"}, {"amount": "at"}, {"amount": "x", "items": "x"}):
             with pytest.raises(ValidationError):
-                engine.point_in_time(labels_at([NOON]), "at", [a_join(history.table(), columns)])
+                joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table(), columns)])
 
     # Files
 
@@ -361,7 +398,7 @@ class PointInTimeContract(HistoryFixtures):
         table = history.table()
         for number, file in enumerate(table.snapshot.files):
             only = HistoryTable(table.group, HistorySnapshot(files=(file,)))
-            joined = engine.point_in_time(labels_at([NOON]), "at", [a_join(only)])
+            joined = joined_rows(engine, labels_at([NOON]), "at", [a_join(only)])
             assert joined.column("amount").to_pylist() == [float(number)]
 
     def test_event_times_of_other_writers_that_are_no_times_stop_the_join(
@@ -373,7 +410,7 @@ class PointInTimeContract(HistoryFixtures):
         pq.write_table(rows.set_column(index, "bought_at", pa.array(["soon"])), folder / "f")
         table = HistoryTable(history.group, HistorySnapshot(files=(str(folder / "f"),)))
         with pytest.raises(QueryFailed, match="soon"):
-            engine.point_in_time(labels_at([NOON]), "at", [a_join(table)])
+            joined_rows(engine, labels_at([NOON]), "at", [a_join(table)])
 
     def test_rows_of_other_writers_without_key_or_time_are_never_taken(
         self, engine: QueryEngine, folder: Path, history: PlantedHistory
@@ -386,8 +423,8 @@ class PointInTimeContract(HistoryFixtures):
         pq.write_table(broken, folder / "b")
         for name in ("a", "b"):
             table = HistoryTable(history.group, HistorySnapshot(files=(str(folder / name),)))
-            joined = engine.point_in_time(
-                labels_at([NOON, NOON], ["c-1", None]), "at", [a_join(table)]
+            joined = joined_rows(
+                engine, labels_at([NOON, NOON], ["c-1", None]), "at", [a_join(table)]
             )
             assert joined.column("amount").to_pylist() == [1.0, None]
 

@@ -22,9 +22,16 @@ import pytest
 from tandem.errors import QueryFailed, StoreUnavailable
 from tandem.query.base import POSITION_ROW_BITS, HistoryTable, QueryEngine, TableName
 from tandem.rows.history_rows import history_rows
+from tandem.testing.file_table_contract import FileTableContract
 from tandem.testing.label_contract import LabelContract
 from tandem.testing.planted_history import PlantedHistory, a_group
-from tandem.testing.point_in_time_contract import NOON, PointInTimeContract, a_join, labels_at
+from tandem.testing.point_in_time_contract import (
+    NOON,
+    PointInTimeContract,
+    a_join,
+    joined_rows,
+    labels_at,
+)
 
 DATABASE = "sagemaker_featurestore"
 
@@ -35,7 +42,7 @@ def values(engine: QueryEngine, statement: str, table: HistoryTable) -> list[tup
     return [tuple(row.values()) for row in engine.sql(statement, tables).to_pylist()]
 
 
-class QueryEngineContract(PointInTimeContract, LabelContract):
+class QueryEngineContract(PointInTimeContract, LabelContract, FileTableContract):
     """Subclass this and override `engine`, which may read files below `folder`."""
 
     @pytest.fixture
@@ -326,7 +333,7 @@ class QueryEngineContract(PointInTimeContract, LabelContract):
             found = set()
             for _ in range(rounds):
                 found.update(values(engine, "SELECT amount FROM t", table))
-                joined = engine.point_in_time(labels_at([NOON]), "at", [a_join(table)])
+                joined = joined_rows(engine, labels_at([NOON]), "at", [a_join(table)])
                 found.add((joined.column("amount")[0].as_py(),))
             return found
 
@@ -342,4 +349,4 @@ class QueryEngineContract(PointInTimeContract, LabelContract):
         with pytest.raises(StoreUnavailable):
             engine.sql("SELECT 1", {})
         with pytest.raises(StoreUnavailable):
-            engine.point_in_time(labels_at([NOON]), "at", [a_join(history.table())])
+            joined_rows(engine, labels_at([NOON]), "at", [a_join(history.table())])

@@ -26,7 +26,13 @@ import pytest
 
 from tandem.errors import QueryFailed, ValidationError
 from tandem.model.event_time import EventTime
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType, TableFormat
+from tandem.model.feature_group import (
+    CollectionType,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+    TableFormat,
+)
 from tandem.model.history import AsOf, Compaction, HistorySnapshot, MetadataTable, Vacuumed
 from tandem.model.record import FeatureValue
 from tandem.model.write import LogEntry
@@ -183,6 +189,21 @@ class VersionedHistoryContract:
         assert versions.delete(group, rows_with({"a"})) == 0
         self.deliver(store, group, "a")
         assert self.customers(store, group).count("a") == 1
+
+    def test_deleted_rows_stay_away_whatever_features_a_caller_knows(
+        self, store: OfflineStore, versions: VersionedHistory, group: FeatureGroup
+    ) -> None:
+        shops = FeatureDefinition("shops", FeatureType.STRING, CollectionType.SET)
+        grown = replace(group, features=(*group.features, shops))
+        there = FeatureValue("shops", ("north", "south"))
+        entries = [purchase(grown, 1, customer="a", extra=[there]), purchase(grown, 2)]
+        store.append(grown, 0, 0, entries)
+        assert versions.delete(grown, rows_with({"a"})) == 1
+        narrow = replace(group, features=group.features[:2])
+        for known in (grown, group, narrow):
+            assert list(self.reopen(store).archived(known)) == entries[1:]
+        versions.vacuum(narrow)
+        assert list(self.reopen(store).archived(grown)) == entries[1:]
 
     def test_an_older_version_still_has_the_rows(
         self, store: OfflineStore, versions: VersionedHistory, group: FeatureGroup

@@ -1,9 +1,9 @@
 """The one table of error codes: which code and status each domain error has in which dialect.
 
 Feature Store's runtime names its errors as its service model does and uses HTTP's statuses. The
-JSON protocol answers 400 for everything that is the caller's to mend; SageMaker and Glue have names
-of their own there. The query protocol has IAM's codes and statuses. An error that a dialect has no
-code for goes by the one of the error that it is a kind of.
+JSON protocol answers 400 for everything that is the caller's to mend; SageMaker, Glue and Athena
+have names of their own there. The query protocol has IAM's codes and statuses. An error that a
+dialect has no code for goes by the one of the error that it is a kind of.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from tandem.errors import (
     ConflictError,
     DataCorrupted,
     DeleteConflict,
+    HistoryChanged,
     MalformedPolicyDocument,
     QueryFailed,
     ResourceInUse,
@@ -47,6 +48,10 @@ class RequestTooLarge(TandemError):
     """The body is larger than any valid request."""
 
 
+class MetadataNotFound(TandemError):
+    """A database or table is not in the catalog, where Athena asks a catalog for it."""
+
+
 class Dialect(Enum):
     """Whose names errors go by."""
 
@@ -54,6 +59,7 @@ class Dialect(Enum):
     JSON = "json"
     QUERY = "query"
     GLUE = "glue"
+    ATHENA = "athena"
 
 
 class ErrorCode(NamedTuple):
@@ -84,6 +90,7 @@ ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
         ResourceInUse: ErrorCode("ResourceInUse", 409),
         ResourceLimitExceeded: ErrorCode("ResourceLimitExceeded", 400),
         ConflictError: ErrorCode("ConflictException", 409),
+        HistoryChanged: ErrorCode("HistoryChanged", 409),
         AccessForbidden: ErrorCode("AccessForbidden", 403),
         QueryFailed: ErrorCode("QueryFailed", 400),
         UnknownOperation: ErrorCode("UnknownOperationException", 404),
@@ -126,6 +133,16 @@ ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
         ResourceLimitExceeded: ErrorCode("ResourceNumberLimitExceededException", 400),
         ConflictError: ErrorCode("ConcurrentModificationException", 400),
         QueryFailed: ErrorCode("InvalidInputException", 400),
+    },
+    Dialect.ATHENA: {
+        **_OF_THE_JSON_PROTOCOL,
+        ValidationError: ErrorCode("InvalidRequestException", 400),
+        ResourceNotFound: ErrorCode("ResourceNotFoundException", 400),
+        ResourceInUse: ErrorCode("InvalidRequestException", 400),
+        ResourceLimitExceeded: ErrorCode("TooManyRequestsException", 400),
+        ConflictError: ErrorCode("InvalidRequestException", 400),
+        QueryFailed: ErrorCode("InvalidRequestException", 400),
+        MetadataNotFound: ErrorCode("MetadataException", 400),
     },
 }
 

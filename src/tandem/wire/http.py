@@ -1,6 +1,6 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -28,11 +28,14 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One HTTP answer. The server adds content-length, which it alone can get right."""
+    """One HTTP answer. The server adds content-length, which it alone can get right.
+
+    body    the whole body, or its pieces, which the server asks for in a thread as it sends them
+    """
 
     status: int
     headers: Sequence[tuple[str, str]]
-    body: bytes
+    body: bytes | Iterator[bytes]
 
 
 REQUEST_ID_HEADER = "x-amzn-RequestId"

@@ -12,11 +12,13 @@ import msgspec
 
 from tandem.errors import TandemError
 from tandem.service.aliases import Aliases
+from tandem.service.athena import Athena
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import Records
+from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.error_table import Dialect, ErrorCode
@@ -38,6 +40,9 @@ class Core(Protocol):
     def aliases(self) -> Aliases: ...
 
     @property
+    def athena(self) -> Athena: ...
+
+    @property
     def catalog(self) -> Catalog: ...
 
     @property
@@ -51,6 +56,9 @@ class Core(Protocol):
 
     @property
     def roles(self) -> Roles: ...
+
+    @property
+    def role_sessions(self) -> RoleSessions: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,11 @@ from dataclasses import replace
 
 from tandem.errors import TandemError
 from tandem.wire.aliases import aliases_service
+from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
+from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
+from tandem.wire.caller import session_token
 from tandem.wire.clones import clones_service
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
@@ -61,8 +64,12 @@ class Router:
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
-        json_services = [sagemaker_service(core, tokens), glue_service(core, tokens)]
-        query_services = [sts_service(core.groups.account), iam_service(core, tokens)]
+        json_services = [
+            sagemaker_service(core, tokens),
+            athena_service(core, tokens),
+            glue_service(core, tokens),
+        ]
+        query_services = [sts_service(core), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
         own_services = [aliases_service(core), retirement_service(core), clones_service(core)]
         self.services: Sequence[Service] = json_services + query_services + rest_services
@@ -79,6 +86,7 @@ class Router:
         try:
             call = protocol.identify(request)
             self._authenticate(request, call.service)
+            session_token.set(request.headers.get(SESSION_TOKEN_HEADER))
             decoded = protocol.decode(call, request)
             answer = await call.operation.perform(decoded)
             return protocol.encode(call, answer, request.request_id)

@@ -1,8 +1,7 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
+    GET  /tandem/server           -> {"AccountId": …, "Region": …}
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
-    POST /tandem/training-set     labels as an Arrow stream, whose schema's metadata holds the
-                                  request as JSON under "tandem.request"   -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream, a part of an input. In the query string:
                                   TargetStores; OnError, raise or skip; IngestionId, which names the
                                   input, and Start, how many of its rows come before
@@ -26,10 +25,9 @@ from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
 from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
-from tandem.service.datasets import Datasets, TrainingSetRequest
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion, IngestOptions, OnError
-from tandem.service.queries import Queries
+from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
 from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
@@ -39,11 +37,10 @@ from tandem.wire.rest_json import RestJson
 _Answer = TypeVar("_Answer")
 _THREADS = 4
 _PREFIX = b"/tandem/"
-_PATHS = (b"/tandem/query", b"/tandem/training-set", b"/tandem/ingest/")
+_PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
+ARROW = "application/vnd.apache.arrow.stream"
 _INGEST = "/tandem/ingest/{Group}"
 _DIGITS_MAX = 16
-_REQUEST_KEY = b"tandem.request"
-_ARROW = "application/vnd.apache.arrow.stream"
 
 
 class TableCore(Protocol):
@@ -53,31 +50,24 @@ class TableCore(Protocol):
     def groups(self) -> FeatureGroups: ...
 
     @property
-    def queries(self) -> Queries: ...
-
-    @property
-    def datasets(self) -> Datasets: ...
+    def sql(self) -> Sql: ...
 
     @property
     def ingestion(self) -> Ingestion: ...
 
 
+class ServerRequest(msgspec.Struct):
+    """Asks what a client must know before it asks anything else."""
+
+
+class ServerResponse(msgspec.Struct, rename="pascal"):
+    account_id: str
+    region: str
+
+
 class QueryRequest(msgspec.Struct, rename="pascal"):
     statement: str
     dialect: SqlDialect = SqlDialect.DUCKDB
-
-
-class TrainingSet(msgspec.Struct):
-    labels: Any
-    wanted: TrainingSetRequest
-
-
-class _TrainingSetMembers(msgspec.Struct, rename="pascal"):
-    features: tuple[str, ...]
-    event_time: str = "event_time"
-    keys: dict[str, str] | None = None
-    as_of: int | None = None
-    max_age_seconds: float | None = None
 
 
 class IngestRequest(msgspec.Struct):
@@ -120,8 +110,8 @@ class TandemApi:
     def __init__(self, core: TableCore) -> None:
         self._core = core
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
+            "Server": lambda _: ServerRequest(),
             "Query": _decode_query,
-            "TrainingSet": _decode_training_set,
             "Ingest": self._decode_ingest,
             "DescribeIngestion": self._decode_describe_ingestion,
         }
@@ -129,8 +119,14 @@ class TandemApi:
             name="tandem",
             dialect=Dialect.RUNTIME,
             operations=[
+                Operation(
+                    name="Server",
+                    method="GET",
+                    path="/tandem/server",
+                    request=ServerRequest,
+                    perform=self._server,
+                ),
                 _operation("Query", "/tandem/query", QueryRequest, self._query),
-                _operation("TrainingSet", "/tandem/training-set", TrainingSet, self._training_set),
                 _operation("Ingest", _INGEST, IngestRequest, self._ingest),
                 _operation(
                     "DescribeIngestion",
@@ -164,7 +160,7 @@ class TandemApi:
     def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response:
         if not isinstance(answer, Table):
             return self._rest.encode(call, answer, request_id)
-        headers = [("content-type", _ARROW), (REQUEST_ID_HEADER, request_id)]
+        headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
         return Response(200, headers, _arrow_bytes(answer.content))
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
@@ -186,7 +182,7 @@ class TandemApi:
             on_error=_on_error(given.get("OnError", ["raise"])[0]),
             start=_start(given.get("Start", ["0"])[0]),
         )
-        return IngestRequest(self._group_of(request), _arrow_table(request.body), options)
+        return IngestRequest(self._group_of(request), arrow_table(request.body), options)
 
     def _decode_describe_ingestion(self, request: Request) -> IngestionRequest:
         given = parse_qs(request.query.decode("latin-1")).get("IngestionId", [])
@@ -198,14 +194,15 @@ class TandemApi:
         segment = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
         return feature_group_name(segment, self._core.groups.account)
 
+    async def _server(self, request: ServerRequest) -> ServerResponse:
+        del request  # it carries nothing
+        account = self._core.groups.account
+        return ServerResponse(account.account_id, account.region)
+
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
-            await self._in_thread(self._core.queries.sql, request.statement, request.dialect)
+            await self._in_thread(self._core.sql.answer, request.statement, request.dialect)
         )
-
-    async def _training_set(self, request: TrainingSet) -> Table:
-        datasets = self._core.datasets
-        return Table(await self._in_thread(datasets.training_set, request.labels, request.wanted))
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
         done = await self._in_thread(
@@ -255,36 +252,18 @@ def _start(text: str) -> int:
 
 
 def _decode_query(request: Request) -> QueryRequest:
-    query: QueryRequest = _decode_json(request.body, QueryRequest)
+    query: QueryRequest = decode_json(request.body, QueryRequest)
     return query
 
 
-def _decode_training_set(request: Request) -> TrainingSet:
-    labels = _arrow_table(request.body)
-    members = (labels.schema.metadata or {}).get(_REQUEST_KEY)
-    if members is None:
-        raise ValidationError('the schema of the labels has no metadata "tandem.request"')
-    wanted = _decode_json(members, _TrainingSetMembers)
-    return TrainingSet(
-        labels.replace_schema_metadata(None),
-        TrainingSetRequest(
-            features=wanted.features,
-            event_time=wanted.event_time,
-            keys=wanted.keys,
-            as_of_us=wanted.as_of,
-            max_age_seconds=wanted.max_age_seconds,
-        ),
-    )
-
-
-def _decode_json(body: bytes, shape: type[Any]) -> Any:
+def decode_json(body: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SerializationError(f"the request does not parse: {error}") from None
 
 
-def _arrow_table(body: bytes) -> pa.Table:
+def arrow_table(body: bytes) -> pa.Table:
     try:
         with pa.ipc.open_stream(body) as reader:
             table = reader.read_all()

@@ -46,6 +46,17 @@ FILES = {
         (["alias", "--remove"], "--remove takes ALIAS"),
         (["apply"], "--file"),
         (["apply", "-f", "nothing"], "'nothing' does not exist"),
+        (["dataset", "make", "sample.csv"], "--feature"),
+        (["dataset", "make", "nothing.csv", "--feature", "g:x"], "'nothing.csv' does not exist"),
+        (["dataset", "make", "sample.csv", "--feature", "a=g:x", "--feature", "a=g:y"], "'a'"),
+        (
+            [
+                *("dataset", "make", "sample.csv", "--feature", "g:x"),
+                *("--max-age", "1 day", "--max-age", "g=1 day"),
+            ],
+            "write GROUP=DURATION",
+        ),
+        (["dataset", "show"], "ID"),
         (["completion", "tcsh"], "'tcsh'"),
         (["serve", "--port", "70000"], "70000"),
     ],
@@ -66,6 +77,7 @@ def test_wrong_usage(
         shown = CliRunner(env={"TANDEM_STORE": "data"}).invoke(main, arguments)
         assert shown.exit_code == 2, shown.output
         assert shown.output.startswith("Usage: ")
-        assert f"\nTry 'main {arguments[0]} --help' for help.\n" in shown.output
+        command = " ".join(arguments[: 2 if arguments[0] == "dataset" else 1])
+        assert f"\nTry 'main {command} --help' for help.\n" in shown.output
         assert said in shown.output
         assert store.groups().names == ["g"]

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from tandem.assembly.core import Core
 from tandem.model.feature_group import (
     FeatureDefinition,
     FeatureType,
@@ -11,6 +14,8 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration
+from tandem.rows.rows import TableRows
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.group_creation import NewFeatureGroup
 
 START_US = 1_700_000_000_000_000
@@ -54,3 +59,7 @@ def definition(
 def record(identifier: str = "C1", time: float = 1.0, **features: object) -> list[FeatureValue]:
     values = {"id": identifier, "time": repr(time), **features}
     return [FeatureValue(name, str(value)) for name, value in values.items()]
+
+
+def training_rows(core: Core, labels: pa.Table, request: TrainingSetRequest) -> pa.Table:
+    return core.datasets.training_set(TableRows(labels), request).to_table()

@@ -15,9 +15,9 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureT
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration, TtlUnit
 from tandem.registry.base import Changes
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import ServedRecord
-from unit.service.scenes import definition, record
+from unit.service.scenes import definition, record, training_rows
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 LABELS = pa.table({"id": ["C1", "C2"], "event_time": [LATER] * 2})
@@ -37,7 +37,7 @@ def versions(core: Core) -> Core:
 def training(core: Core, *features: str, **more: object) -> pa.Table:
     labels = more.pop("labels", LABELS)
     request = TrainingSetRequest(features=features, **more)  # type: ignore[arg-type]
-    return core.datasets.training_set(labels, request).drop_columns(labels.column_names)
+    return training_rows(core, labels, request).drop_columns(labels.column_names)
 
 
 def first(table: pa.Table) -> str:

@@ -334,6 +334,18 @@ def test_a_group_may_have_no_table_or_one_elsewhere(scene: Scene) -> None:
         scene.catalog.database("other")
 
 
+def test_a_groups_database_stays_while_it_has_another_table(scene: Scene) -> None:
+    scene.group("elsewhere", data_catalog=DataCatalog("AwsDataCatalog", "Other", "Named"))
+    made = scene.catalog.create_table(table(database="other"))
+    scene.catalog.delete_table("other", "named")
+    assert scene.catalog.tables("other") == [made]
+    with pytest.raises(ResourceInUse):
+        scene.catalog.create_database(database("other"))
+    scene.catalog.delete_database("other")
+    scene.catalog.create_database(database("other"))
+    assert scene.catalog.tables("other") == []
+
+
 def test_a_deleted_group_keeps_its_table_and_gives_way_to_a_live_one(scene: Scene) -> None:
     named = DataCatalog("AwsDataCatalog", DATABASE, "t")
     first = scene.group("first", data_catalog=named)

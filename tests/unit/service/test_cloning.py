@@ -29,7 +29,8 @@ from tandem.model.feature_group import (
     TableFormat,
 )
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.service.datasets import TrainingSetRequest
+from tandem.rows.rows import TableRows
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.testing.race import race
 from unit.service.cloning_scenes import before_each_call, clone, history, nothing, put, served
 from unit.service.scenes import START_US, ManualClock, definition
@@ -261,7 +262,7 @@ def uses(core: Core, name: str) -> list[tuple[Any, str]]:
         (partial(core.records.delete, name, "C1", "2.0"), status),
         (partial(core.ingestion.ingest, name, labels), status),
         (partial(history, core, name), status),
-        (partial(core.datasets.training_set, labels, request), status),
+        (partial(core.datasets.training_set, TableRows(labels), request), status),
         (partial(core.updates.retire_feature, name, "note"), status),
         (partial(core.aliases.set, "current", name), status),
         (partial(clone, core, "v9", name), status),

@@ -24,7 +24,7 @@ from tandem.model.feature_group import (
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import DeletionMode
 from unit.service.cloning_scenes import (
     before_each_call,
@@ -35,7 +35,7 @@ from unit.service.cloning_scenes import (
     put,
     served,
 )
-from unit.service.scenes import START_US, ManualClock, definition, record
+from unit.service.scenes import START_US, ManualClock, definition, record, training_rows
 
 START = START_US // 1_000_000
 STRING, INTEGRAL, FRACTIONAL = FeatureType.STRING, FeatureType.INTEGRAL, FeatureType.FRACTIONAL
@@ -49,7 +49,7 @@ def source(core: Core) -> FeatureGroup:
 
 def orders_at_the_end(core: Core, group: str) -> Any:
     request = TrainingSetRequest(features=(f"{group}:orders",))
-    return core.datasets.training_set(LABELS, request).column("orders").to_pylist()
+    return training_rows(core, LABELS, request).column("orders").to_pylist()
 
 
 @pytest.mark.parametrize("is_delivered", [False, True])

@@ -29,9 +29,9 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.service.datasets import TrainingSetRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.testing.race import race, winners
-from unit.service.scenes import START_US, ManualClock, definition, record
+from unit.service.scenes import START_US, ManualClock, definition, record, training_rows
 
 NOW = START_US / 1e6
 HOUR = TtlDuration(TtlUnit.HOURS, 1)
@@ -100,7 +100,7 @@ def rows(core: Core, columns: str = "*") -> list[dict[str, object]]:
 
 
 def training(core: Core, *features: str) -> pa.Table:
-    found = core.datasets.training_set(LABELS, TrainingSetRequest(features=features))
+    found = training_rows(core, LABELS, TrainingSetRequest(features=features))
     return found.drop_columns(LABELS.column_names)
 
 

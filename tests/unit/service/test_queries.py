@@ -10,8 +10,8 @@ from tandem.assembly.core import Core
 from tandem.errors import QueryFailed, ResourceNotFound, ValidationError
 from tandem.model.feature_group import DataCatalog, FeatureGroup
 from tandem.model.history import HistorySnapshot
-from tandem.service.datasets import TrainingSetRequest
-from unit.service.scenes import START_US, ManualClock, definition, record
+from tandem.service.dataset_request import TrainingSetRequest
+from unit.service.scenes import START_US, ManualClock, definition, record, training_rows
 
 LABELS = pa.table({"id": ["C1"], "event_time": [datetime(2030, 1, 1, tzinfo=UTC)]})
 
@@ -43,9 +43,7 @@ def test_as_of_has_one_answer_for_ever(
 ) -> None:
     def orders() -> list[int | None]:
         request = TrainingSetRequest(features=("customers:orders",), as_of_us=START_US + 5)
-        found: list[int | None] = (
-            core.datasets.training_set(LABELS, request).column("orders").to_pylist()
-        )
+        found: list[int | None] = training_rows(core, LABELS, request).column("orders").to_pylist()
         return found
 
     with pytest.raises(ValidationError, match="future"):
@@ -67,7 +65,7 @@ def test_features_are_resolved(core: Core, customers: FeatureGroup) -> None:
     core.records.put("customers", record(time=1.0, orders=1, note="x")).result()
 
     def columns(*features: str, labels: pa.Table = LABELS) -> list[str]:
-        found = core.datasets.training_set(labels, TrainingSetRequest(features=features))
+        found = training_rows(core, labels, TrainingSetRequest(features=features))
         names: list[str] = found.column_names
         return names[labels.num_columns :]
 

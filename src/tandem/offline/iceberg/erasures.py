@@ -9,10 +9,13 @@
 * Whoever reads the archive passes over the entries of erased rows. A vacuum takes them out of the
   archive's files, and then removes the files of erasures.
 * Rows that are equal in all columns are one digest: nobody could delete one of them alone.
+* The table says which columns those are. A caller's definition of the group may lack retired
+  features, or one that was added a moment ago.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +30,7 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline import write_options
 from tandem.offline.group_folders import NewFile
+from tandem.offline.iceberg.table_schema import table_features
 from tandem.offline.locations import GroupFolder
 from tandem.rows.history_rows import WRITE_TIME, history_rows
 
@@ -86,7 +90,7 @@ def erasures(group: FeatureGroup, folder: GroupFolder, table: TableMetadata) -> 
         moments, found = (rows.column(name).to_pylist() for name in _SCHEMA.names)
         for moment, digest in zip(moments, found, strict=True):
             digests[moment].add(digest)
-    return Erasures(group, digests)
+    return Erasures(replace(group, features=table_features(table.schema())), digests)
 
 
 def all_erasure_files(folder: GroupFolder) -> list[Path]:

@@ -6,7 +6,8 @@ synced when it is closed, and the catalog's row comes last of all.
 
 Locations are `s3://bucket/key`, which is the file bucket/key below the folder that the property
 `tandem.s3-folder` names. So a table says the same wherever its folder is, and to those who read it
-through the S3 gateway.
+through the S3 gateway. A table that an older Tandem made has `file://` and absolute paths, and goes
+on with them.
 """
 
 from io import BytesIO
@@ -20,6 +21,7 @@ from tandem.offline.durable_files import write_durably
 
 S3_FOLDER = "tandem.s3-folder"
 _SCHEME = "s3://"
+_OLD_SCHEME = "file://"
 _NO_NAMES = frozenset({"", ".", ".."})
 
 
@@ -30,8 +32,11 @@ def location_of(io: FileIO, path: Path) -> str:
 
 def path_of(io: FileIO, location: str) -> Path:
     """The path of a location. Raises DataCorrupted where it lies outside the folder."""
-    parts = location.removeprefix(_SCHEME).split("/")
-    if not location.startswith(_SCHEME) or any(part in _NO_NAMES for part in parts):
+    before = _SCHEME
+    if location.startswith(_OLD_SCHEME):
+        before = f"{_OLD_SCHEME}{Path(io.properties[S3_FOLDER]).resolve()}/"
+    parts = location.removeprefix(before).split("/")
+    if not location.startswith(before) or any(part in _NO_NAMES for part in parts):
         raise DataCorrupted(
             f"an Iceberg table names the file {location[:1_024]!r}, which is not in this store: its"
             f" files are {_SCHEME}BUCKET/KEY"

@@ -36,7 +36,7 @@ from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import delivered_positions
 from tandem.offline.iceberg.data_files import described
 from tandem.offline.iceberg.erasures import PROPERTY, erasure_file, erasures_count
-from tandem.offline.iceberg.file_io import location_of
+from tandem.offline.iceberg.file_io import path_of
 from tandem.offline.iceberg.file_lists import PlacedFile
 from tandem.offline.iceberg.folder_locks import alone, rewriting
 from tandem.offline.iceberg.group_tables import GroupTables
@@ -252,7 +252,9 @@ def _replacement(table: Table, job: _Job, sizes: Mapping[Path, int]) -> Replacem
             f" where their table says {expected}: restore them from a backup"
         )
     partition = gone[0].data_file.partition
-    location = location_of(table.io, job.new)
+    # Below the table's own location, whichever scheme that has.
+    folder = path_of(table.io, table.location())
+    location = f"{table.location()}/{job.new.relative_to(folder)}"
     new = described(table.metadata, location, metadata, sizes[job.new], partition)
     return Replacement(gone, new)
 

@@ -34,9 +34,14 @@ from pyiceberg.types import (
 )
 
 from tandem.model.definition import WRITE_DAY_PARTITION, event_time_partition
-from tandem.model.feature_group import FeatureGroup, FeatureType
+from tandem.model.feature_group import (
+    CollectionType,
+    FeatureDefinition,
+    FeatureGroup,
+    FeatureType,
+)
 from tandem.model.write import LogPart
-from tandem.rows.history_rows import WRITE_TIME, history_schema, offline_parts
+from tandem.rows.history_rows import NO_FEATURES, WRITE_TIME, history_schema, offline_parts
 from tandem.rows.segment import texts_match
 
 _ISO_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -48,6 +53,12 @@ _TYPES: dict[pa.DataType, PrimitiveType] = {
     pa.float64(): DoubleType(),
     pa.timestamp("us"): TimestampType(),
     pa.bool_(): BooleanType(),
+}
+
+_FEATURE_TYPES: dict[IcebergType, FeatureType] = {
+    StringType(): FeatureType.STRING,
+    LongType(): FeatureType.INTEGRAL,
+    DoubleType(): FeatureType.FRACTIONAL,
 }
 
 PROPERTIES = {
@@ -69,6 +80,21 @@ def table_schema(group: FeatureGroup) -> Schema:
             NestedField(number, column.name, _type(column.type, elements), not column.nullable)
             for number, column in enumerate(columns, 1)
         )
+    )
+
+
+def table_features(schema: Schema) -> tuple[FeatureDefinition, ...]:
+    """The features that a table has columns of: retired ones, and those that a reader's definition
+    of the group does not have yet.
+    """
+    return tuple(
+        FeatureDefinition(
+            field.name,
+            _FEATURE_TYPES[_element(field.field_type)],
+            CollectionType.LIST if isinstance(field.field_type, ListType) else None,
+        )
+        for field in schema.fields
+        if field.name not in NO_FEATURES and _element(field.field_type) in _FEATURE_TYPES
     )
 
 
@@ -116,6 +142,10 @@ def _type(type_: pa.DataType, element_ids: Iterator[int]) -> IcebergType:
         element = _TYPES[type_.value_type]
         return ListType(next(element_ids), element, element_required=False)
     return _TYPES[type_]
+
+
+def _element(type_: IcebergType) -> IcebergType:
+    return type_.element_type if isinstance(type_, ListType) else type_
 
 
 def _with_ids(column: pa.Field, field: NestedField) -> pa.Field:

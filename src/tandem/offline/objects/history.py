@@ -82,6 +82,10 @@ class HistoryGuard:
                 " without a dot are those of folders: give the file an ending, as .parquet"
             )
 
+    def has(self, bucket: str, key: str) -> bool:
+        """Whether a key is in the folder of a group's history."""
+        return self._place(bucket, key)[0] is not None
+
     def keeps(self, bucket: str, folder: str) -> bool:
         """Whether a folder, empty or not, is needed for a history."""
         group, _ = self._place(bucket, f"{folder}/")

@@ -34,6 +34,14 @@ class Found(NamedTuple):
     path: Path | None
 
 
+class LakeFile(NamedTuple):
+    """An object as a file on disk, for engines that read files."""
+
+    key: str
+    path: Path
+    size_bytes: int
+
+
 class Walk:
     """`markers` are the keys of folders that are objects themselves, in order."""
 

@@ -9,6 +9,7 @@
 """
 
 import errno
+import io
 import os
 import stat
 import threading
@@ -16,17 +17,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.offline.durable_files import DurableFolders, make_root, sync
 from tandem.offline.objects.buckets import Buckets
+from tandem.offline.objects.checksums import MD5
 from tandem.offline.objects.details import Details, Identity, ObjectInfo, foreign_etag
 from tandem.offline.objects.errors import InvalidKey, KeyConflict, NoSuchKey, PreconditionFailed
 from tandem.offline.objects.history import HistoryGuard
 from tandem.offline.objects.index import Index
 from tandem.offline.objects.keys import check_key, has_link, is_folder, path_of
-from tandem.offline.objects.listing import Found, Question, Walk, identity_of
+from tandem.offline.objects.listing import Found, LakeFile, Question, Walk, identity_of
 from tandem.offline.objects.restored import RestoredObjects
 from tandem.offline.objects.staging import StagedFile, Staging
 
@@ -34,6 +36,7 @@ Condition = Callable[[ObjectInfo | None], None]
 """Looks at the object that is there, and raises where the request must not go on."""
 
 _LOCKS = 64
+_BUFFER_BYTES = 1 << 20
 _ATTEMPTS = 5
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO}
 
@@ -150,6 +153,18 @@ class ObjectStore:
                     " a folder too; name one of them otherwise"
                 )
 
+    def put(self, bucket: str, key: str, write: Callable[[BinaryIO], object]) -> ObjectInfo:
+        """Makes what `write` writes to a file the object."""
+        self.check_writable(bucket, key)
+        staged = self.staging.new_file()
+        try:
+            with io.BufferedWriter(_StagedOutput(staged), _BUFFER_BYTES) as output:
+                write(cast("BinaryIO", output))
+            etag = staged.finish()[MD5].hex()
+            return self.publish(bucket, key, staged, etag, Details())
+        finally:
+            staged.close()
+
     def publish(
         self,
         bucket: str,
@@ -214,6 +229,20 @@ class ObjectStore:
             [one.key for one in shown if one.path is None],
             shown[-1].key if rest else None,
         )
+
+    def files(self, bucket: str, prefix: str) -> list[LakeFile]:
+        """The files of the objects whose keys begin with `prefix`, by key. Raises NoSuchBucket."""
+        return [
+            LakeFile(one.key, one.path, identity.size)
+            for one in self._walk(bucket, Question(prefix))
+            if one.path is not None
+            and not is_folder(one.key)
+            and (identity := identity_of(one.path)) is not None
+        ]
+
+    def is_history(self, bucket: str, key: str) -> bool:
+        """Whether a key is in the folder of a feature group's history."""
+        return self._guard.has(bucket, key)
 
     def delete_bucket(self, bucket: str) -> None:
         with self._tree:
@@ -312,6 +341,20 @@ class ObjectStore:
 
     def _locked(self, bucket: str, key: str) -> threading.Lock:
         return self._locks[hash((bucket, key)) % _LOCKS]
+
+
+class _StagedOutput(io.RawIOBase):
+    """A staged file as Python's files are."""
+
+    def __init__(self, staged: StagedFile) -> None:
+        self._staged = staged
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._staged.write(bytes(data))
+        return len(data)
 
 
 def _rename(staged: Path, path: Path, *, only_new: bool) -> None:

@@ -239,8 +239,8 @@ class LmdbOnlineStore(OnlineStore):
     @contextmanager
     def log(self) -> Iterator[LogSnapshot]:
         with self._begin() as transaction:
-            position, _ = self._read_end(transaction)
-            yield _LmdbLogSnapshot(transaction, self._log, self._marks, self._files.read, position)
+            end = self._read_end(transaction)
+            yield _LmdbLogSnapshot(transaction, self._log, self._marks, self._files.read, end)
 
     def trim(self, partition: int, through: int) -> None:
         assert partition == _PARTITION
@@ -333,13 +333,13 @@ class _LmdbLogSnapshot(LogSnapshot):
         log: _Database,
         marks: _Database,
         read: Callable[[str, int], pa.Table],
-        end: int,
+        end: tuple[int, int],
     ) -> None:
         self._transaction = transaction
         self._log = log
         self._marks = marks
         self._read = read
-        self._end = end
+        self._end, self._write_time_us = end
 
     def entries(
         self,
@@ -383,6 +383,10 @@ class _LmdbLogSnapshot(LogSnapshot):
     def mark(self, name: str) -> bytes | None:
         raw = self._transaction.get(name.encode(), db=self._marks)
         return None if raw is None else layout.unpack_mark(name.encode(), raw)[1]
+
+    @property
+    def write_time_us(self) -> int:
+        return self._write_time_us
 
 
 def _sync_folder(folder: Path) -> None:

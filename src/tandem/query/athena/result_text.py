@@ -7,12 +7,14 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+
+from tandem.query.athena.result_columns import csv_lines, text_column
 
 _Writer = Callable[[Any], str]
 _MICROSECONDS_DAY = 86_400_000_000
@@ -21,14 +23,19 @@ _BATCH_ROWS = 10_000
 
 def csv_text(table: pa.Table) -> Iterator[str]:
     """The CSV of a table in parts: the header, then some thousand rows each."""
-    yield ",".join(_quoted(name) for name in table.column_names) + "\n"
-    writers = [_writer(column.type) for column in table.columns]
+    yield csv_header(table.column_names)
     for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-        columns = [_texts(column, writer) for column, writer in zip(batch, writers, strict=True)]
-        rows = zip(*columns, strict=True) if columns else iter(())
-        yield "".join(
-            ",".join("" if text is None else _quoted(text) for text in row) + "\n" for row in rows
-        )
+        yield csv_rows(batch).decode()
+
+
+def csv_header(names: Sequence[str]) -> str:
+    """The first line."""
+    return ",".join(_quoted(name) for name in names) + "\n"
+
+
+def csv_rows(batch: pa.RecordBatch) -> bytes:
+    """The lines of a batch."""
+    return bytes(csv_lines([text_column(column, value_texts) for column in batch.columns]))
 
 
 def value_texts(column: pa.ChunkedArray | pa.Array) -> list[str | None]:

@@ -33,6 +33,9 @@ class Translation:
     column_names: tuple[str, ...]
 
 
+_DATABASES_OF_THE_ENGINE = frozenset({"information_schema", "main", "pg_catalog", "temp"})
+
+
 def translate(
     select: Select,
     columns: Mapping[AthenaTable, Sequence[Column]],
@@ -88,19 +91,29 @@ def _renamed_tables(
         key = folded(table)
         if key not in names:
             shown, number = str(replace(table, catalog=None, database=None)), 1
-            name = TableName(table.database, shown)
+            database = _engine_database(table.database)
+            name = TableName(database, shown)
             while (name.database and name.database.lower(), name.table.lower()) in taken:
                 number += 1
-                name = TableName(table.database, f"{shown} {number}")
+                name = TableName(database, f"{shown} {number}")
             taken.add((name.database and name.database.lower(), name.table.lower()))
             names[key], reads[name] = name, table
         _rename(node, names[key])
     return reads
 
 
+def _engine_database(name: str | None) -> str | None:
+    """The database as the engine sees it, which has some of its own."""
+    if name is not None and name.lower() in _DATABASES_OF_THE_ENGINE:
+        return f"the {name}"
+    return name
+
+
 def _rename(node: exp.Table, name: TableName) -> None:
     if name.table.lower() != node.name.lower() and not node.alias:
         node.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+    if name.database is not None:
+        node.set("db", exp.to_identifier(name.database, quoted=True))
     node.set("this", exp.to_identifier(name.table, quoted=True))
     node.set("catalog", None)
     node.set("version", None)

@@ -222,3 +222,58 @@ def _is_list(type_: pa.DataType) -> bool:
         or pa.types.is_large_list(type_)
         or pa.types.is_fixed_size_list(type_)
     )
+
+
+_ARROW_TYPES: dict[exp.DType, pa.DataType] = {
+    exp.DType.BOOLEAN: pa.bool_(),
+    exp.DType.TINYINT: pa.int8(),
+    exp.DType.SMALLINT: pa.int16(),
+    exp.DType.INT: pa.int32(),
+    exp.DType.BIGINT: pa.int64(),
+    exp.DType.FLOAT: pa.float32(),
+    exp.DType.DOUBLE: pa.float64(),
+    exp.DType.VARCHAR: pa.string(),
+    exp.DType.CHAR: pa.string(),
+    exp.DType.TEXT: pa.string(),
+    exp.DType.BINARY: pa.binary(),
+    exp.DType.VARBINARY: pa.binary(),
+    exp.DType.DATE: pa.date32(),
+    exp.DType.TIMESTAMP: pa.timestamp("us"),
+}
+_DECIMAL_DIGITS, _DECIMAL_SCALE = 10, 0  # Hive's, where a type says nothing
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The type of Arrow's that a column of a type of Hive's is read as. Raises QueryFailed."""
+    return _arrow_type(read_type(name), name)
+
+
+def _arrow_type(type_: Type, name: str) -> pa.DataType:
+    if type_.this in _ARROW_TYPES:
+        return _ARROW_TYPES[type_.this]
+    if is_decimal(type_):
+        sizes = [int(size.name) for size in type_.expressions]
+        digits, scale = (*sizes, *(_DECIMAL_DIGITS, _DECIMAL_SCALE)[len(sizes) :])
+        return pa.decimal128(digits, scale)
+    if is_array(type_):
+        return pa.list_(_arrow_type(parameter(type_, 0), name))
+    if is_map(type_):
+        return pa.map_(*(_arrow_type(parameter(type_, place), name) for place in (0, 1)))
+    if is_row(type_):
+        return pa.struct([(field, _arrow_type(inner, name)) for field, inner in row_fields(type_)])
+    raise QueryFailed(f"NOT_SUPPORTED: columns of type {name} are not supported")
+
+
+_HIVE_NAMES = {"integer": "int", "varchar": "string", "varbinary": "binary", "unknown": "string"}
+
+
+def hive_type(type_: pa.DataType) -> str:
+    """The name that Hive, and so Glue, has for a type of Arrow: `array<struct<a:bigint>>`."""
+    if _is_list(type_):
+        return f"array<{hive_type(type_.value_type)}>"
+    if pa.types.is_map(type_):
+        return f"map<{hive_type(type_.key_type)},{hive_type(type_.item_type)}>"
+    if pa.types.is_struct(type_):
+        return f"struct<{','.join(f'{field.name}:{hive_type(field.type)}' for field in type_)}>"
+    found = athena_type(type_)
+    return _HIVE_NAMES.get(found, found)

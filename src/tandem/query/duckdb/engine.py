@@ -4,25 +4,36 @@
   by side and share the memory limit. What a call makes, no other call sees.
 * It can read files below one folder and nowhere else, and its configuration is locked. Which SQL
   runs at all is decided in `tandem.query.statement`.
+* Its threads give way to others of the process, which answer short requests.
 * What does not fit the memory limit is spilled to a folder that goes with the engine.
 """
 
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from tandem.errors import QueryFailed, StoreUnavailable
-from tandem.query.base import FeatureJoin, HistoryTable, QueryEngine, TableName
+from tandem.query.base import (
+    FeatureJoin,
+    HistoryTable,
+    QueryEngine,
+    StatementRows,
+    Table,
+    TableName,
+)
+from tandem.query.cancellation import Cancellation
+from tandem.query.duckdb.files import files_sql
 from tandem.query.duckdb.history import HistorySource, quoted
-from tandem.query.duckdb.point_in_time import joined_features
-from tandem.query.duckdb.results import to_arrow
+from tandem.query.duckdb.point_in_time import PointInTimeJoin
+from tandem.query.duckdb.results import batches, to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
-from tandem.query.labels import check_columns
+from tandem.query.labels import checked_schema
+from tandem.query.priority import giving_way
 from tandem.query.statement import (
     DEFAULT_DATABASE,
     check_known,
@@ -30,6 +41,8 @@ from tandem.query.statement import (
     tables_read,
     without_repeats,
 )
+from tandem.query.tables import FileTable, RowsTable
+from tandem.rows.rows import Rows, RowStream
 
 _INTERRUPT_SECONDS_MAX = 10.0
 
@@ -39,20 +52,20 @@ class DuckDbEngine(QueryEngine):
 
     def __init__(self, readable: Path, scratch: Path, memory_bytes: int) -> None:
         self._scratch = ScratchFolder(scratch)
-        self._instance = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{memory_bytes}B",
-                "temp_directory": str(self._scratch.path),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                # A statement must not read the variables of this process as tables. Without
-                # external access it could not today; that it cannot is no accident of it.
-                "python_enable_replacements": "false",
-            },
-        )
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_bytes}B",
+            "temp_directory": str(self._scratch.path),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # A statement must not read the variables of this process as tables. Without external
+            # access it could not today; that it cannot is no accident of it.
+            "python_enable_replacements": "false",
+        }
+        # Its threads are started here, and take over the priority.
+        self._instance = giving_way(lambda: duckdb.connect(":memory:", config=config))
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
-        folder = str(readable.resolve()).replace("'", "''")
+        self._readable = str(readable.resolve())
+        folder = self._readable.replace("'", "''")
         self._instance.execute(f"SET allowed_directories = ['{folder}']")
         self._instance.execute("SET enable_external_access = false")
         self._instance.execute("SET lock_configuration = true")
@@ -64,22 +77,42 @@ class DuckDbEngine(QueryEngine):
         with self._cursor() as cursor:
             return tables_read(cursor, statement)
 
-    def sql(self, statement: str, tables: Mapping[TableName, HistoryTable]) -> pa.Table:
-        with self._cursor() as cursor:
-            check_known(tables_read(cursor, statement), tables)
-            with self._database(cursor):
-                _make_views(cursor, tables)
-                return to_arrow(cursor.sql(statement))
+    def sql(self, statement: str, tables: Mapping[TableName, Table]) -> pa.Table:
+        with self._prepared(statement, tables) as cursor:
+            return to_arrow(cursor.sql(statement))
 
-    def point_in_time(
-        self, labels: pa.Table, moment: str, joins: Sequence[FeatureJoin]
-    ) -> pa.Table:
-        check_columns(labels, joins)
-        with self._cursor() as cursor:
-            for table in joined_features(cursor, labels, moment, joins):
-                for name in table.column_names:
-                    labels = labels.append_column(name, table.column(name))
-        return labels
+    @contextmanager
+    def stream(
+        self, statement: str, tables: Mapping[TableName, Table], cancellation: Cancellation
+    ) -> Iterator[StatementRows]:
+        with (
+            self._prepared(statement, tables) as cursor,
+            cancellation.interrupting(cursor.interrupt),
+            batches(cursor.sql(statement), cancellation) as (schema, found),
+        ):
+            yield StatementRows(schema, found, scanned_bytes(tables))
+
+    def explain(self, statement: str, tables: Mapping[TableName, Table]) -> str:
+        with self._prepared(statement, tables) as cursor:
+            return cursor.sql(statement).explain()
+
+    def point_in_time(self, labels: Rows, moment: str, joins: Sequence[FeatureJoin]) -> RowStream:
+        self._check_open()
+        schema = checked_schema(labels.schema, moment, joins)
+        return RowStream(schema, self._joined(labels, moment, joins, schema))
+
+    def _joined(
+        self, labels: Rows, moment: str, joins: Sequence[FeatureJoin], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        with ExitStack() as opened:
+            database = opened.enter_context(self._database(opened.enter_context(self._cursor())))
+
+            def new_cursor() -> duckdb.DuckDBPyConnection:
+                cursor = opened.enter_context(self._cursor())
+                cursor.execute(f"USE {database}")
+                return cursor
+
+            yield from PointInTimeJoin(new_cursor, labels, moment).batches(joins, schema)
 
     def close(self) -> None:
         if not self._is_closed:
@@ -87,6 +120,10 @@ class DuckDbEngine(QueryEngine):
             self._interrupt_all()
             self._instance.close()
             self._scratch.remove()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the query engine is closed")
 
     def _interrupt_all(self) -> None:
         deadline = time.monotonic() + _INTERRUPT_SECONDS_MAX
@@ -98,8 +135,7 @@ class DuckDbEngine(QueryEngine):
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one call, on which the engine's errors become ours."""
-        if self._is_closed:
-            raise StoreUnavailable("the query engine is closed")
+        self._check_open()
         try:
             with self._instance.cursor() as cursor:
                 self._running.add(cursor)
@@ -108,26 +144,67 @@ class DuckDbEngine(QueryEngine):
                 finally:
                     self._running.discard(cursor)
         except duckdb.Error as error:
-            raise QueryFailed(one_line(error)) from error
+            raise QueryFailed(self._shown(one_line(error))) from error
+        except QueryFailed as error:
+            if self._readable in str(error):
+                raise type(error)(self._shown(str(error))) from error
+            raise
+
+    def _shown(self, reason: str) -> str:
+        """A reason without places on this machine and advice about options of the engine."""
+        return reason.split(" Possible solutions: ")[0].replace(f"{self._readable}/", "s3://")
 
     @contextmanager
-    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """A database for one call's views: temporary views cannot be in a schema of ours."""
+    def _prepared(
+        self, statement: str, tables: Mapping[TableName, Table]
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees `tables`, once the statement is found to read nothing else."""
+        with self._cursor() as cursor:
+            check_known(tables_read(cursor, statement), tables)
+            with self._database(cursor):
+                _make_views(cursor, tables)
+                yield cursor
+
+    @contextmanager
+    def _database(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
+        """A database for what one call makes: temporary views cannot be in a schema of ours, and
+        temporary tables not be read on another cursor.
+        """
         name = f"query_{next(self._numbers)}"
         cursor.execute(f"ATTACH ':memory:' AS {name}")
         try:
             cursor.execute(f"USE {name}")
-            yield
+            yield name
         finally:
             cursor.execute("USE memory")
             cursor.execute(f"DETACH {name}")
 
 
-def _make_views(
-    cursor: duckdb.DuckDBPyConnection, tables: Mapping[TableName, HistoryTable]
-) -> None:
+def scanned_bytes(tables: Mapping[TableName, Table]) -> int:
+    """The sizes of all files of the tables."""
+    total = 0
+    for table in without_repeats(tables).values():
+        if isinstance(table, HistoryTable):
+            total += sum(Path(path).stat().st_size for path in table.snapshot.files)
+        elif isinstance(table, FileTable):
+            total += sum(file.size_bytes for file in table.files)
+    return total
+
+
+def _make_views(cursor: duckdb.DuckDBPyConnection, tables: Mapping[TableName, Table]) -> None:
     for number, (name, table) in enumerate(without_repeats(tables).items()):
         schema = quoted(name.database or DEFAULT_DATABASE)
-        source = HistorySource(cursor, table, tail=f"tail {number}")
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        cursor.execute(f"CREATE VIEW {schema}.{quoted(name.table)} AS {source.rows()}")
+        rows = _rows_sql(cursor, table, number)
+        cursor.execute(f"CREATE VIEW {schema}.{quoted(name.table)} AS {rows}")
+
+
+def _rows_sql(cursor: duckdb.DuckDBPyConnection, table: Table, number: int) -> str:
+    match table:
+        case HistoryTable():
+            return HistorySource(cursor, table, tail=f"tail {number}").rows()
+        case FileTable():
+            return files_sql(cursor, table, partitions=f"partitions {number}")
+        case RowsTable():
+            cursor.register(f"rows {number}", table.rows)
+            return f'SELECT * FROM temp.main."rows {number}"'  # noqa: S608 - a number of ours

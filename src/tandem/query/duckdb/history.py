@@ -101,7 +101,7 @@ class HistorySource:
 
 def column_types(group: FeatureGroup) -> dict[str, str]:
     """The SQL type of each column of the group's history table, in order."""
-    return {feature.name: _sql_type(feature) for feature in group.features} | _ADDED_COLUMNS
+    return {feature.name: sql_type(feature) for feature in group.features} | _ADDED_COLUMNS
 
 
 def quoted(name: str) -> str:
@@ -109,7 +109,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _sql_type(feature: FeatureDefinition) -> str:
+def sql_type(feature: FeatureDefinition) -> str:
+    """The type of a feature's column."""
     scalar = _SQL_TYPES[feature.type]
     return scalar if feature.collection is None else f"{scalar}[]"
 
@@ -117,7 +118,7 @@ def _sql_type(feature: FeatureDefinition) -> str:
 def _scan_sql(files: Sequence[str], file_column: str | None = None) -> str:
     # Hive columns are off: they would add columns that the table does not have, and where a filter
     # on them leaves out files, the later ones would change their index.
-    paths = ", ".join(_path_literal(path) for path in files)
+    paths = ", ".join(path_literal(path) for path in files)
     named = "" if file_column is None else f", filename = {_literal(file_column)}"
     return f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true{named})"
 
@@ -131,7 +132,7 @@ def _numbered(files: Sequence[str]) -> tuple[str, str]:
     return f"({rows})", f"({file} << {POSITION_ROW_BITS}) | ({number})"
 
 
-def _path_literal(path: str) -> str:
+def path_literal(path: str) -> str:
     # Paths may hold what DuckDB takes for patterns; a class of one character is that character.
     return _literal(re.sub(r"[*?\[]", lambda found: f"[{found.group()}]", path))
 

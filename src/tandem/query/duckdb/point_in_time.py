@@ -17,7 +17,7 @@ Names made here have a space where they meet features, whose names have none.
 """
 # ruff: noqa: S608  (the statements are built of quoted names and numbers)
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -27,9 +27,8 @@ from tandem.errors import ValidationError
 from tandem.model.event_time import parse_iso_or_epoch
 from tandem.model.feature_group import FeatureType
 from tandem.query.base import FeatureJoin
-from tandem.query.duckdb.history import POSITION_BITS, HistorySource, quoted
+from tandem.query.duckdb.history import POSITION_BITS, HistorySource, quoted, sql_type
 from tandem.query.duckdb.moments import nanoseconds_sql
-from tandem.query.duckdb.results import to_arrow
 from tandem.query.labels import (
     NANOSECONDS_MAX,
     NANOSECONDS_MIN,
@@ -39,48 +38,93 @@ from tandem.query.labels import (
     label_moments,
 )
 from tandem.rows.history_rows import IS_DELETED, WRITE_TIME, arrow_type
+from tandem.rows.rows import Rows
 
 _POSITIONS = 1 << POSITION_BITS
 # Rows of other identifiers are left out before the join where the labels have at most this many. In
 # 10M rows of 200,000 identifiers that took 0.4 of the time with 20,000 labels, 0.65 with 100,000,
 # and more than all of it with a million.
 _FEW_KEYS = 100_000
+_LABELS_AT_ONCE = 1_000_000
+# Batches that the largest records cannot fill: Arrow's buffers of text hold 2 GB.
+_BATCH_ROWS = 6_144
 
 
-def joined_features(
-    cursor: duckdb.DuckDBPyConnection,
-    labels: pa.Table,
-    moment: str,
-    joins: Sequence[FeatureJoin],
-) -> list[pa.Table]:
-    """For each join a table of its output columns, if any: one row a label, in the labels' order.
+class PointInTimeJoin:
+    """One join of labels and histories, in a database of its own that the engine has made.
 
-    `cursor` is not used by anybody else: the temporary tables made here are in its own schema.
+    cursors     gives a new cursor on that database, which lives as long as the join: each history
+                is read on one of its own, so that all are read side by side
     """
-    moments = label_moments(labels, moment)
-    keys = [label_keys(labels, join.key, join.table.group.record_identifier) for join in joins]
-    _make_labels(cursor, moments, keys)
-    return [_join(cursor, join, number) for number, join in enumerate(joins) if join.columns]
+
+    def __init__(
+        self, cursors: Callable[[], duckdb.DuckDBPyConnection], labels: Rows, moment: str
+    ) -> None:
+        self._cursors = cursors
+        self._labels = labels
+        self._moment = moment
+
+    def batches(self, joins: Sequence[FeatureJoin], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The labels with their features, in order."""
+        _make_labels(self._cursors(), self._labels, self._moment, joins)
+        parts = [self._labels.batches(rows_max=_BATCH_ROWS)]
+        parts += [
+            _features(self._cursors(), join, number)
+            for number, join in enumerate(joins)
+            if join.columns
+        ]
+        return side_by_side(parts, schema)
+
+
+def side_by_side(
+    parts: Sequence[Iterator[pa.RecordBatch]], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The columns of all parts, which have equally many rows, in batches of any size."""
+    held = [next(part, None) for part in parts]
+    while all(batch is not None for batch in held):
+        batches = [batch for batch in held if batch is not None]
+        count = min(batch.num_rows for batch in batches)
+        columns = [column for batch in batches for column in batch.slice(0, count).columns]
+        if count:
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        held = [
+            batch.slice(count) if batch.num_rows > count else next(part, None)
+            for batch, part in zip(batches, parts, strict=True)
+        ]
+    assert not any(batch is not None and batch.num_rows for batch in held), "parts of other lengths"
 
 
 def _make_labels(
-    cursor: duckdb.DuckDBPyConnection, moments: Moments, keys: Sequence[pa.ChunkedArray]
+    cursor: duckdb.DuckDBPyConnection, labels: Rows, moment: str, joins: Sequence[FeatureJoin]
 ) -> None:
-    """The temporary table `labels`: row, moment (nanoseconds since 1970) and key_0, key_1, ..."""
-    count = len(moments.values)
-    row = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count))
-    key_names = [f"key_{number}" for number in range(len(keys))]
-    given = pa.table([row, moments.values, *keys], names=["row", "moment", *key_names])
-    cursor.register("given labels", given)
-    nanoseconds = _moment_sql(moments)
-    if moments.is_text:
-        _check_moments(cursor, nanoseconds)
-    cursor.execute(
-        f"CREATE TEMP TABLE labels AS SELECT row, {nanoseconds} AS moment"
-        + "".join(f", {name}" for name in key_names)
-        + ' FROM "given labels"'
-    )
-    cursor.unregister("given labels")
+    """The table `labels`: row, moment (nanoseconds since 1970) and key_0, key_1, ..."""
+    identifiers = [join.table.group.record_identifier for join in joins]
+    keys = [f"key_{number}" for number in range(len(joins))]
+    typed = [
+        f", {key} {sql_type(identifier)}" for key, identifier in zip(keys, identifiers, strict=True)
+    ]
+    cursor.execute(f"CREATE TABLE labels (row BIGINT, moment HUGEINT{''.join(typed)})")
+    columns = list(dict.fromkeys([moment, *(join.key for join in joins)]))
+    first = 0
+    for batch in labels.batches(columns, rows_max=_LABELS_AT_ONCE) if joins else ():
+        given = pa.Table.from_batches([batch])
+        moments = label_moments(given, moment)
+        row = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), batch.num_rows), start=first)
+        values = [
+            label_keys(given, join.key, identifier)
+            for join, identifier in zip(joins, identifiers, strict=True)
+        ]
+        table = pa.table([row, moments.values, *values], names=["row", "moment", *keys])
+        cursor.register("given labels", table)
+        nanoseconds = _moment_sql(moments)
+        if moments.is_text:
+            _check_moments(cursor, nanoseconds)
+        cursor.execute(
+            f"INSERT INTO labels SELECT row, {nanoseconds}{''.join(f', {key}' for key in keys)}"
+            ' FROM "given labels"'
+        )
+        cursor.unregister("given labels")
+        first += batch.num_rows
 
 
 def _moment_sql(moments: Moments) -> str:
@@ -101,27 +145,26 @@ def _check_moments(cursor: duckdb.DuckDBPyConnection, nanoseconds: str) -> None:
         raise ValidationError(f"the label moment {wrong[0]!r} is not a time")
 
 
-def _join(cursor: duckdb.DuckDBPyConnection, join: FeatureJoin, number: int) -> pa.Table:
+def _features(
+    cursor: duckdb.DuckDBPyConnection, join: FeatureJoin, number: int
+) -> Iterator[pa.RecordBatch]:
+    """The join's output columns, one row a label, in the labels' order."""
     source = HistorySource(cursor, join.table)
-    key = f"key_{number}"
-    cursor.execute(_winners_sql(source, join, key, few_keys=_are_few(cursor, key)))
+    key, winners = f"key_{number}", f"winners_{number}"
+    cursor.execute(_winners_sql(source, join, key, winners, few_keys=_are_few(cursor, key)))
     features = ", ".join(f"found.{quoted(name)}" for name in join.columns)
     relation = cursor.sql(
-        f"SELECT {features} FROM winners LEFT JOIN ("
+        f"SELECT {features} FROM {winners} LEFT JOIN ("
         f"SELECT * FROM ({source.rows([*join.columns, IS_DELETED], position='its position')})"
         f" WHERE {IS_DELETED} IS NOT TRUE"
-        ') AS found ON "winning position" = "its position" ORDER BY winners."label row"'
+        f') AS found ON "winning position" = "its position" ORDER BY {winners}."label row"'
     )
-    rows = to_arrow(relation)
-    cursor.execute("DROP TABLE winners")
     by_name = join.table.group.features_by_name
-    return pa.table(
-        [
-            rows.column(index).cast(arrow_type(by_name[name]))
-            for index, name in enumerate(join.columns)
-        ],
-        names=list(join.columns.values()),
-    )
+    types = [arrow_type(by_name[name]) for name in join.columns]
+    for batch in relation.to_arrow_reader(_BATCH_ROWS):
+        columns = [column.cast(type_) for column, type_ in zip(batch.columns, types, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, names=list(join.columns.values()))
+    cursor.execute(f"DROP TABLE {winners}")
 
 
 def _are_few(cursor: duckdb.DuckDBPyConnection, key: str) -> bool:
@@ -129,8 +172,10 @@ def _are_few(cursor: duckdb.DuckDBPyConnection, key: str) -> bool:
     return row is not None and row[0] <= _FEW_KEYS
 
 
-def _winners_sql(source: HistorySource, join: FeatureJoin, key: str, *, few_keys: bool) -> str:
-    """The temporary table `winners`: each label's row, and the position of what it found."""
+def _winners_sql(
+    source: HistorySource, join: FeatureJoin, key: str, winners: str, *, few_keys: bool
+) -> str:
+    """The table `winners`: each label's row, and the position of what it found."""
     position = f"(packing & {_POSITIONS - 1})::BIGINT"
     age_max = age_nanoseconds_max(join)
     if age_max is not None:
@@ -141,7 +186,7 @@ def _winners_sql(source: HistorySource, join: FeatureJoin, key: str, *, few_keys
     if few_keys:
         history += f' WHERE "its key" IN (SELECT {key} FROM labels)'
     return (
-        f'CREATE TEMP TABLE winners AS SELECT row AS "label row", {position} AS "winning position"'
+        f'CREATE TABLE {winners} AS SELECT row AS "label row", {position} AS "winning position"'
         f' FROM labels ASOF LEFT JOIN ({history}) AS history ON labels.{key} = history."its key"'
         f" AND labels.moment * {_POSITIONS} + {_POSITIONS - 1} >= packing"
     )
@@ -159,8 +204,19 @@ def _packed_sql(source: HistorySource, join: FeatureJoin) -> str:
     known = f"{quoted(identifier)} IS NOT NULL AND {quoted(event_time)} IS NOT NULL"
     if join.as_of_us is not None:
         known += f" AND {WRITE_TIME} <= make_timestamp({join.as_of_us}::BIGINT)"
-    return (
+    packed = (
         f'SELECT {quoted(identifier)} AS "its key",'
         f' {nanoseconds} * {_POSITIONS} + "its position" AS "its packing"'
         f" FROM ({source.rows(columns, position='its position')}) WHERE {known}"
     )
+    bounds = []
+    if join.from_nanoseconds is not None:
+        bounds.append(f'"its packing" >= {_packed_moment(join.from_nanoseconds)}')
+    if join.until_nanoseconds is not None:
+        bounds.append(f'"its packing" < {_packed_moment(join.until_nanoseconds)}')
+    return f"SELECT * FROM ({packed}) WHERE {' AND '.join(bounds)}" if bounds else packed
+
+
+def _packed_moment(nanoseconds: int) -> int:
+    """The least packing of a moment; moments that no event time can be are as the nearest one."""
+    return min(max(nanoseconds, NANOSECONDS_MIN), NANOSECONDS_MAX + 1) * _POSITIONS

@@ -16,11 +16,12 @@ from tandem.errors import DataCorrupted, QueryFailed, StoreUnavailable, Validati
 from tandem.model.feature_group import TableFormat
 from tandem.model.history import Compaction
 from tandem.model.targets import TargetStores
-from tandem.offline.iceberg import commit
+from tandem.offline.iceberg import catalog, commit
 from tandem.offline.iceberg.bin_packing import EventDays
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.file_io import S3_FOLDER, DurableFileIO
 from tandem.testing.purchases import purchase, purchases_group
+from tandem.testing.versions_contract import rows_with
 from unit.offline.iceberg.scenes import (
     ENTRIES,
     FOLDER,
@@ -392,10 +393,31 @@ class TestPlace:
         assert len(rows(table_of(copy))) == 6
         assert files_below(original) == before
 
+    def test_a_table_with_paths_of_this_machine_goes_on_with_them(self, tmp_path, monkeypatch):
+        """As those are that the first Tandem with Iceberg made."""
+        with monkeypatch.context() as before:
+            before.setattr(catalog, "location_of", lambda _, path: f"file://{path}")
+            open_store(tmp_path).append(GROUP, 0, 0, ENTRIES[:4])
+        store = open_store(tmp_path)
+        store.append(GROUP, 0, 4, ENTRIES[4:])
+        versions = store.versions(GROUP)
+        versions.delete(GROUP, rows_with({"c-1"}))
+        versions.compact(GROUP, lambda snapshot: snapshot.files)
+        versions.vacuum(GROUP)
+        assert list(store.archived(GROUP)) == ENTRIES[1:]
+        assert len(rows(table_of(tmp_path))) == 5
+        table = table_of(tmp_path)
+        files = [task.file.file_path for task in table.scan().plan_files()]
+        assert all(file.startswith(f"file://{tmp_path}/{FOLDER}/data/") for file in files)
+
     @pytest.mark.parametrize(
         "location",
         [
             "file:///etc/passwd",
+            "file://{folder}",
+            "file://{folder}2/x",
+            "file://{folder}/../x",
+            "file:{folder}/x",
             "s3://bucket/../../x",
             "s3:///etc/passwd",
             "s3://bucket//x",
@@ -404,6 +426,7 @@ class TestPlace:
     )
     def test_a_location_outside_of_the_folder_is_refused(self, tmp_path, location):
         io = DurableFileIO({S3_FOLDER: str(tmp_path)})
+        location = location.format(folder=tmp_path)
         for call in (io.new_input, io.new_output, io.delete):
             with pytest.raises(DataCorrupted, match="is not in this store"):
                 call(location)

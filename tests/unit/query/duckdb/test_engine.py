@@ -14,6 +14,7 @@ from tandem.query.base import FeatureJoin, TableName
 from tandem.query.duckdb import DuckDbEngine
 from tandem.query.duckdb import point_in_time as join_module
 from tandem.testing.planted_history import PlantedHistory, a_group
+from tandem.testing.point_in_time_contract import joined_rows
 
 NOON = "2024-05-01T12:00:00Z"
 MEGABYTE = 1024 * 1024
@@ -73,7 +74,7 @@ def test_files_elsewhere_are_not_read_even_when_a_snapshot_names_them(engine, tm
     with pytest.raises(QueryFailed, match="Permission"):
         engine.sql("SELECT * FROM t", {TableName(None, "t"): table})
     with pytest.raises(QueryFailed, match="Permission"):
-        engine.point_in_time(labels_of(["c-1"]), "at", [a_join(table)])
+        joined_rows(engine, labels_of(["c-1"]), "at", [a_join(table)])
 
 
 def test_a_file_that_is_gone_is_named(engine, folder):
@@ -81,7 +82,7 @@ def test_a_file_that_is_gone_is_named(engine, folder):
     history.to_file(path="gone.parquet")
     (folder / history.group.group_id / "data" / "gone.parquet").unlink()
     with pytest.raises(QueryFailed, match=r"gone\.parquet"):
-        engine.point_in_time(labels_of(["c-1"]), "at", [a_join(history.table())])
+        joined_rows(engine, labels_of(["c-1"]), "at", [a_join(history.table())])
 
 
 def test_timestamps_of_history_are_timestamps(engine, folder):
@@ -103,7 +104,7 @@ def test_minus_zero_is_zero_either_way(engine, folder, monkeypatch, few):
     history = PlantedHistory(folder, a_group(identifier=FeatureType.FRACTIONAL))
     history.put("-0.0", NOON, amount="1").to_file()
     labels = pa.table({"customer": [0.0, -0.0], "at": [NOON, NOON]})
-    joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+    joined = joined_rows(engine, labels, "at", [a_join(history.table())])
     assert joined.column("amount").to_pylist() == [1.0, 1.0]
 
 
@@ -115,7 +116,7 @@ def test_leaving_out_other_identifiers_changes_nothing(engine, folder, monkeypat
         history.put(f"c-{number % 20}", NOON, amount=str(number))
     history.to_file()
     labels = labels_of(["c-3", "c-5", None, "c-3", "other"])
-    joined = engine.point_in_time(labels, "at", [a_join(history.table())])
+    joined = joined_rows(engine, labels, "at", [a_join(history.table())])
     assert joined.column("amount").to_pylist() == [83.0, 85.0, None, 83.0, None]
 
 
@@ -144,7 +145,7 @@ def test_positions_hold_when_a_feature_hides_duckdbs_row_number(engine, folder):
     planted = history.table()
     snapshot = replace(planted.snapshot, files=tuple(files))
     labels = labels_of([f"c-{number}" for number in range(500)])
-    joined = engine.point_in_time(labels, "at", [a_join(replace(planted, snapshot=snapshot))])
+    joined = joined_rows(engine, labels, "at", [a_join(replace(planted, snapshot=snapshot))])
     expected = [float(450_000 - 500 + number) for number in range(500)]
     assert joined.column("amount").to_pylist() == expected
 

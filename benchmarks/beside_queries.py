@@ -1,0 +1,137 @@
+"""GetRecord while Athena's queries run on the same server: a join, a large result, a large file."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+import tandem
+from benchmarks.load import Load, apply_load, http_request
+
+ROWS = 100_000
+IDENTIFIERS = 2_000
+SECONDS = 5.0
+GROUP = "benchmark"
+BUCKET = "benchmark-results"
+_MANY = "SELECT a.* FROM benchmark a CROSS JOIN UNNEST(sequence(1, 8)) AS t(i)"
+QUERIES = {
+    "no query": None,
+    "a join of 250M pairs": (
+        "SELECT count(*) FROM benchmark a JOIN benchmark b ON a.id = b.id"
+        " JOIN benchmark c ON c.id = b.id WHERE a.x * b.x > c.x"
+    ),
+    "CSV of 800,000 rows": _MANY,
+    "UNLOAD of 800,000 rows": (
+        f"UNLOAD ({_MANY}) TO 's3://{BUCKET}/{{n}}/' WITH (format = 'PARQUET')"
+    ),
+}
+
+
+def run() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                url = server.stdout.readline().split()[4]
+                _fill(url)
+                found = {name: _measure(url, query) for name, query in QUERIES.items()}
+            finally:
+                server.terminate()
+    _print(found)
+
+
+def _fill(url: str) -> None:
+    with tandem.connect(url) as store:
+        group = store.create_feature_group(
+            GROUP,
+            features={"id": "String", "time": "Fractional", "x": "Fractional", "text": "String"},
+            record_identifier="id",
+            event_time="time",
+        )
+        numbers = range(ROWS)
+        rows = {
+            "id": [f"C{number % IDENTIFIERS}" for number in numbers],
+            "time": [1_700_000_000.0 + number / 4 for number in numbers],
+            "x": [float(number % 97) for number in numbers],
+            "text": [f"text {number}" for number in numbers],
+        }
+        group.ingest(pa.table(rows))
+    _client(url, "s3").create_bucket(Bucket=BUCKET)
+
+
+def _client(url: str, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+
+
+def _gets() -> list[bytes]:
+    path = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString=C"
+    return [http_request("GET", f"{path}{number}") for number in range(IDENTIFIERS)]
+
+
+def _measure(url: str, query: str | None) -> Load:
+    with _running(url, query):
+        return apply_load(int(url.rpartition(":")[2]), _gets, 1, SECONDS)
+
+
+@contextmanager
+def _running(url: str, query: str | None) -> Iterator[None]:
+    """While this lasts, two executions of the query run at any moment."""
+    done = threading.Event()
+
+    def repeat(first: int) -> None:
+        athena = _client(url, "athena")
+        while query is not None and not done.is_set():
+            first += 1
+            _run(athena, query.format(n=first), done.is_set)
+
+    threads = [threading.Thread(target=repeat, args=(number * 1_000,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def _run(athena: Any, query: str, is_done: Callable[[], bool]) -> None:
+    execution_id = athena.start_query_execution(
+        QueryString=query,
+        QueryExecutionContext={"Database": "sagemaker_featurestore"},
+        ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/results/"},
+    )["QueryExecutionId"]
+    waiting = threading.Event()
+    while True:
+        found = athena.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"]
+        status = found["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            assert status["State"] in ("SUCCEEDED", "CANCELLED"), status
+            return
+        if is_done():
+            athena.stop_query_execution(QueryExecutionId=execution_id)
+        waiting.wait(0.1)
+
+
+def _print(found: dict[str, Load]) -> None:
+    table = Table(title=f"GetRecord on one connection while two queries over {ROWS:,} rows run")
+    for column in ("beside", "per second", "p50 ms", "p99 ms"):
+        table.add_column(column)
+    for name, load in found.items():
+        table.add_row(name, f"{load.per_second:,.0f}", f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}")
+    Console(width=120).print(table)
