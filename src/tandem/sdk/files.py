@@ -62,7 +62,8 @@ def _pieces(path: Path, group: FeatureGroup | None) -> Iterator[pa.Table]:
     """At least one, so that there is a schema."""
     ending = _ending(path)
     if ending in _PARQUET:
-        with pa.parquet.ParquetFile(path) as file:
+        # Read ahead, a row group of a million rows would be in memory whole.
+        with pa.parquet.ParquetFile(path, pre_buffer=False) as file:
             yield file.schema_arrow.empty_table()
             for batch in file.iter_batches(_BATCH_ROWS):
                 yield pa.Table.from_batches([batch])

@@ -293,6 +293,8 @@ class _Load:
             wait(future for future, _, _ in self._pending)
         if chunk.failed is not None:
             self._failed.append(chunk.failed)
+        # The allocator would keep what a chunk took, of every thread that worked on it.
+        pa.default_memory_pool().release_unused()
 
     def _slices(self, chunk: _Chunk, writer: FeaturesJsonWriter) -> Iterator[SegmentWrite]:
         """What is still to be written of a chunk; at least one slice."""
