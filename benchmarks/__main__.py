@@ -11,18 +11,21 @@ from benchmarks import (
     control_plane,
     embedded,
     feast_join,
+    ingest,
     serving,
     training_sets,
 )
 
-NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane")
+NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane", "ingest")
 LONG = ("training-sets", "feast")
 """Named ones only: minutes of work, much disk, and packages of others."""
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*NAMES, *LONG]))
-@click.option("--rows", type=int, help="Rows of history; 10 million, for training sets 50 million.")
+@click.option(
+    "--rows", type=int, help="Rows of history; 10 million, for training sets 50, for a load 1."
+)
 def main(names: tuple[str, ...], rows: int | None) -> None:
     """Print Tandem's speed beside limits and peers, measured in one run."""
     for name in names or NAMES:
@@ -34,6 +37,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
             embedded.run()
         elif name == "control-plane":
             control_plane.run()
+        elif name == "ingest":
+            ingest.run(rows or 1_000_000)
         elif name == "training-sets":
             training_sets.run(rows or 50_000_000)
         elif name == "feast":

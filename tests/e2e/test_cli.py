@@ -196,10 +196,38 @@ def test_ingest_takes_files_of_every_kind(cli: CommandLine, name: str) -> None:
     (cli.folder / "more.tsv").write_text("customer_id\tevent_time\nT\t2024-01-01\n")
     row = {"customer_id": "P", "event_time": "2024-01-01T00:00:00Z", "spend": 1.5}
     pq.write_table(pa.Table.from_pylist([row]), cli.folder / "more.parquet")
-    assert cli.json("ingest", name, "more.jsonl") == {"rows": 1}
+    done = cli.json("ingest", name, "more.jsonl")
+    assert (done["rows"], done["failed"]) == (1, 0)
     assert cli("ingest", name, "more.tsv") == f"wrote 1 record to {name}\n"
     assert cli("ingest", name, "more.parquet", "--target-store", "OnlineStore").startswith("wrote")
     assert sorted(cli.json("list-records", name)) == ["J", "P", "T"]
+    assert "no file 'x*.csv'" in cli("ingest", name, "x*.csv", code=1)
+    assert "'x.csv' does not exist" in cli("ingest", name, "x.csv", code=2)
+
+
+def test_ingest_goes_on_and_leaves_bad_rows_out(cli: CommandLine, name: str) -> None:
+    create(cli, name)
+    for number in range(3):
+        (cli.folder / f"part-{number}.csv").write_text(
+            "customer_id,event_time,orders\n"
+            f"G{number},2024-01-01T00:00:00Z,1\nB{number},2024-01-01T00:00:00Z,many\n"
+        )
+    wrong = cli("ingest", name, "part-*.csv", "--ingestion-id", "x", code=1)
+    assert "row 1: the value 'many' of feature 'orders'" in wrong
+    assert "no row was written" in wrong
+    left_out = cli("ingest", name, "part-*.csv", "--failed-rows", "bad.csv", code=1)
+    assert "3 rows did not fit: see bad.csv" in left_out
+    bad = (cli.folder / "bad.csv").read_text()
+    assert bad.splitlines()[0].replace('"', "") == "customer_id,event_time,orders,_row,_reason"
+    assert bad.count("is not a whole number") == 3
+    (cli.folder / "bad.csv").write_text(bad.replace("many", "7", 1))
+    again = ["ingest", name, "bad.csv", "--failed-rows", "worse.parquet", "--ingestion-id", "y"]
+    assert "2 rows did not fit" in cli(*again, code=1)
+    assert cli.json("get", name, "B0")["orders"] == 7
+    assert cli.json(*again)["rows"] == 0
+    assert "use .csv or .parquet" in cli(
+        "ingest", name, "bad.csv", "--failed-rows", "x.txt", code=1
+    )
 
 
 def test_query(cli: CommandLine) -> None:

@@ -132,8 +132,10 @@ def test_any_frame_is_taken(store: tandem.FeatureStore, name: str) -> None:
     for labels in (pl.DataFrame(rows), pa.table(rows), rows):
         found = store.training_set(labels, features=[f"{name}:spend"])
         assert len(found) == 1
-    with pytest.raises(ValidationError, match="not a table"):
+    with pytest.raises(ValidationError, match="no file 'rows'"):
         group.ingest("rows")
+    with pytest.raises(ValidationError, match="not a table"):
+        group.ingest(7)
 
 
 def test_a_bad_row_is_named_and_nothing_is_written(store: tandem.FeatureStore, name: str) -> None:

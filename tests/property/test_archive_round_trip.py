@@ -1,5 +1,6 @@
 """Whatever entries a log can hold, the archive gives back to the letter."""
 
+from dataclasses import replace
 from io import BytesIO
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, Operation, RecordKey
 from tandem.offline.archive import read_archive, write_archive
+from tandem.testing.purchases import purchases_group
 
 # Text that UTF-8 can encode: no other passes the check of a record.
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -42,9 +44,9 @@ def log_entries(draw):
 @given(entries=log_entries())
 def test_entries_come_back_equal(entries):
     file = BytesIO()
-    write_archive(file, "group-1", 5, entries)
+    write_archive(file, replace(purchases_group(), group_id="group-1"), 5, entries)
     file.seek(0)
-    found = read_archive(file, "group-1", 5)
+    found = list(read_archive(file, "group-1", 5))
     assert found == entries
     for entry in found:
         assert type(entry.operation) is Operation

@@ -99,7 +99,7 @@ class Core:
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
-        self.ingestion = Ingestion(self.groups, self.records)
+        self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
             self.groups,
@@ -143,9 +143,9 @@ class Core:
         return [
             Task(
                 "delivery",
-                delivery.deliver_once,
+                delivery.deliver_full_ranges,
                 settings.delivery_interval_seconds,
-                lambda: delivery.waiting() >= settings.delivery_entries_max,
+                delivery.has_full_range,
             ),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),

@@ -43,7 +43,7 @@ SECTIONS = {
             "tandem.cli.records:list_records", "List the identifiers of records."
         ),
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
-        "ingest": LazyCommand("tandem.cli.records:ingest", "Write every row of a file."),
+        "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."

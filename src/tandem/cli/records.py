@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,11 +13,10 @@ from tandem.cli.output import Failure, print_json, print_line, print_outcome, pr
 from tandem.cli.store_option import with_store
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.sdk.files import read_table
 from tandem.sdk.store import FeatureStore
 from tandem.sdk.tables import Table
 
-_target_stores = click.option(
+target_stores_option = click.option(
     "--target-store",
     "target_stores",
     multiple=True,
@@ -30,7 +28,7 @@ _target_stores = click.option(
 @group_name_argument
 @pairs_argument("values", "FEATURE=VALUE", required=True)
 @click.option("--ttl", help="Time to live of this record, as '30 days'.")
-@_target_stores
+@target_stores_option
 @with_store
 def put(
     store: FeatureStore,
@@ -124,7 +122,7 @@ def list_records(
 @click.argument("identifier")
 @click.option("--event-time", required=True, help="As of when the record is deleted.")
 @click.option("--hard", is_flag=True, help="Forget the record; without it a tombstone stays.")
-@_target_stores
+@target_stores_option
 @with_store
 def delete_record(
     store: FeatureStore,
@@ -146,22 +144,3 @@ def delete_record(
         target_stores=target_stores or None,
     )
     print_outcome(as_json, {"deleted": identifier}, f"deleted {identifier} in {name}")
-
-
-@click.command()
-@group_name_argument
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_target_stores
-@with_store
-def ingest(
-    store: FeatureStore, as_json: bool, name: str, file: Path, target_stores: tuple[str, ...]
-) -> None:
-    """Write every row of a file.
-
-    FILE is CSV, Parquet or JSON lines. All rows are checked before the first is written.
-    """
-    group = store.feature_group(name)
-    table = read_table(file, group.definition)
-    rows = group.ingest(table, target_stores=target_stores or None)
-    wrote = f"wrote {rows} record{'s' if rows != 1 else ''} to {name}"
-    print_outcome(as_json, {"rows": rows}, wrote)

@@ -10,6 +10,9 @@ transaction, and the replay of the log calls it again, so both must come to the 
   follow.
 * An expired record counts as absent. A put that has expired before it arrives leaves the key absent
   if it wins.
+* Of many puts with one time to live, only the newest of each key (of one event time, the last) need
+  be decided: it leaves the record that all of them, one after the other, would leave. The ones
+  before it expire no later than it does.
 * A write that is not meant for the online store changes nothing there and is never refused.
 """
 
@@ -71,9 +74,21 @@ def decide(write: Write, newest: NewestState | None, now_ms: int) -> Decision | 
         if newest is not None and write.event_time <= newest.event_time:
             return Refusal.HARD_DELETE_NOT_NEWER
         return Decision(Effect.FORGET, write.event_time, None)
-    if newest is not None and write.event_time < newest.event_time:
-        return Decision(Effect.KEEP, write.event_time, write.expires_at_ms)
-    return _replace(write.event_time, write.expires_at_ms, now_ms)
+    effect = effect_of_put(write.event_time, write.expires_at_ms, newest, now_ms)
+    return Decision(effect, write.event_time, write.expires_at_ms)
+
+
+def effect_of_put(
+    event_time: EventTime, expires_at_ms: int | None, newest: NewestState | None, now_ms: int
+) -> Effect:
+    """What a put (or soft delete) for the online store does to the newest record."""
+    if (
+        newest is not None
+        and event_time < newest.event_time
+        and not is_expired(newest.expires_at_ms, now_ms)
+    ):
+        return Effect.KEEP
+    return Effect.FORGET if is_expired(expires_at_ms, now_ms) else Effect.REPLACE
 
 
 def _decide_update(write: Write, newest: NewestState | None, now_ms: int) -> Decision | Refusal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +45,15 @@ class HistorySnapshot:
     """A group's whole history at one moment.
 
     files     full paths or URLs of Parquet files, in the order of their sequence
-    entries   offline-targeted entries that no file holds yet, in log order; all later than `files`
+    entries   offline-targeted entries that no file holds yet, in log order, one by one or many in a
+              segment; all later than `files`
     """
 
     files: tuple[str, ...] = ()
-    entries: tuple[LogEntry, ...] = ()
+    entries: tuple[LogPart, ...] = ()
     delivered: Mapping[int, int] = field(default_factory=dict)
 
-    def with_tail(self, tail: tuple[LogEntry, ...]) -> "HistorySnapshot":
+    def with_tail(self, tail: tuple[LogPart, ...]) -> "HistorySnapshot":
         return replace(self, entries=self.entries + tail)
 
 

@@ -27,7 +27,7 @@ _UNIT_SECONDS = {
     TtlUnit.DAYS: 86_400,
     TtlUnit.WEEKS: 604_800,
 }
-_EXPIRY_MS_MAX = SECONDS_MAX * 1_000
+EXPIRY_MS_MAX = SECONDS_MAX * 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TtlDuration:
     def expires_at_ms(self, event_time: EventTime) -> int:
         """When a record of this event time expires: milliseconds since 1970."""
         whole = (event_time.seconds + self.seconds) * 1_000
-        return min(whole + event_time.nanoseconds // 1_000_000, _EXPIRY_MS_MAX)
+        return min(whole + event_time.nanoseconds // 1_000_000, EXPIRY_MS_MAX)
 
 
 def is_expired(expires_at_ms: int | None, now_ms: int) -> bool:

@@ -2,12 +2,14 @@
 
 A `Write` is checked and complete but undecided: whether it replaces the newest record is decided
 inside the store's transaction (`tandem.model.decision`). A `LogEntry` is the lasting account of a
-write that was accepted; history, the archive and every rebuild derive from entries alone.
+write that was accepted; history, the archive and every rebuild derive from entries alone. Of a bulk
+load, the log holds segments, each of which stands for many entries.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tandem.model.event_time import EventTime
 from tandem.model.record import FeatureValue
@@ -75,3 +77,52 @@ class LogEntry:
     expires_at_ms: int | None
     invoked_at_us: int
     write_time_us: int
+
+    @property
+    def first(self) -> int:
+        """The position: one entry is the shortest part of a log."""
+        return self.position
+
+    @property
+    def group_id(self) -> str:
+        return self.key.group_id
+
+    @property
+    def feature_names(self) -> Iterable[str]:
+        return [value.name for value in self.values]
+
+
+class LogSegment(Protocol):
+    """Entries of one group with consecutive positions, kept as columns: puts of a bulk load that
+    were committed at one moment. What it means is what its entries mean.
+
+    Its columns are `tandem.rows.segment.Segment`'s, since the model knows no Arrow.
+    """
+
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def first(self) -> int:
+        """The position of its first entry."""
+
+    @property
+    def position(self) -> int:
+        """The position of its last entry."""
+
+    @property
+    def group_id(self) -> str: ...
+
+    @property
+    def targets(self) -> TargetStores: ...
+
+    @property
+    def feature_names(self) -> Iterable[str]:
+        """The features of which some of its entries may have a value."""
+
+    def entries(self) -> Iterator[LogEntry]:
+        """The entries, in log order."""
+
+
+LogPart = LogEntry | LogSegment
+"""The log is a sequence of these."""

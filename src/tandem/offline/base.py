@@ -18,7 +18,7 @@ from tandem.model.history import (
     MetadataTable,
     Vacuumed,
 )
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 
 NOTHING_READ: Mapping[int, int] = MappingProxyType({})
 """Positions by log partition, of one who has read nothing."""
@@ -53,14 +53,15 @@ class OfflineStore(ABC):
 
     @abstractmethod
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         """Makes `entries` part of the group's history, and keeps them in its archive.
 
         `entries` are all entries of the group in one delivery range of one log partition, which
-        begins behind position `after`; those that target the online store alone become no rows but
-        are archived. The same range may come again after a crash, always with the same entries: it
-        then has the same files and takes effect once. Durable and visible at return, or not visible
+        begins behind position `after`, many of them in one segment where they were loaded; those
+        that target the online store alone become no rows but are archived. The same range may come
+        again after a crash, always with the same entries: it then has the same files and takes
+        effect once. Durable and visible at return, or not visible
         at all. Raises ConflictError where another process has delivered a part of this range or
         past it meanwhile, or where `group` is a definition that lacks a feature of an entry, and
         StoreUnavailable where the disk is full.

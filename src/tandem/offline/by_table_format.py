@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import HistorySnapshot
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.base import NOTHING_READ, OfflineStore, SharedTables, VersionedHistory
 from tandem.offline.locations import table_format
 
@@ -30,7 +30,7 @@ class OfflineStoreByTableFormat(OfflineStore):
         self._of(group).check(group)
 
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         self._of(group).append(group, partition, after, entries)
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from tandem.errors import ConflictError, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.archive import read_archive, write_archive
 from tandem.offline.durable_files import DurableFiles, DurableFolders, make_root
 from tandem.offline.locations import (
@@ -64,7 +64,7 @@ class GroupFolders:
         self,
         group: FeatureGroup,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
         files: Sequence[NewFile],
     ) -> list[int]:
         """Writes the data files of a range and its archive; returns the files' sizes in bytes."""
@@ -75,9 +75,9 @@ class GroupFolders:
                 folder.archive / archive_file_name(delivery),
                 partial(
                     write_archive,
-                    group_id=group.group_id,
+                    group=group,
                     partition=delivery.partition,
-                    entries=entries,
+                    parts=entries,
                 ),
             )
             durable.publish()
@@ -98,7 +98,7 @@ class GroupFolders:
     ) -> None:
         """Takes entries out of the archive, file by file: each changes whole or not at all."""
         for delivery, path in _archive_files(self.of(group), delivered):
-            entries = read_archive(path, group.group_id, delivery.partition)
+            entries = list(read_archive(path, group.group_id, delivery.partition))
             kept = [entry for entry in entries if not goes(entry)]
             if len(kept) < len(entries):
                 self.publish(group, delivery, kept, [])

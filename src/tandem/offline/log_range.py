@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tandem.errors import ConflictError
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 
 
 class LogRange(NamedTuple):
@@ -32,7 +32,7 @@ class LogRange(NamedTuple):
 
 
 def log_range(
-    group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+    group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
 ) -> LogRange:
     """The range of `entries`, of which there is at least one.
 
@@ -41,16 +41,17 @@ def log_range(
     not the group's own, of that partition, behind `after` and in log order.
     """
     previous = after
+    names: set[str] = set()
     for entry in entries:
-        if entry.key.group_id != group.group_id or entry.partition != partition:
+        if entry.group_id != group.group_id or entry.partition != partition:
             raise ValueError(
-                f"entry {entry.position} is of group {entry.key.group_id!r} and log partition"
+                f"entry {entry.position} is of group {entry.group_id!r} and log partition"
                 f" {entry.partition}, not of {group.group_id!r} and {partition}"
             )
-        if entry.position <= previous:
-            raise ValueError(f"entry {entry.position} does not come after {previous}")
+        if entry.first <= previous:
+            raise ValueError(f"entry {entry.first} does not come after {previous}")
         previous = entry.position
-    names = {value.name for entry in entries for value in entry.values}
+        names.update(entry.feature_names)
     if unknown := names - group.features_by_name.keys():
         raise ConflictError(
             f"revision {group.revision} of feature group {group.name!r} does not have the features"

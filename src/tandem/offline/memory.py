@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.locations import data_uri
 from tandem.offline.log_range import log_range
+from tandem.rows.segment import one_by_one
 
 
 class MemoryOfflineStore(OfflineStore):
@@ -27,7 +28,7 @@ class MemoryOfflineStore(OfflineStore):
         data_uri(group)  # entries are the same in every table format
 
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         folder = _parent(data_uri(group))
         if not entries:
@@ -37,7 +38,7 @@ class MemoryOfflineStore(OfflineStore):
             stored = self._entries.setdefault(group.group_id, {}).setdefault(partition, [])
             if delivery.is_delivered(group, stored[-1].position if stored else 0):
                 return
-            stored.extend(entries)
+            stored.extend(one_by_one(entries))
             self._folders.add(folder)
 
     def snapshot(self, group: FeatureGroup) -> HistorySnapshot:

@@ -10,23 +10,36 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tandem.errors import ConflictError, ValidationError
+from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import DataFile, HistorySnapshot
-from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline import write_options
 from tandem.offline.base import NOTHING_READ, ManifestStore, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.locations import GroupFolder, data_file_name, hour_folder, table_format
 from tandem.offline.log_range import LogRange, log_range
-from tandem.rows.history_rows import history_rows
+from tandem.rows.event_time_columns import Numbers
+from tandem.rows.history_rows import event_seconds, history_rows
 
 _ADVANCE_ATTEMPTS = 10
+_HOUR_SECONDS = 3_600
+
+
+class _Hour(NamedTuple):
+    """The rows of an hour of event time, and the event time of each."""
+
+    rows: pa.Table
+    event_seconds: Numbers
 
 
 class ParquetOfflineStore(OfflineStore):
@@ -47,7 +60,7 @@ class ParquetOfflineStore(OfflineStore):
             )
 
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         folder = self._folders.of(group)
         if not entries:
@@ -91,17 +104,17 @@ class ParquetOfflineStore(OfflineStore):
         group: FeatureGroup,
         folder: GroupFolder,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
     ) -> list[DataFile]:
-        by_hour = _by_hour(entries)
-        files = [_data_file(group, folder, delivery, *hour) for hour in by_hour]
+        by_hour = _by_hour(group, entries)
+        files = [_data_file(group, folder, delivery, hour) for hour in by_hour]
         sizes = self._folders.publish(
             group,
             delivery,
             entries,
             [
-                NewFile(folder.path / file.path, partial(_write_history, group, hour_entries))
-                for file, (_, hour_entries) in zip(files, by_hour, strict=True)
+                NewFile(folder.path / file.path, partial(_write_history, hour.rows))
+                for file, hour in zip(files, by_hour, strict=True)
             ],
         )
         return [replace(file, size_bytes=size) for file, size in zip(files, sizes, strict=True)]
@@ -144,34 +157,38 @@ class ParquetOfflineStore(OfflineStore):
         )
 
 
-def _by_hour(entries: Sequence[LogEntry]) -> list[tuple[str, list[LogEntry]]]:
-    """Offline-targeted entries by the hour of their event time, each hour in log order."""
-    by_hour: dict[str, list[LogEntry]] = {}
-    for entry in entries:
-        if TargetStores.OFFLINE in entry.targets:
-            by_hour.setdefault(hour_folder(entry.event_time), []).append(entry)
-    return sorted(by_hour.items())
+def _by_hour(group: FeatureGroup, parts: Sequence[LogPart]) -> list[_Hour]:
+    """The rows of `parts` by the hour of their event time, each hour in log order."""
+    rows, seconds = history_rows(group, parts), event_seconds(parts)
+    hours = seconds // _HOUR_SECONDS
+    if len(hours) == 0:
+        return []
+    if (hours[1:] < hours[:-1]).any():
+        order = np.argsort(hours, kind="stable")
+        rows, seconds, hours = rows.take(order), seconds[order], hours[order]
+    starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    return [
+        _Hour(rows.slice(start, end - start), seconds[start:end])
+        for start, end in pairwise([*starts.tolist(), len(hours)])
+    ]
 
 
 def _data_file(
-    group: FeatureGroup,
-    folder: GroupFolder,
-    delivery: LogRange,
-    hour: str,
-    entries: Sequence[LogEntry],
+    group: FeatureGroup, folder: GroupFolder, delivery: LogRange, hour: _Hour
 ) -> DataFile:
     """The file of one hour, before its size and its place in the sequence are known."""
-    latest = max(entry.event_time for entry in entries)
-    name = data_file_name(group.group_id, delivery, hour, latest)
+    earliest, latest = int(hour.event_seconds.min()), int(hour.event_seconds.max())
+    name = hour_folder(EventTime(latest, 0))
+    file_name = data_file_name(group.group_id, delivery, name, EventTime(latest, 0))
     return DataFile(
-        path=f"{folder.data_name}/{hour}/{name}",
+        path=f"{folder.data_name}/{name}/{file_name}",
         sequence=0,
-        rows=len(entries),
+        rows=hour.rows.num_rows,
         size_bytes=0,
-        event_seconds_min=min(entry.event_time.seconds for entry in entries),
-        event_seconds_max=latest.seconds,
+        event_seconds_min=earliest,
+        event_seconds_max=latest,
     )
 
 
-def _write_history(group: FeatureGroup, entries: Sequence[LogEntry], file: object) -> None:
-    pq.write_table(history_rows(group, entries), file, **write_options.HISTORY)
+def _write_history(rows: pa.Table, file: object) -> None:
+    pq.write_table(rows, file, **write_options.HISTORY)

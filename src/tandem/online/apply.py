@@ -5,11 +5,12 @@ Every backend calls `apply` inside its write transaction with the record it has 
 
 from typing import NamedTuple
 
+from tandem.errors import ConflictError
 from tandem.model.decision import Effect, NewestState, Refusal, decide
 from tandem.model.limits import RECORD_BYTES_MAX
 from tandem.model.record import FeatureValue, merge_values, record_size
 from tandem.model.write import LogEntry, Operation, Write
-from tandem.online.base import OnlineRecord
+from tandem.online.base import Mark, OnlineRecord
 from tandem.online.features_json import decode_features, encode_features
 
 
@@ -58,3 +59,12 @@ def log_entry(
         invoked_at_us=write.invoked_at_us,
         write_time_us=write_time_us,
     )
+
+
+def check_mark(mark: Mark, current: bytes) -> None:
+    """Raises ConflictError where `current`, the mark's content now, is not the expected one."""
+    if mark.expected != current:
+        raise ConflictError(
+            f"the mark {mark.name!r} was moved meanwhile: somebody else does the same work; read"
+            " where it stands and go on there"
+        )

@@ -1,15 +1,20 @@
 """The seam of the online store: what every backend promises.
 
 One store holds two things that must never part: the newest record of each key, and the change log.
+What else must not part from them, a mark, commits with them.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from tandem.model.decision import NewestState, Refusal
-from tandem.model.write import LogEntry, RecordKey, Write
+from tandem.model.targets import TargetStores
+from tandem.model.write import LogEntry, LogPart, RecordKey, Write
 
 
 class OnlineRecord(NamedTuple):
@@ -23,8 +28,65 @@ class OnlineRecord(NamedTuple):
     features_json: bytes
 
 
+class StagedRows(NamedTuple):
+    """Rows that a store keeps until segments of them have left its log; see `Staging`."""
+
+    name: str
+    checksum: int
+    rows: pa.Table
+
+
+class NewestRows(NamedTuple):
+    """Records, each of another key, as columns: a load has too many of them for an object each.
+
+    They are ordered by identifier. An event time is seconds since 1970 and nanoseconds.
+    """
+
+    identifiers: Sequence[str] = ()
+    event_times: Sequence[tuple[int, int]] = ()
+    expires_at_ms: Sequence[int | None] = ()
+    features_json: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentWrite:
+    """Puts of one group, all of them accepted: `count` of the staged rows, from `start` on.
+
+    newest        what they leave behind of each key, as far as they alone are concerned: the record
+                  of the greatest event time, of several the last. Empty where `targets` leaves
+                  out the online store.
+    ttl_seconds   added to an event time gives the record's expiry; None: they do not expire
+    """
+
+    group_id: str
+    targets: TargetStores
+    staged: StagedRows
+    start: int
+    count: int
+    newest: NewestRows
+    ttl_seconds: int | None
+    invoked_at_us: int
+
+
+class Mark(NamedTuple):
+    """A note under a name, instead of the one before; without content, none any more.
+
+    expected        the content of the one before; without content, there must be none. So nobody
+                    moves a mark on who has not seen where it stands.
+    expires_at_ms   it is kept until then at least
+    """
+
+    name: str
+    expected: bytes
+    content: bytes
+    expires_at_ms: int
+
+
 class Committed(NamedTuple):
-    """Where an accepted write stands in the log, and when it was committed."""
+    """Where an accepted write stands in the log, and when it was committed.
+
+    Of a segment, the position of its last entry; of a mark, that of the last entry before it.
+    """
 
     partition: int
     position: int
@@ -32,6 +94,7 @@ class Committed(NamedTuple):
 
 
 Outcome = Committed | Refusal
+Request = Write | SegmentWrite | Mark
 
 
 class LogSnapshot(ABC):
@@ -53,8 +116,23 @@ class LogSnapshot(ABC):
         """
 
     @abstractmethod
+    def parts(
+        self,
+        partition: int,
+        after: int,
+        through: int | None = None,
+        *,
+        group_id: str | None = None,
+    ) -> Iterator[LogPart]:
+        """As `entries`, but those of a segment come together. They stay readable afterwards."""
+
+    @abstractmethod
     def end(self, partition: int) -> int:
         """The position of the last entry ever written, trimmed or not; 0 before the first."""
+
+    @abstractmethod
+    def mark(self, name: str) -> bytes | None:
+        """The content of the mark of that name. Raises DataCorrupted."""
 
     @property
     @abstractmethod
@@ -62,25 +140,45 @@ class LogSnapshot(ABC):
         """The last write time there was: no entry here is stamped later, every later one is."""
 
 
+class Staging(ABC):
+    """Where rows of a load lie on their way into the log, and as long as they are in it."""
+
+    @abstractmethod
+    def stage(self, rows: pa.Table) -> AbstractContextManager[StagedRows]:
+        """Keeps `rows`, as `tandem.rows.record_table` has them: durable when the block begins.
+
+        Segments of them are written inside the block. Those are kept behind it, too, until the log
+        and every snapshot of it are done with them; so are all rows of a process that died. Raises
+        StoreUnavailable where the disk is full.
+        """
+
+    @abstractmethod
+    def clean(self) -> int:
+        """Removes what nobody needs any more; returns how many stages that were."""
+
+
 class OnlineStore(ABC):
     """Newest records and change log. Safe to call from many threads and, where durable, processes.
 
-    partitions is the number of log partitions; positions count within one.
+    partitions  the number of log partitions; positions count within one
+    staging     where the rows of segments are kept
     """
 
     partitions: int = 1
+    staging: Staging
 
     @abstractmethod
-    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         """Decides and applies `writes` in order, and appends an entry for each accepted one.
 
         All or nothing against failures: one transaction, durable at return. A write sees those
-        before it in the same call. A refused write (see `Refusal`) leaves no trace and stops no
-        other. The write time is one for the call: what `clock` says (microseconds since 1970) once
-        no other call can commit before this one, or just after the last one where the clock has
-        stepped back. So a call without writes is a barrier: all later calls have later write times.
-        Raises StoreUnavailable where the disk is full or the store closed; nothing was written
-        then.
+        before it in the same call. A segment has the effect of its puts, one after the other. A
+        refused write (see `Refusal`) leaves no trace and stops no other. The write time is one for
+        the call: what `clock` says (microseconds since 1970) once no other call can commit before
+        this one, or just after the last one where the clock has stepped back. So a call without
+        writes is a barrier: all later calls have later write times.
+        Raises StoreUnavailable where the disk is full or the store closed, and ConflictError where
+        a mark is not the expected one; nothing was written then.
         """
 
     @abstractmethod
@@ -105,11 +203,14 @@ class OnlineStore(ABC):
 
     @abstractmethod
     def trim(self, partition: int, through: int) -> None:
-        """Drops entries at positions up to and including `through`. Open snapshots keep theirs."""
+        """Drops entries at positions up to and including `through`; a segment that reaches behind
+        it stays whole. Open snapshots keep theirs.
+        """
 
     @abstractmethod
     def sweep(self, now_ms: int, limit: int) -> int:
-        """Removes up to `limit` records that have expired by `now_ms`; returns how many.
+        """Removes up to `limit` records that have expired by `now_ms`; returns how many. Marks that
+        have expired go, too.
 
         Writes nothing to the log: an expired record counts as absent already. Later write times are
         not before `now_ms`, so that a replay of the log finds expired what was swept.

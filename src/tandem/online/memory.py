@@ -8,21 +8,38 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import pyarrow as pa
+
 from tandem.errors import StoreUnavailable
 from tandem.model.decision import Effect, Refusal
 from tandem.model.time_to_live import is_expired
-from tandem.model.write import LogEntry, RecordKey, Write
-from tandem.online.apply import apply, log_entry
-from tandem.online.base import Committed, LogSnapshot, OnlineRecord, OnlineStore, Outcome
+from tandem.model.write import LogEntry, LogPart, RecordKey, Write
+from tandem.online.apply import Applied, apply, check_mark, log_entry
+from tandem.online.base import (
+    Committed,
+    LogSnapshot,
+    Mark,
+    OnlineRecord,
+    OnlineStore,
+    Outcome,
+    Request,
+    SegmentWrite,
+    StagedRows,
+    Staging,
+)
+from tandem.rows.segment import Segment, one_by_one
 
 _PARTITION = 0
 
 
 class _MemoryLogSnapshot(LogSnapshot):
-    def __init__(self, entries: list[LogEntry], end: int, write_time_us: int) -> None:
-        self._entries = entries
+    def __init__(
+        self, parts: list[LogPart], end: int, write_time_us: int, marks: dict[str, Mark]
+    ) -> None:
+        self._parts = parts
         self._end = end
         self._write_time_us = write_time_us
+        self._marks = marks
 
     def entries(
         self,
@@ -32,13 +49,25 @@ class _MemoryLogSnapshot(LogSnapshot):
         *,
         group_id: str | None = None,
     ) -> Iterator[LogEntry]:
+        yield from one_by_one(self.parts(partition, after, through, group_id=group_id))
+
+    def parts(
+        self,
+        partition: int,
+        after: int,
+        through: int | None = None,
+        *,
+        group_id: str | None = None,
+    ) -> Iterator[LogPart]:
         assert partition == _PARTITION
-        start = bisect_right(self._entries, after, key=lambda entry: entry.position)
-        for entry in self._entries[start:]:
-            if through is not None and entry.position > through:
+        start = bisect_right(self._parts, after, key=lambda part: part.position)
+        for part in self._parts[start:]:
+            if through is not None and part.first > through:
                 return
-            if group_id is None or entry.key.group_id == group_id:
-                yield entry
+            if group_id is None or part.group_id == group_id:
+                cut = part.between(after, through) if isinstance(part, Segment) else part
+                assert cut is not None
+                yield cut
 
     def end(self, partition: int) -> int:
         assert partition == _PARTITION
@@ -48,34 +77,93 @@ class _MemoryLogSnapshot(LogSnapshot):
     def write_time_us(self) -> int:
         return self._write_time_us
 
+    def mark(self, name: str) -> bytes | None:
+        return self._marks[name].content if name in self._marks else None
+
+
+class _MemoryStaging(Staging):
+    """Nothing is to be kept: segments hold their rows."""
+
+    @contextmanager
+    def stage(self, rows: pa.Table) -> Iterator[StagedRows]:
+        yield StagedRows("", 0, rows)
+
+    def clean(self) -> int:
+        return 0
+
 
 class MemoryOnlineStore(OnlineStore):
+    """The puts of a segment are applied one after the other: that is what a segment means."""
+
     def __init__(self) -> None:
+        self.staging = _MemoryStaging()
         self._lock = threading.Lock()
         self._records: dict[RecordKey, OnlineRecord] = {}
-        self._entries: list[LogEntry] = []
+        self._parts: list[LogPart] = []
+        self._marks: dict[str, Mark] = {}
         self._last_position = 0
         self._last_write_time_us = 0
         self._is_closed = False
 
-    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         with self._open():
+            marks = {name: mark.content for name, mark in self._marks.items()}
+            for write in writes:
+                if isinstance(write, Mark):
+                    check_mark(write, marks.get(write.name, b""))
+                    marks[write.name] = write.content
             write_time_us = max(clock(), self._last_write_time_us + 1)
             self._last_write_time_us = write_time_us
             return [self._write_one(write, write_time_us) for write in writes]
 
-    def _write_one(self, write: Write, write_time_us: int) -> Outcome:
+    def _write_one(self, write: Request, write_time_us: int) -> Outcome:
+        if isinstance(write, Mark):
+            self._marks.pop(write.name, None)
+            if write.content:
+                self._marks[write.name] = write
+        elif isinstance(write, SegmentWrite):
+            self._write_segment(write, write_time_us)
+        else:
+            applied = self._apply(write, write_time_us)
+            if isinstance(applied, Refusal):
+                return applied
+            self._last_position += 1
+            entry = log_entry(write, applied, _PARTITION, self._last_position, write_time_us)
+            self._parts.append(entry)
+        return Committed(_PARTITION, self._last_position, write_time_us)
+
+    def _apply(self, write: Write, write_time_us: int) -> Applied | Refusal:
         applied = apply(write, self._records.get(write.key), write_time_us // 1_000)
-        if isinstance(applied, Refusal):
-            return applied
-        if applied.effect is Effect.REPLACE:
+        if isinstance(applied, Applied) and applied.effect is Effect.REPLACE:
             self._records[write.key] = applied.record
-        elif applied.effect is Effect.FORGET:
+        elif isinstance(applied, Applied) and applied.effect is Effect.FORGET:
             self._records.pop(write.key, None)
-        self._last_position += 1
-        entry = log_entry(write, applied, _PARTITION, self._last_position, write_time_us)
-        self._entries.append(entry)
-        return Committed(_PARTITION, entry.position, write_time_us)
+        return applied
+
+    def _write_segment(self, write: SegmentWrite, write_time_us: int) -> None:
+        segment = Segment(
+            partition=_PARTITION,
+            first=self._last_position + 1,
+            group_id=write.group_id,
+            targets=write.targets,
+            rows=write.staged.rows.slice(write.start, write.count),
+            ttl_seconds=write.ttl_seconds,
+            invoked_at_us=write.invoked_at_us,
+            write_time_us=write_time_us,
+        )
+        for entry in segment.entries():
+            put = Write(
+                operation=entry.operation,
+                key=entry.key,
+                event_time=entry.event_time,
+                targets=entry.targets,
+                values=entry.values,
+                expires_at_ms=entry.expires_at_ms,
+                invoked_at_us=entry.invoked_at_us,
+            )
+            self._apply(put, write_time_us)
+        self._last_position = segment.position
+        self._parts.append(segment)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
         with self._open():
@@ -94,15 +182,18 @@ class MemoryOnlineStore(OnlineStore):
     def log(self) -> Iterator[LogSnapshot]:
         with self._open():
             snapshot = _MemoryLogSnapshot(
-                list(self._entries), self._last_position, self._last_write_time_us
+                list(self._parts),
+                self._last_position,
+                self._last_write_time_us,
+                dict(self._marks),
             )
         yield snapshot
 
     def trim(self, partition: int, through: int) -> None:
         assert partition == _PARTITION
         with self._open():
-            start = bisect_right(self._entries, through, key=lambda entry: entry.position)
-            del self._entries[:start]
+            start = bisect_right(self._parts, through, key=lambda part: part.position)
+            del self._parts[:start]
 
     def sweep(self, now_ms: int, limit: int) -> int:
         with self._open():
@@ -113,6 +204,9 @@ class MemoryOnlineStore(OnlineStore):
             ][:limit]
             for key in expired:
                 del self._records[key]
+            self._marks = {
+                name: mark for name, mark in self._marks.items() if mark.expires_at_ms > now_ms
+            }
             if expired:
                 self._last_write_time_us = max(self._last_write_time_us, now_ms * 1_000)
             return len(expired)

@@ -30,24 +30,44 @@ def infer_features(schema: pa.Schema, event_time: str) -> tuple[FeatureDefinitio
     return tuple(_infer(field, is_event_time=field.name == event_time) for field in schema)
 
 
-def iterate_values(
-    table: pa.Table, features: Sequence[FeatureDefinition]
-) -> Iterator[list[FeatureValue]]:
-    """The values of each row of `table`, whose columns are among `features`.
-
-    Raises ValidationError that names the column and the row (from 0) where a cell does not fit.
-    """
-    by_name = {feature.name: feature for feature in features}
-    unknown = [name for name in table.column_names if name not in by_name]
+def check_column_names(names: Sequence[str], features: Sequence[FeatureDefinition]) -> None:
+    """Raises ValidationError where a column is not one of `features`, or is there twice."""
+    known = {feature.name for feature in features}
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ValidationError(
             f"the feature group has no features {unknown}: leave these columns out"
         )
-    if len(set(table.column_names)) < len(table.column_names):
-        raise ValidationError(f"a column is there twice: {table.column_names}")
-    columns = [_cells(by_name[name], table.column(name)) for name in table.column_names]
+    if len(set(names)) < len(names):
+        raise ValidationError(f"a column is there twice: {list(names)}")
+
+
+def iterate_values(
+    table: pa.Table, features: Mapping[str, FeatureDefinition]
+) -> Iterator[list[FeatureValue] | ValidationError]:
+    """The values of each row of `table`, or why its first bad cell does not fit. The table's
+    columns are among `features`.
+    """
+    names = table.column_names
+    columns = [text_cells(features[name], table.column(name)) for name in names]
     for row in zip(*columns, strict=True):
-        yield [value for value in row if value is not None]
+        error = next((cell for cell in row if isinstance(cell, ValidationError)), None)
+        yield error or [
+            FeatureValue(name, cell)
+            for name, cell in zip(names, row, strict=True)
+            if cell is not None and not isinstance(cell, ValidationError)
+        ]
+
+
+def text_cells(
+    feature: FeatureDefinition, column: pa.Array | pa.ChunkedArray
+) -> Iterator[str | tuple[str, ...] | ValidationError | None]:
+    """The value of each cell as text, None where there is none, or why the cell does not fit."""
+    for cell in _python_cells(column):
+        try:
+            yield None if _is_missing(cell) else _text(feature, cell)
+        except ValidationError as error:
+            yield error
 
 
 def values_of_mapping(
@@ -97,18 +117,7 @@ def _scalar_type(name: str, type_: pa.DataType) -> FeatureType:
     return FeatureType.STRING
 
 
-def _cells(feature: FeatureDefinition, column: pa.ChunkedArray) -> list[FeatureValue | None]:
-    cells: list[FeatureValue | None] = []
-    for row, cell in enumerate(_python_cells(column)):
-        try:
-            text = None if _is_missing(cell) else _text(feature, cell)
-        except ValidationError as error:
-            raise ValidationError(f"row {row}: {error}") from None
-        cells.append(None if text is None else FeatureValue(feature.name, text))
-    return cells
-
-
-def _python_cells(column: pa.ChunkedArray) -> list[Any]:
+def _python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     if not pa.types.is_timestamp(column.type):
         cells: list[Any] = column.to_pylist()
         return cells

@@ -1,4 +1,4 @@
-"""The history table of a feature group: its schema, and entries as rows.
+"""The history table of a feature group: its schema, and what the log holds as its rows.
 
 Columns, in this order (those of AWS's offline store):
 
@@ -8,14 +8,19 @@ Columns, in this order (those of AWS's offline store):
     is_deleted            bool: the row is a delete marker, whose other features are null
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
+from tandem.rows.event_time_columns import Numbers
+from tandem.rows.record_table import EVENT_SECONDS
+from tandem.rows.segment import Segment
 
 WRITE_TIME = "write_time"
 API_INVOCATION_TIME = "api_invocation_time"
@@ -32,6 +37,7 @@ _FROM_TEXT: dict[FeatureType, Callable[[str], Any]] = {
     FeatureType.INTEGRAL: int,
     FeatureType.FRACTIONAL: float,
 }
+_FROM_ARROW_TEXT = {_ARROW_TYPES[type_]: read for type_, read in _FROM_TEXT.items()}
 
 
 def history_schema(group: FeatureGroup) -> pa.Schema:
@@ -52,23 +58,46 @@ def arrow_type(feature: FeatureDefinition) -> pa.DataType:
     return scalar if feature.collection is None else pa.list_(scalar)
 
 
-def history_rows(group: FeatureGroup, entries: Sequence[LogEntry]) -> pa.Table:
-    """The rows that the offline-targeted ones of `entries` become, in the same order.
+def history_rows(group: FeatureGroup, parts: Sequence[LogPart]) -> pa.Table:
+    """The rows that the offline-targeted ones of `parts` become, in the same order.
 
     A feature that the group no longer has, or that an entry does not carry, is left out or null.
     """
-    kept = [entry for entry in entries if TargetStores.OFFLINE in entry.targets]
-    by_name = [dict(entry.values) for entry in kept]
-    schema = history_schema(group)
+    tables = [history_schema(group).empty_table()]
+    for is_entry, run in groupby(offline_parts(parts), lambda part: isinstance(part, LogEntry)):
+        if is_entry:
+            tables.append(_rows_of_entries(group, [cast("LogEntry", entry) for entry in run]))
+        else:
+            tables += [_rows_of_segment(group, cast("Segment", segment)) for segment in run]
+    return pa.concat_tables(tables)
+
+
+def event_seconds(parts: Sequence[LogPart]) -> Numbers:
+    """The event time of each row of `history_rows`, whole seconds since 1970."""
+    found = [
+        np.array([part.event_time.seconds], np.int64)
+        if isinstance(part, LogEntry)
+        else cast("Segment", part).rows.column(EVENT_SECONDS).to_numpy()
+        for part in offline_parts(parts)
+    ]
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def offline_parts(parts: Iterable[LogPart]) -> Iterator[LogPart]:
+    return (part for part in parts if TargetStores.OFFLINE in part.targets)
+
+
+def _rows_of_entries(group: FeatureGroup, entries: Sequence[LogEntry]) -> pa.Table:
+    by_name = [dict(entry.values) for entry in entries]
     arrays = [
         pa.array(_column(feature, by_name), type=arrow_type(feature)) for feature in group.features
     ]
     arrays += [
-        pa.array([entry.write_time_us for entry in kept], type=pa.timestamp("us")),
-        pa.array([entry.invoked_at_us for entry in kept], type=pa.timestamp("us")),
-        pa.array([entry.operation.is_delete for entry in kept], type=pa.bool_()),
+        pa.array([entry.write_time_us for entry in entries], type=pa.timestamp("us")),
+        pa.array([entry.invoked_at_us for entry in entries], type=pa.timestamp("us")),
+        pa.array([entry.operation.is_delete for entry in entries], type=pa.bool_()),
     ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_arrays(arrays, schema=history_schema(group))
 
 
 def _column(feature: FeatureDefinition, by_name: list[dict[str, Any]]) -> list[Any]:
@@ -77,3 +106,39 @@ def _column(feature: FeatureDefinition, by_name: list[dict[str, Any]]) -> list[A
     if feature.collection is None:
         return [None if text is None else convert(text) for text in texts]
     return [None if items is None else [convert(item) for item in items] for items in texts]
+
+
+def _rows_of_segment(group: FeatureGroup, segment: Segment) -> pa.Table:
+    rows, count = segment.rows, segment.rows.num_rows
+    arrays = [
+        _numbers(rows.column(feature.name), arrow_type(feature))
+        if feature.name in rows.column_names
+        else pa.nulls(count, arrow_type(feature))
+        for feature in group.features
+    ]
+    arrays += [
+        pa.repeat(pa.scalar(segment.write_time_us, pa.timestamp("us")), count),
+        pa.repeat(pa.scalar(segment.invoked_at_us, pa.timestamp("us")), count),
+        pa.repeat(False, count),
+    ]
+    return pa.Table.from_arrays(arrays, schema=history_schema(group))
+
+
+def _numbers(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """A column whose values may be texts, as history has it."""
+    if column.type == type_:
+        return column
+    try:
+        return column.cast(type_)
+    except pa.ArrowInvalid:
+        pass  # Arrow does not read a plus sign, for one
+    read = _FROM_ARROW_TEXT[type_.value_type if pa.types.is_list(type_) else type_]
+    values = [
+        None
+        if cell is None
+        else [read(item) for item in cell]
+        if isinstance(cell, list)
+        else read(cell)
+        for cell in column.to_pylist()
+    ]
+    return pa.chunked_array([pa.array(values, type_)])

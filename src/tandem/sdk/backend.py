@@ -1,7 +1,8 @@
 """What the library needs of a store, wherever it runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -11,6 +12,7 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
+from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
 
@@ -51,7 +53,19 @@ class Backend(ABC):
     ) -> None: ...
 
     @abstractmethod
-    def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int: ...
+    def ingest(
+        self,
+        group_name: str,
+        rows: pa.Table | Iterable[pa.Table],
+        options: IngestOptions,
+        progress: Progress,
+    ) -> Ingested:
+        """As `tandem.service.ingestion.Ingestion.ingest`."""
+
+    @property
+    @abstractmethod
+    def buckets(self) -> Path | None:
+        """The folder in which the store's own buckets lie; None where it is on another machine."""
 
     @abstractmethod
     def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:

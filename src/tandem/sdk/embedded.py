@@ -1,10 +1,11 @@
 """A store in this process: the library straight over the services."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from tandem.assembly.backends import history_folder
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
@@ -15,6 +16,7 @@ from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
+from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
 _MADE_FIRST = "token.key"
@@ -64,8 +66,18 @@ class EmbeddedBackend(Backend):
     ) -> None:
         self._core.records.delete(group_name, identifier, event_time, mode, targets).result()
 
-    def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
-        return self._core.ingestion.ingest(group_name, table, targets)
+    def ingest(
+        self,
+        group_name: str,
+        rows: pa.Table | Iterable[pa.Table],
+        options: IngestOptions,
+        progress: Progress,
+    ) -> Ingested:
+        return self._core.ingestion.ingest(group_name, rows, options, progress)
+
+    @property
+    def buckets(self) -> Path:
+        return history_folder(self._core.settings)
 
     def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
         after: str | None = None

@@ -5,7 +5,8 @@ that `007` stays `007` where the feature is a String, and `89.50` stays `89.50`;
 value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from tandem.model.feature_group import FeatureGroup, FeatureType
 _PARQUET = (".parquet", ".pq")
 _JSON_LINES = (".jsonl", ".ndjson")
 _CSV = (".csv", ".tsv")
+_BATCH_ROWS = 1 << 16
 _BLOCK_BYTES = 16 << 20
 """A row may not be longer; the largest record has 350 KB, which text may write down longer."""
 
@@ -30,25 +32,77 @@ def read_table(path: Path, group: FeatureGroup | None = None) -> pa.Table:
 
     Raises ValidationError that names the file.
     """
+    with _errors_named(path):
+        pieces = list(_pieces(path, group))
+        return pa.concat_tables(pieces, promote_options="default")
+
+
+def iterate_tables(path: Path, group: FeatureGroup) -> Iterator[pa.Table]:
+    """The rows of a file, as of `read_table`, piece by piece. Raises ValidationError."""
+    with _errors_named(path):
+        yield from _pieces(path, group)
+
+
+def count_rows(paths: Sequence[Path]) -> int | None:
+    """How many rows the files have; None where only reading them would tell. Raises ValidationError
+    where one of them does not exist, has another ending or is no whole Parquet file.
+    """
+    counts = []
+    for path in paths:
+        with _errors_named(path):
+            ending = _ending(path)
+            if ending in _PARQUET:
+                counts.append(pa.parquet.read_metadata(path).num_rows)
+            else:
+                path.stat()
+    return sum(counts) if len(counts) == len(paths) else None
+
+
+def _pieces(path: Path, group: FeatureGroup | None) -> Iterator[pa.Table]:
+    """At least one, so that there is a schema."""
+    ending = _ending(path)
+    if ending in _PARQUET:
+        # Read ahead, a row group of a million rows would be in memory whole.
+        with pa.parquet.ParquetFile(path, pre_buffer=False) as file:
+            yield file.schema_arrow.empty_table()
+            for batch in file.iter_batches(_BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+    elif ending in _JSON_LINES:
+        with _open_json_lines(path, group) as reader:
+            yield from _batches_of(reader)
+    else:
+        with _open_csv(path, group, "\t" if ending == ".tsv" else ",") as reader:
+            for piece in _batches_of(reader):
+                yield _as_group_writes_it(piece, group)
+
+
+def _batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    yield reader.schema.empty_table()
+    for batch in reader:
+        yield pa.Table.from_batches([batch])
+
+
+def _ending(path: Path) -> str:
     endings = [*_CSV, *_PARQUET, *_JSON_LINES]
     ending = path.suffix.lower()
     if ending not in endings:
         raise ValidationError(
             f"{path} ends in {ending!r}: give a file that ends in {', '.join(endings)}"
         )
+    return ending
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
     try:
-        if ending in _PARQUET:
-            return pa.parquet.read_table(path)
-        if ending in _JSON_LINES:
-            return _read_json_lines(path, group)
-        return _read_csv(path, group, "\t" if ending == ".tsv" else ",")
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ValidationError(f"{path} cannot be read: {error}") from error
 
 
-def _read_csv(path: Path, group: FeatureGroup | None, delimiter: str) -> pa.Table:
+def _open_csv(path: Path, group: FeatureGroup | None, delimiter: str) -> pa.RecordBatchReader:
     features = group.features if group is not None else ()
-    table = pa.csv.read_csv(
+    return pa.csv.open_csv(
         path,
         read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -58,6 +112,9 @@ def _read_csv(path: Path, group: FeatureGroup | None, delimiter: str) -> pa.Tabl
             strings_can_be_null=True,
         ),
     )
+
+
+def _as_group_writes_it(table: pa.Table, group: FeatureGroup | None) -> pa.Table:
     for index, name in enumerate(table.column_names if group is not None else ()):
         assert group is not None
         column = _as_features_are_written(table.column(index), group, name)
@@ -91,14 +148,14 @@ _MOMENTS = (
 )
 
 
-def _read_json_lines(path: Path, group: FeatureGroup | None) -> pa.Table:
+def _open_json_lines(path: Path, group: FeatureGroup | None) -> pa.RecordBatchReader:
     # Left to itself, the reader takes a text that looks like a date for a timestamp.
     texts = [
         (feature.name, pa.string())
         for feature in (group.features if group is not None else ())
         if feature.type is FeatureType.STRING and feature.collection is None
     ]
-    return pa.json.read_json(
+    return pa.json.open_json(
         path,
         read_options=pa.json.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa.json.ParseOptions(explicit_schema=pa.schema(texts) if texts else None),

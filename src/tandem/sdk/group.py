@@ -1,7 +1,7 @@
 """A feature group in a program's hands: its records, its tags, and how it changes."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +30,9 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.description import GroupDescription, describe_group
-from tandem.sdk.frames import to_arrow
+from tandem.sdk.ingest_result import IngestResult
+from tandem.sdk.sources import source_of
+from tandem.service.ingestion import IngestOptions, OnError
 from tandem.service.records import DeletionMode
 
 _ALIAS_SECONDS_MAX = 1.0
@@ -115,13 +117,40 @@ class FeatureGroupHandle:
             target_stores_of(target_stores),
         )
 
-    def ingest(self, frame: Any, *, target_stores: Sequence[str] | None = None) -> int:
-        """Writes every row of a frame as a record; returns how many.
+    def ingest(
+        self,
+        source: Any,
+        *,
+        target_stores: Sequence[str] | None = None,
+        on_error: str = OnError.RAISE,
+        ingestion_id: str | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> IngestResult:
+        """Writes every row of `source` as a record; durable at return. Returns how many it wrote.
 
-        All rows are checked before the first is written. Raises ValidationError that names the row
-        and the feature.
+        source        a pandas or Polars frame, an Arrow table, reader or dataset, a dict of columns
+                      or a list of dicts; or a path, a glob or s3://bucket/key of CSV, Parquet or
+                      JSON lines files
+        on_error      "raise": the first row that does not fit ends the call; "skip": such rows are
+                      left out, and are in the result's `failed`
+        ingestion_id  a name of yours for this input: the same call with the same name, after
+                      whatever ended the first one, goes on behind the rows that are in
+        progress      is told again and again how many rows are done, and of how many (None where
+                      that is not known)
+
+        A table in memory is checked whole before its first row is written; other sources are
+        checked in pieces of up to 262,144 rows. Raises ValidationError that names the row, the
+        feature and the value, and says what is written.
         """
-        return self._backend.ingest(self.name, to_arrow(frame), target_stores_of(target_stores))
+        tables, rows = source_of(source, self.definition, self._backend.buckets)
+        options = IngestOptions(
+            targets=target_stores_of(target_stores),
+            ingestion_id=ingestion_id,
+            on_error=choice(OnError, on_error, "on_error"),
+        )
+        told = progress or (lambda _done, _rows: None)
+        done = self._backend.ingest(self.name, tables, options, lambda done: told(done, rows))
+        return IngestResult(done)
 
     def list_records(self, *, include_soft_deleted: bool = False) -> Iterator[str]:
         """The identifiers of the records that can be served, in no particular order."""

@@ -86,7 +86,7 @@ class Http:
         return self._parsed(self._call(method, path, json_bytes(request), headers))
 
     def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
-        """Sends a table once only, since a 503 may come after a part of it was written."""
+        """Sends a table once. Whoever calls knows what a lost answer means."""
         return self._parsed(self._call("POST", path, arrow_bytes(table), _ARROW, _ONLY_CONNECT))
 
     def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:

@@ -2,7 +2,7 @@
 endpoints for tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,8 @@ from tandem.sdk.backend import Backend
 from tandem.sdk.http import Http, error_of_code
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
 from tandem.sdk.remote_datasets import RemoteDatasets
+from tandem.sdk.remote_ingestion import RemoteIngestion
+from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
 _BATCH_GET_MAX = 100
@@ -94,12 +96,19 @@ class RemoteBackend(Backend):
         query += [("TargetStores", name) for name in (targets.names() if targets else [])]
         self._http.json("DELETE", f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}")
 
-    def ingest(self, group_name: str, table: pa.Table, targets: TargetStores | None) -> int:
-        query = urlencode([("TargetStores", name) for name in (targets.names() if targets else [])])
-        path = f"/tandem/ingest/{quote(group_name, safe='')}?{query}"
-        # One request, since all rows are checked before the first is written.
-        rows: int = self._http.send_table(path, table)["Rows"]
-        return rows
+    def ingest(
+        self,
+        group_name: str,
+        rows: pa.Table | Iterable[pa.Table],
+        options: IngestOptions,
+        progress: Progress,
+    ) -> Ingested:
+        group = self.groups.describe(group_name)
+        return RemoteIngestion(self._http, group_name, options).run(group, rows, progress)
+
+    @property
+    def buckets(self) -> None:
+        return None
 
     def list_records(self, group_name: str, *, include_soft_deleted: bool = False) -> Iterator[str]:
         path = f"/FeatureGroup/{quote(group_name, safe='')}/ListRecords"

@@ -24,12 +24,12 @@ from collections.abc import Mapping, Sequence
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 from tandem.offline.base import OfflineStore
 from tandem.online.base import OnlineStore
 from tandem.registry.base import DeliveryState, GroupRegistry, LateGroup, ManifestRegistry
 from tandem.service.clock import Clock
-from tandem.service.delivery_log import DeliveryLimits, DeliveryLog
+from tandem.service.delivery_log import DeliveryLimits, DeliveryLog, count_entries
 from tandem.service.late_groups import LateGroups
 
 _GROUP_SECONDS_MAX = 60.0
@@ -134,6 +134,17 @@ class Delivery:
         ends = self._log.ends()
         return sum(end - self._log.state(partition).delivered for partition, end in enumerate(ends))
 
+    def deliver_full_ranges(self) -> int:
+        """As `deliver_once`, but 0 where what is left is not worth a delivery at once: many small
+        deliveries make many small files.
+        """
+        taken = self.deliver_once()
+        return taken if self.has_full_range() or self.late_groups() else 0
+
+    def has_full_range(self) -> bool:
+        """Whether as much waits as one delivery takes in hand at most."""
+        return self._log.has_full_range()
+
     def late_groups(self) -> Mapping[str, LateGroup]:
         """The groups whose history is behind, by their id."""
         return {
@@ -162,10 +173,10 @@ class Delivery:
                 if reason is not None:
                     late[group_id] = LateGroup(after, through, self._clock(), reason)
         self._log.move(partition, claimed, DeliveryState(through, None, late))
-        return len(entries)
+        return count_entries(entries)
 
     def _append(
-        self, group_id: str, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group_id: str, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         group = self._groups.get(group_id)
         if group is None:
@@ -177,8 +188,8 @@ class Delivery:
             self._offline.append(group, partition, after, entries)
 
 
-def _by_group(entries: Sequence[LogEntry]) -> dict[str, list[LogEntry]]:
-    by_group: dict[str, list[LogEntry]] = defaultdict(list)
+def _by_group(entries: Sequence[LogPart]) -> dict[str, list[LogPart]]:
+    by_group: dict[str, list[LogPart]] = defaultdict(list)
     for entry in entries:
-        by_group[entry.key.group_id].append(entry)
+        by_group[entry.group_id].append(entry)
     return by_group

@@ -4,13 +4,15 @@
 * The log loses nothing that the history of a group still lacks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from tandem.model.record import record_size
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.online.base import OnlineStore
 from tandem.registry.base import DeliveryState, ManifestRegistry
+from tandem.rows.segment import Segment
 
 _TRIM_ENTRIES = 5_000
 """Entries a trim removes in one transaction: the write lock stays short."""
@@ -18,7 +20,11 @@ _TRIM_ENTRIES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLimits:
-    """How much one delivery takes in hand at most; what it takes is held in memory."""
+    """How much one delivery takes in hand at most; what it takes is held in memory.
+
+    A segment counts by its bytes alone: a load over many hours makes a file for each of them in
+    each delivery, so a delivery takes as many of its rows as fit.
+    """
 
     entries_max: int = 50_000
     bytes_max: int = 64 << 20
@@ -43,18 +49,29 @@ class DeliveryLog:
 
     def read(
         self, partition: int, after: int, through: int, group_id: str | None = None
-    ) -> Sequence[LogEntry]:
+    ) -> Sequence[LogPart]:
         """All entries at positions in (after, through]; with `group_id` those of that group."""
         with self._store.log() as log:
-            return list(log.entries(partition, after, through, group_id=group_id))
+            return list(log.parts(partition, after, through, group_id=group_id))
 
     def read_next(
         self, partition: int, after: int, through: int | None = None, group_id: str | None = None
-    ) -> Sequence[LogEntry]:
+    ) -> Sequence[LogPart]:
         """The first of those entries, as many as one delivery may take in hand."""
         with self._store.log() as log:
-            entries = log.entries(partition, after, through, group_id=group_id)
-            return list(self._limited(entries))
+            parts = log.parts(partition, after, through, group_id=group_id)
+            return [part for part, _ in self._limited(parts)]
+
+    def has_full_range(self) -> bool:
+        """Whether as much waits in a partition as one delivery takes in hand."""
+        return any(self._is_full_range(partition) for partition in range(self.partitions))
+
+    def _is_full_range(self, partition: int) -> bool:
+        after = self.state(partition).delivered
+        with self._store.log() as log:
+            if log.end(partition) - after < self._limits.entries_max:
+                return False
+            return any(is_full for _, is_full in self._limited(log.parts(partition, after)))
 
     def move(self, partition: int, expected: DeliveryState, new: DeliveryState) -> None:
         """Moves delivery on, and trims what no group needs any more. Raises ConflictError where
@@ -67,14 +84,25 @@ class DeliveryLog:
             self._store.trim(partition, end)
         if through > before:
             self._store.trim(partition, through)
+            self._store.staging.clean()
 
-    def _limited(self, entries: Iterator[LogEntry]) -> Iterator[LogEntry]:
-        size = 0
-        for count, entry in enumerate(entries, 1):
-            yield entry
-            size += record_size(entry.values)
-            if count >= self._limits.entries_max or size >= self._limits.bytes_max:
+    def _limited(self, parts: Iterable[LogPart]) -> Iterator[tuple[LogPart, bool]]:
+        """Parts up to the limit, and of each whether it reaches the limit."""
+        count = size = 0
+        for part in parts:
+            if isinstance(part, LogEntry):
+                count += 1
+                size += record_size(part.values)
+            else:
+                size += cast("Segment", part).size_bytes
+            is_full = count >= self._limits.entries_max or size >= self._limits.bytes_max
+            yield part, is_full
+            if is_full:
                 return
+
+
+def count_entries(parts: Iterable[LogPart]) -> int:
+    return sum(part.position - part.first + 1 for part in parts)
 
 
 def _needed_after(state: DeliveryState) -> int:

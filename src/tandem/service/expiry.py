@@ -2,6 +2,7 @@
 
 Expired records count as absent from the moment they expire; removing them later only frees space.
 The same pass forgets the records of deleted feature groups. Neither writes anything to history.
+What loads have left behind, marks and staged files, goes with them.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,7 @@ class Expiry:
         removed = _in_slices(lambda: self._store.sweep(now_ms, _SLICE))
         for group in self._definitions.deleted():
             removed += self._forget(group.group_id)
+        self._store.staging.clean()
         return removed
 
     def _forget(self, group_id: str) -> int:

@@ -1,7 +1,8 @@
 """Group commit: the writes that wait while a commit is under way become the next commit.
 
 * A future is resolved only after the store has synced its write: an answer is a promise.
-* Writes commit in the order in which they were submitted.
+* Writes commit in the order in which they were submitted, and so do the segments of loads. Where
+  both wait, they take turns: a put waits for one segment at most, however many are on their way.
 * At low load a write does not wait for company: the first one starts a commit at once.
 * One bad record in a batch (bytes that fail their checksum, say) fails alone.
 """
@@ -14,8 +15,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from tandem.errors import StoreUnavailable
-from tandem.model.write import Write
-from tandem.online.base import Committed, OnlineStore, Outcome
+from tandem.online.base import Committed, OnlineStore, Outcome, Request, SegmentWrite
 from tandem.service.clock import Clock
 
 _log = logging.getLogger("tandem.commits")
@@ -26,7 +26,12 @@ _WARNING_US = 60_000_000
 
 
 class _Submission(NamedTuple):
-    writes: Sequence[Write]
+    writes: Sequence[Request]
+
+    @property
+    def is_of_load(self) -> bool:
+        return any(isinstance(write, SegmentWrite) for write in self.writes)
+
     future: Future[list[Outcome]]
 
 
@@ -37,6 +42,7 @@ class GroupCommit:
         self._store = store
         self._clock = clock
         self._waiting: list[_Submission] = []
+        self._is_turn_of_load = False
         self._changed = threading.Condition()
         self._is_closed = False
         self._process = os.getpid()
@@ -44,7 +50,7 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="tandem-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, writes: Sequence[Write]) -> Future[list[Outcome]]:
+    def submit(self, writes: Sequence[Request]) -> Future[list[Outcome]]:
         """Commits `writes` soon, in one transaction; the outcomes come in the same order.
 
         Raises StoreUnavailable after `close`. The future may raise what the store raises.
@@ -75,13 +81,13 @@ class GroupCommit:
     def _next_batch(self) -> list[_Submission]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            size = count = 0
-            for submission in self._waiting:
-                size += len(submission.writes)
-                if count and size > _BATCH_WRITES_MAX:
-                    break
-                count += 1
-            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            loads = [one for one in self._waiting if one.is_of_load]
+            others = [one for one in self._waiting if not one.is_of_load]
+            self._is_turn_of_load = bool(loads) and (self._is_turn_of_load or not others)
+            batch = loads[:1] if self._is_turn_of_load else _first(others)
+            self._is_turn_of_load = not self._is_turn_of_load
+            taken = {id(one) for one in batch}
+            self._waiting = [one for one in self._waiting if id(one) not in taken]
             return batch
 
     def _commit(self, batch: Sequence[_Submission]) -> None:
@@ -119,3 +125,14 @@ class GroupCommit:
                 " from there, and records expire by them; set the clock right",
                 ahead_us // 1_000_000,
             )
+
+
+def _first(submissions: Sequence[_Submission]) -> list[_Submission]:
+    """As many as may be in one transaction; at least one, where there is one."""
+    size = count = 0
+    for submission in submissions:
+        size += len(submission.writes)
+        if count and size > _BATCH_WRITES_MAX:
+            break
+        count += 1
+    return list(submissions[:count])

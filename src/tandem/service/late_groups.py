@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tandem.errors import ConflictError, TandemError
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 from tandem.registry.base import LateGroup
-from tandem.service.delivery_log import DeliveryLog
+from tandem.service.delivery_log import DeliveryLog, count_entries
 
 _log = logging.getLogger("tandem.delivery")
 _CONFLICTS_MAX = 5
@@ -27,7 +27,7 @@ _PAUSE_SECONDS_MAX = 60.0
 _REASON_LENGTH_MAX = 500
 _IS_CATCHING_UP = "It can be written again and is catching up"
 
-Append = Callable[[str, int, int, Sequence[LogEntry]], None]
+Append = Callable[[str, int, int, Sequence[LogPart]], None]
 """Appends to the history of a group (its id) the entries of one log partition that come behind a
 position.
 """
@@ -53,7 +53,7 @@ class LateGroups:
         }
 
     def attempt(
-        self, group_id: str, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group_id: str, partition: int, after: int, entries: Sequence[LogPart]
     ) -> str | None:
         """Appends the entries of a range; returns why that failed, None where it did not.
 
@@ -95,7 +95,7 @@ class LateGroups:
         if not following:
             self._troubles.pop(group_id, None)
             _log.warning("the history of %r has caught up", group_id)
-        return len(entries)
+        return count_entries(entries)
 
     def _failed(self, group_id: str, error: Exception) -> str:
         is_expected = isinstance(error, TandemError)

@@ -14,11 +14,11 @@ import pyarrow as pa
 from tandem.errors import QueryFailed, StoreUnavailable, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
-from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
 from tandem.query.base import HistoryTable, QueryEngine, TableName
+from tandem.rows.history_rows import offline_parts
 from tandem.service.clock import Clock
 from tandem.service.definitions import Definitions
 from tandem.service.placement import DATABASE
@@ -111,11 +111,10 @@ class Queries:
     def _with_tail(
         self, group: FeatureGroup, delivered: HistorySnapshot, log: LogSnapshot
     ) -> HistorySnapshot:
-        tail: list[LogEntry] = []
+        tail: list[LogPart] = []
         for partition in range(self._store.partitions):
             after = delivered.delivered.get(partition, 0)
-            entries = log.entries(partition, after, group_id=group.group_id)
-            tail += [entry for entry in entries if TargetStores.OFFLINE in entry.targets]
+            tail += offline_parts(log.parts(partition, after, group_id=group.group_id))
         return delivered.with_tail(tuple(tail))
 
     def _group_of(self, name: TableName) -> FeatureGroup:

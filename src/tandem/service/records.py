@@ -93,7 +93,7 @@ class Records:
             operation=Operation.PUT,
             key=RecordKey(group.group_id, record.identifier),
             event_time=record.event_time,
-            targets=_check_targets(group, targets),
+            targets=check_targets(group, targets),
             values=record.values,
             expires_at_ms=_expiry(ttl or group.default_ttl, record.event_time),
             invoked_at_us=self._clock(),
@@ -131,7 +131,7 @@ class Records:
         """
         group = self._groups.find_for_writing(group_name)
         by_name = _check_update(group, identifier, values, ttl)
-        chosen = _check_targets(group, targets)
+        chosen = check_targets(group, targets)
         if TargetStores.ONLINE not in chosen:
             raise ValidationError("TargetStores of an update must include OnlineStore")
         moment = by_name.get(group.event_time_name)
@@ -173,7 +173,7 @@ class Records:
             ),
             key=RecordKey(group.group_id, canonical_identifier(group, identifier)),
             event_time=parse_event_time(group, event_time),
-            targets=_check_targets(group, targets),
+            targets=check_targets(group, targets),
             values=in_definition_order(group, by_name.values()),
             invoked_at_us=self._clock(),
         )
@@ -266,7 +266,7 @@ def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> S
     return ServedRecord(encode_features(kept), record.state.expires_at_ms)
 
 
-def _check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetStores:
+def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetStores:
     if targets is None:
         return group.stores
     missing = targets & ~group.stores

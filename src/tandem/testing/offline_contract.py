@@ -21,6 +21,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -35,10 +36,11 @@ from tandem.model.feature_group import (
 from tandem.model.history import HistorySnapshot
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry, Operation
+from tandem.model.write import LogEntry, LogPart, Operation
 from tandem.offline.base import OfflineStore
 from tandem.rows.history_rows import history_rows
-from tandem.testing.purchases import NOON, purchase, purchases_group
+from tandem.rows.segment import one_by_one
+from tandem.testing.purchases import NOON, purchase, purchases_group, purchases_segment
 from tandem.testing.race import race, winners
 
 TEN_HOURS = [
@@ -421,3 +423,55 @@ class OfflineStoreContract:
         assert winners(outcomes) == 4
         assert store.snapshot(group).delivered == {0: 1, 1: 1, 2: 1, 3: 1}
         assert len(rows_of(group, self.reopen(store).snapshot(group))) == 4
+
+    def test_segments_and_entries_are_one_log(
+        self, store: OfflineStore, group: FeatureGroup
+    ) -> None:
+        """Typed rows and rows of text, of two hours, with a time to live, and one moment twice."""
+        parts: list[LogPart] = [
+            purchase(group, 1),
+            purchases_segment(group, 2, _loaded(amount=[0.1, None, 1e16]), ttl_seconds=60),
+            purchase(group, 5, operation=Operation.SOFT_DELETE),
+            purchases_segment(group, 6, _loaded(amount=["0.10", "+1", "5."], items=["007"] * 3)),
+            purchases_segment(group, 9, _loaded(items=[1, 2, 3]), targets=TargetStores.ONLINE),
+            purchases_segment(group, 12, _loaded(items=[4, 5, 6]), targets=TargetStores.OFFLINE),
+        ]
+        entries = list(one_by_one(parts))
+        for _ in range(2):  # once more, as after a crash
+            store.append(group, 0, 0, parts)
+            self.check_segments(store, group, entries)
+        store.append(group, 0, 14, [purchases_segment(group, 15, _loaded(items=[7, 8, 9]))])
+        assert store.snapshot(group).delivered == {0: 17}
+        assert [one.position for one in store.archived(group, {0: 13})] == [14, 15, 16, 17]
+
+    @pytest.mark.parametrize("last", ["2024-06-30T23:30:00-02:00", "1719790200", "1719790200.0"])
+    def test_times_of_segments_in_other_forms(
+        self, store: OfflineStore, group: FeatureGroup, last: str
+    ) -> None:
+        rows = _loaded(bought_at=["2024-06-30T23:30:00Z", "2024-06-30T23:30:00.0Z", last])
+        segment = purchases_segment(group, 2, rows)
+        parts: list[LogPart] = [purchase(group, 1), segment, purchase(group, 5)]
+        store.append(group, 0, 0, parts)
+        self.check_segments(store, group, list(one_by_one(parts)))
+
+    def check_segments(
+        self, store: OfflineStore, group: FeatureGroup, entries: Sequence[LogEntry]
+    ) -> None:
+        """As `check_history`. The rows of a segment have one write time."""
+        for seen in (store, self.reopen(store)):
+            rows = rows_of(group, seen.snapshot(group))
+            assert sorted(rows, key=str) == sorted(rows_of_entries(group, entries), key=str)
+            of_key = [row["items"] for row in rows if row["customer"] == "c-9"]
+            expected = [
+                dict(entry.values).get("items")
+                for entry in entries
+                if entry.key.identifier == "c-9" and TargetStores.OFFLINE in entry.targets
+            ]
+            assert of_key == [None if text is None else int(str(text)) for text in expected]
+            assert list(seen.archived(group)) == list(entries)
+
+
+def _loaded(**columns: Sequence[object]) -> pa.Table:
+    """Three rows of a load."""
+    times = ["2024-06-30T12:00:00Z", "2024-06-30T13:00:00Z", "2024-06-30T13:00:00.000Z"]
+    return pa.table({"customer": ["c-1", "c-9", "c-9"], "bought_at": times, **columns})

@@ -14,6 +14,7 @@ from tandem.model.write import LogEntry, Operation, RecordKey, Write
 from tandem.online.base import Committed, OnlineRecord, OnlineStore, Outcome
 from tandem.online.features_json import decode_features
 from tandem.testing.replay import replay
+from tandem.testing.segment_contract import SegmentContract
 from tandem.testing.writes import a_put, a_write
 
 NOW_US = 1_700_000_000_000_000
@@ -21,7 +22,7 @@ NOW_MS = NOW_US // 1_000
 GROUP = "group-1"
 
 
-class OnlineStoreContract:
+class OnlineStoreContract(SegmentContract):
     """Subclass it, and give a fixture `store` that yields a new, empty store."""
 
     @pytest.fixture

@@ -13,6 +13,7 @@ Subclass it and give `open_store`:
 
 from abc import abstractmethod
 
+import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -25,7 +26,9 @@ from tandem.model.write import LogEntry, Operation, RecordKey, Write
 from tandem.online.base import OnlineStore
 from tandem.online.features_json import decode_features
 from tandem.online.memory import MemoryOnlineStore
+from tandem.rows.record_table import check_rows
 from tandem.testing.replay import replay
+from tandem.testing.segment_contract import segment_write, small_group
 from tandem.testing.writes import FEATURE_ORDER
 
 _GROUPS = ("group-1", "group-2")
@@ -102,6 +105,43 @@ class OnlineStoreMachine(RuleBasedStateMachine):
         with self.store.log() as log:
             after = self.log[-1].position if self.log else 0
             self.log += log.entries(0, after)
+
+    @rule(data=st.data())
+    def load(self, data: st.DataObject) -> None:
+        """A segment in this store; in the memory store, its puts one after the other."""
+        group_id = data.draw(st.sampled_from(_GROUPS))
+        keys = [key.identifier for key in _KEYS if key.group_id == group_id]
+        rows = data.draw(st.lists(st.tuples(st.sampled_from(keys), _event_times), min_size=1))
+        table = pa.table(
+            {
+                "id": [identifier for identifier, _ in rows],
+                "time": [event_time.isoformat() for _, event_time in rows],
+                "b": data.draw(
+                    st.lists(
+                        st.sampled_from([None, "", "é\0"]), min_size=len(rows), max_size=len(rows)
+                    )
+                ),
+            }
+        )
+        checked = check_rows(small_group(group_id), table, stops_at_first=True).table
+        # Moments are a few seconds from 1970: a time to live that ends about now.
+        now_seconds = self._commit_time_us() // 1_000_000
+        ttl_seconds = data.draw(st.none() | st.integers(now_seconds - 5, now_seconds + 5))
+        targets = data.draw(st.sampled_from(_TARGETS))
+        self.last_write_time_us = max(self.now_us, self.last_write_time_us + 1)
+        outcomes = []
+        for store in (self.store, self.model):
+            with segment_write(
+                store, checked, targets=targets, ttl_seconds=ttl_seconds, group_id=group_id
+            ) as write:
+                outcomes.append(store.write([write], lambda: self.last_write_time_us))
+        assert outcomes[0] == outcomes[1]
+        with self.store.log() as log:
+            self.log += log.entries(0, self.log[-1].position if self.log else 0)
+
+    @rule()
+    def clean(self) -> None:
+        self.store.staging.clean()
 
     @rule(milliseconds=st.integers(-1, 5))
     def move_clock(self, milliseconds: int) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from tandem.model.event_time import EventTime
 from tandem.model.feature_group import (
     FeatureDefinition,
@@ -14,6 +16,8 @@ from tandem.model.feature_group import (
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, Operation, RecordKey
+from tandem.rows.record_table import check_rows
+from tandem.rows.segment import Segment
 
 BOTH_STORES = TargetStores.ONLINE | TargetStores.OFFLINE
 NOON = EventTime(1_719_748_800, 0)
@@ -84,4 +88,28 @@ def purchase(
         expires_at_ms=None,
         invoked_at_us=1_719_900_000_000_000 + position,
         write_time_us=1_719_900_000_500_000 + position,
+    )
+
+
+def purchases_segment(
+    group: FeatureGroup,
+    first: int,
+    rows: pa.Table,
+    *,
+    targets: TargetStores = BOTH_STORES,
+    ttl_seconds: int | None = None,
+    partition: int = 0,
+) -> Segment:
+    """The segment at positions from `first` on, of rows such as a load would check and write."""
+    checked = check_rows(group, rows, stops_at_first=True)
+    assert checked.bad_rows == [], checked.bad_rows
+    return Segment(
+        partition=partition,
+        first=first,
+        group_id=group.group_id,
+        targets=targets,
+        rows=checked.table,
+        ttl_seconds=ttl_seconds,
+        invoked_at_us=1_719_900_000_000_000 + first,
+        write_time_us=1_719_900_000_500_000 + first,
     )

@@ -2,8 +2,12 @@
 
     GET  /tandem/server           -> {"AccountId": …, "Region": …}
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
-    POST /tandem/ingest/{group}   rows as an Arrow stream; TargetStores in the query string
-                                                                      -> {"Rows": n}
+    POST /tandem/ingest/{group}   rows as an Arrow stream, a part of an input. In the query string:
+                                  TargetStores; OnError, raise or skip; IngestionId, which names the
+                                  input, and Start, how many of its rows come before
+                                       -> {"Rows": written, "BadRows": [{"Row": n, "Reason": "…"}]}
+    GET /tandem/ingest/{group}    how far the input of an IngestionId is in
+                                       -> {"Done": rows, "ChunkRows": rows of the part in hand}
 
 Errors are those of REST with JSON. The work is done in threads, beside the event loop.
 """
@@ -20,8 +24,9 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
+from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
 from tandem.service.feature_groups import FeatureGroups
-from tandem.service.ingestion import Ingestion
+from tandem.service.ingestion import Ingestion, IngestOptions, OnError
 from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
@@ -34,6 +39,8 @@ _THREADS = 4
 _PREFIX = b"/tandem/"
 _PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
 ARROW = "application/vnd.apache.arrow.stream"
+_INGEST = "/tandem/ingest/{Group}"
+_DIGITS_MAX = 16
 
 
 class TableCore(Protocol):
@@ -66,11 +73,27 @@ class QueryRequest(msgspec.Struct, rename="pascal"):
 class IngestRequest(msgspec.Struct):
     group: str
     table: Any
-    targets: TargetStores | None
+    options: IngestOptions
+
+
+class _BadRow(msgspec.Struct, rename="pascal"):
+    row: int
+    reason: str
 
 
 class IngestResponse(msgspec.Struct, rename="pascal"):
     rows: int
+    bad_rows: list[_BadRow]
+
+
+class IngestionRequest(msgspec.Struct):
+    group: str
+    ingestion_id: str
+
+
+class IngestionResponse(msgspec.Struct, rename="pascal"):
+    done: int
+    chunk_rows: int
 
 
 class Table(msgspec.Struct):
@@ -90,6 +113,7 @@ class TandemApi:
             "Server": lambda _: ServerRequest(),
             "Query": _decode_query,
             "Ingest": self._decode_ingest,
+            "DescribeIngestion": self._decode_describe_ingestion,
         }
         self._service = Service(
             name="tandem",
@@ -103,7 +127,14 @@ class TandemApi:
                     perform=self._server,
                 ),
                 _operation("Query", "/tandem/query", QueryRequest, self._query),
-                _operation("Ingest", "/tandem/ingest/{Group}", IngestRequest, self._ingest),
+                _operation("Ingest", _INGEST, IngestRequest, self._ingest),
+                _operation(
+                    "DescribeIngestion",
+                    _INGEST,
+                    IngestionRequest,
+                    self._describe_ingestion,
+                    method="GET",
+                ),
             ],
         )
         self._rest = RestJson([])
@@ -136,7 +167,8 @@ class TandemApi:
         return self._rest.encode_error(code, message, request_id)
 
     def _decode_ingest(self, request: Request) -> IngestRequest:
-        names = parse_qs(request.query.decode("latin-1")).get("TargetStores", [])
+        given = parse_qs(request.query.decode("latin-1"))
+        names = given.get("TargetStores", [])
         targets = TargetStores(0)
         for name in names:
             if name not in TARGET_STORES_BY_NAME:
@@ -144,9 +176,23 @@ class TandemApi:
                     f"TargetStores {name[:64]!r} is not valid: use {list(TARGET_STORES_BY_NAME)}"
                 )
             targets |= TARGET_STORES_BY_NAME[name]
+        options = IngestOptions(
+            targets=targets if names else None,
+            ingestion_id=given.get("IngestionId", [None])[0],
+            on_error=_on_error(given.get("OnError", ["raise"])[0]),
+            start=_start(given.get("Start", ["0"])[0]),
+        )
+        return IngestRequest(self._group_of(request), arrow_table(request.body), options)
+
+    def _decode_describe_ingestion(self, request: Request) -> IngestionRequest:
+        given = parse_qs(request.query.decode("latin-1")).get("IngestionId", [])
+        if not given:
+            raise ValidationError("IngestionId is missing in the query string")
+        return IngestionRequest(self._group_of(request), given[0])
+
+    def _group_of(self, request: Request) -> str:
         segment = unquote(request.raw_path.rpartition(b"/")[2].decode("latin-1"))
-        group = feature_group_name(segment, self._core.groups.account)
-        return IngestRequest(group, arrow_table(request.body), targets if names else None)
+        return feature_group_name(segment, self._core.groups.account)
 
     async def _server(self, request: ServerRequest) -> ServerResponse:
         del request  # it carries nothing
@@ -159,10 +205,16 @@ class TandemApi:
         )
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
-        rows = await self._in_thread(
-            self._core.ingestion.ingest, request.group, request.table, request.targets
+        done = await self._in_thread(
+            self._core.ingestion.ingest, request.group, request.table, request.options
         )
-        return IngestResponse(rows)
+        failed = [] if done.failed is None else done.failed.to_pylist()
+        bad_rows = [_BadRow(row[FAILED_ROW], row[FAILED_REASON]) for row in failed]
+        return IngestResponse(done.rows, bad_rows)
+
+    async def _describe_ingestion(self, request: IngestionRequest) -> IngestionResponse:
+        mark = self._core.ingestion.standing(request.group, request.ingestion_id)
+        return IngestionResponse(mark.rows, mark.chunk_rows)
 
     async def _in_thread(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -173,10 +225,30 @@ def _operation(
     path: str,
     request: type[Any],
     perform: Callable[[Any], Awaitable[msgspec.Struct | None]],
+    method: str = "POST",
 ) -> Operation[Any]:
     return Operation(
-        name=name, path=path, request=request, perform=perform, errors=(ResourceNotFound,)
+        name=name,
+        method=method,
+        path=path,
+        request=request,
+        perform=perform,
+        errors=(ResourceNotFound,),
     )
+
+
+def _on_error(text: str) -> OnError:
+    try:
+        return OnError(text)
+    except ValueError:
+        known = [one.value for one in OnError]
+        raise ValidationError(f"OnError {text[:64]!r} is not valid: use {known}") from None
+
+
+def _start(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX):
+        raise ValidationError(f"Start {text[:64]!r} is not a number of rows")
+    return int(text)
 
 
 def _decode_query(request: Request) -> QueryRequest:

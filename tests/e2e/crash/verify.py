@@ -52,7 +52,7 @@ def check_group(core: Core, group: str, before: Counter[str], account: dict[str,
         *_is_complete("what anybody sees", token_counts_in_files(core, group), account),
         *_is_complete("the archive", token_counts_in_archive(core, group), account),
         *_is_served(core, group, account),
-        *_equals_replay(core, group),
+        *equals_replay(core, group),
     ]
 
 
@@ -132,7 +132,7 @@ def _is_served(core: Core, group: str, account: dict[str, Any]) -> list[str]:
     return [f"{len(missing)} records are not served, such as {missing[:SHOWN]}"] if missing else []
 
 
-def _equals_replay(core: Core, group: str) -> list[str]:
+def equals_replay(core: Core, group: str) -> list[str]:
     group_id = core.groups.describe(group).group_id
     expected = replay(archive(core, group))
     held: dict[RecordKey, tuple[NewestState, tuple[FeatureValue, ...]]] = {

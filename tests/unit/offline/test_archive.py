@@ -17,12 +17,12 @@ ENTRIES = [purchase(GROUP, position, customer=f"c-{position % 7}") for position 
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "archive.parquet"
     with path.open("wb") as file:
-        write_archive(file, GROUP.group_id, 0, ENTRIES)
+        write_archive(file, GROUP, 0, ENTRIES)
     return path
 
 
 def test_entries_come_back_equal(path):
-    assert read_archive(path, GROUP.group_id, 0) == ENTRIES
+    assert list(read_archive(path, GROUP.group_id, 0)) == ENTRIES
 
 
 def test_the_file_can_be_read_with_sql(path):
@@ -41,28 +41,28 @@ def test_the_archive_of_something_else_is_refused(path):
     with pytest.raises(
         DataCorrupted, match=r"of group b'purchases-1700000000' .* not of 'other-1'"
     ):
-        read_archive(path, "other-1", 0)
+        list(read_archive(path, "other-1", 0))
     with pytest.raises(DataCorrupted, match="log partition"):
-        read_archive(path, GROUP.group_id, 1)
+        list(read_archive(path, GROUP.group_id, 1))
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path):
     path = tmp_path / "other.parquet"
     pq.write_table(pa.table({"position": [1]}), path)
     with pytest.raises(DataCorrupted, match="format None"):
-        read_archive(path, GROUP.group_id, 0)
+        list(read_archive(path, GROUP.group_id, 0))
 
 
 @pytest.mark.parametrize("length", [0, 10, 500])
 def test_a_file_that_was_cut_short_is_refused(path, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(DataCorrupted, match=r"archive\.parquet cannot be read"):
-        read_archive(path, GROUP.group_id, 0)
+        list(read_archive(path, GROUP.group_id, 0))
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DataCorrupted, match="restore it"):
-        read_archive(tmp_path / "gone.parquet", GROUP.group_id, 0)
+        list(read_archive(tmp_path / "gone.parquet", GROUP.group_id, 0))
 
 
 def test_a_changed_byte_in_a_page_never_goes_unseen(path):
@@ -74,6 +74,6 @@ def test_a_changed_byte_in_a_page_never_goes_unseen(path):
     for position in range(end - 60, end - 40):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
         with pytest.raises(DataCorrupted):
-            read_archive(path, GROUP.group_id, 0)
+            list(read_archive(path, GROUP.group_id, 0))
         refused += 1
     assert refused == 20

@@ -12,6 +12,7 @@ from tandem.errors import ValidationError
 from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.rows.feature_values import (
+    check_column_names,
     infer_features,
     iterate_values,
     python_value,
@@ -77,7 +78,7 @@ def test_values_that_do_not_fit_are_named(feature: FeatureDefinition, value: obj
 
 def test_a_column_keeps_its_nanoseconds() -> None:
     column = pa.array([1, None, -1], pa.timestamp("ns"))
-    rows = list(iterate_values(pa.table({"f": column}), [STRING]))
+    rows = list(iterate_values(pa.table({"f": column}), {"f": STRING}))
     assert rows == [
         [FeatureValue("f", "1970-01-01T00:00:00.000000001Z")],
         [],
@@ -85,14 +86,15 @@ def test_a_column_keeps_its_nanoseconds() -> None:
     ]
 
 
-def test_bad_columns_are_named() -> None:
+def test_bad_columns_and_cells_are_named() -> None:
     with pytest.raises(ValidationError, match=r"no features \['g'\]"):
-        list(iterate_values(pa.table({"g": [1]}), [STRING]))
-    twice = pa.table([pa.array([1]), pa.array([2])], names=["f", "f"])
+        check_column_names(["g"], [STRING])
     with pytest.raises(ValidationError, match="twice"):
-        list(iterate_values(twice, [INTEGRAL]))
-    with pytest.raises(ValidationError, match=r"row 1.*'f'"):
-        list(iterate_values(pa.table({"f": [1.0, 1.5]}), [INTEGRAL]))
+        check_column_names(["f", "f"], [INTEGRAL])
+    good, bad = iterate_values(pa.table({"f": [1.0, 1.5]}), {"f": INTEGRAL})
+    assert good == [FeatureValue("f", "1")]
+    assert isinstance(bad, ValidationError)
+    assert str(bad) == "the value '1.5' of feature 'f' does not fit Integral"
 
 
 def test_types_are_inferred() -> None:

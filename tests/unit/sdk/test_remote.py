@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pyarrow as pa
 import pytest
 
 from tandem.errors import StoreUnavailable
@@ -49,9 +48,3 @@ def test_a_put_that_was_not_done_is_repeated(remote: RemoteBackend) -> None:
     with pytest.raises(StoreUnavailable, match="the disk is full"):
         remote.put("g", [FeatureValue("id", "1")], None, None)
     assert seen["/FeatureGroup/g"] == 4
-
-
-def test_an_ingest_that_may_be_half_done_is_not_repeated(remote: RemoteBackend) -> None:
-    with pytest.raises(StoreUnavailable, match="the disk is full"):
-        remote.ingest("g", pa.table({"id": ["1"] * 60_000}), None)
-    assert seen["/tandem/ingest/g"] == 1

@@ -7,9 +7,10 @@ import pytest
 
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.write import Write
-from tandem.online.base import Committed, Outcome
+from tandem.online.base import Committed, Outcome, Request
 from tandem.online.memory import MemoryOnlineStore
 from tandem.service.group_commit import GroupCommit
+from tandem.testing.segment_contract import rows_to_load, segment_write
 from tandem.testing.writes import a_put
 
 
@@ -22,11 +23,11 @@ class SlowStore(MemoryOnlineStore):
         self.sizes: list[int] = []
         self.poison = ""
 
-    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         self.sizes.append(len(writes))
         self.entered.set()
         self.let_go.wait()
-        if any(write.key.identifier == self.poison for write in writes):
+        if any(isinstance(one, Write) and one.key.identifier == self.poison for one in writes):
             raise DataCorrupted("planted")
         return super().write(writes, clock)
 
@@ -80,3 +81,21 @@ def test_close_commits_what_is_waiting_and_then_refuses() -> None:
     assert all(isinstance(future.result()[0], Committed) for future in futures)
     with pytest.raises(StoreUnavailable, match="closed"):
         commits.submit([a_put()])
+
+
+def test_a_put_does_not_wait_for_the_segments_of_a_load() -> None:
+    store = SlowStore()
+    commits = GroupCommit(store, lambda: 1)
+    first = commits.submit([a_put("first")])
+    store.entered.wait()
+    rows = rows_to_load([("a", 1), ("b", 2)])
+    with segment_write(store, rows) as segment:
+        segments = [commits.submit([segment]) for _ in range(3)]
+        puts = [commits.submit([a_put(f"k{number}")]) for number in range(2)]
+        store.let_go.set()
+        for future in [first, *segments, *puts]:
+            future.result()
+    commits.close()
+    assert store.sizes == [1, 1, 2, 1, 1], "a segment, the puts, the other segments"
+    with store.log() as log:
+        assert [part.position for part in log.parts(0, 0)] == [1, 3, 4, 5, 7, 9]

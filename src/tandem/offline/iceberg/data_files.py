@@ -17,7 +17,7 @@ from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.typedef import Record
 
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 from tandem.offline import write_options
 from tandem.offline.iceberg.layout import Partitioning
 from tandem.offline.iceberg.table_schema import with_field_ids
@@ -40,7 +40,7 @@ def encode(
     table: TableMetadata,
     data_folder: Path,
     delivery: LogRange,
-    entries: Sequence[LogEntry],
+    entries: Sequence[LogPart],
 ) -> list[EncodedFile]:
     """The files of the offline-targeted ones of `entries`, in the order of their waves.
 
@@ -58,7 +58,7 @@ def encode(
     return files
 
 
-def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogEntry]) -> bytes:
+def _parquet(group: FeatureGroup, table: TableMetadata, entries: Sequence[LogPart]) -> bytes:
     rows = history_rows(group, entries)
     with_ids = pa.Table.from_arrays(
         rows.columns, schema=with_field_ids(rows.schema, table.schema())

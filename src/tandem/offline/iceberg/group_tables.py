@@ -8,7 +8,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from tandem.errors import DataCorrupted
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.write import LogEntry
+from tandem.model.write import LogPart
 from tandem.offline.group_folders import GroupFolders
 from tandem.offline.iceberg.catalog import TableCatalog
 from tandem.offline.iceberg.commit import delivered_positions, last_sequence_number
@@ -66,7 +66,7 @@ class GroupTables:
         found = entries_in_order(group.group_id, table, table.current_snapshot())
         return [PlacedFile(*pair) for pair in found]
 
-    def create(self, group: FeatureGroup, entries: Sequence[LogEntry]) -> Table:
+    def create(self, group: FeatureGroup, entries: Sequence[LogPart]) -> Table:
         folder = self._folders.of(group).path
         # The catalog may name the table's first version once it is there, so its folder is first.
         self._folders.make_durable(folder / "metadata")

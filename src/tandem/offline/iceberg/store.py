@@ -25,7 +25,7 @@ from pyiceberg.table import Table
 from tandem.errors import ConflictError, ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import HistorySnapshot
-from tandem.model.write import LogEntry
+from tandem.model.write import LogEntry, LogPart
 from tandem.offline.base import NOTHING_READ, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.iceberg.catalog import TableCatalog
@@ -87,7 +87,7 @@ class IcebergOfflineStore(OfflineStore):
             )
 
     def append(
-        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogEntry]
+        self, group: FeatureGroup, partition: int, after: int, entries: Sequence[LogPart]
     ) -> None:
         self._folders.of(group)
         if not entries:
@@ -114,7 +114,7 @@ class IcebergOfflineStore(OfflineStore):
         self,
         group: FeatureGroup,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
         written: set[Path],
     ) -> None:
         """One attempt to have the range in the table, where it is not there already."""
@@ -172,7 +172,7 @@ class IcebergOfflineStore(OfflineStore):
         group: FeatureGroup,
         table: Table,
         delivery: LogRange,
-        entries: Sequence[LogEntry],
+        entries: Sequence[LogPart],
         written: set[Path],
     ) -> None:
         """One attempt to commit the range on `table`; notes in `written` what it has written."""

@@ -13,7 +13,6 @@
   if others have asked for the table before.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
@@ -42,11 +41,11 @@ from tandem.model.feature_group import (
     FeatureGroup,
     FeatureType,
 )
-from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry
-from tandem.rows.history_rows import NO_FEATURES, WRITE_TIME, history_schema
+from tandem.model.write import LogPart
+from tandem.rows.history_rows import NO_FEATURES, WRITE_TIME, history_schema, offline_parts
+from tandem.rows.segment import texts_match
 
-_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ISO_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DAY_CHARACTERS = 10
 _FIELD_ID = b"PARQUET:field_id"
 _TYPES: dict[pa.DataType, PrimitiveType] = {
@@ -101,7 +100,7 @@ def table_features(schema: Schema) -> tuple[FeatureDefinition, ...]:
 
 
 def partition_spec(
-    group: FeatureGroup, schema: Schema, entries: Sequence[LogEntry]
+    group: FeatureGroup, schema: Schema, entries: Sequence[LogPart]
 ) -> PartitionSpec:
     """How a table whose first rows are those of `entries` is partitioned."""
     if _has_days(group, entries):
@@ -150,11 +149,9 @@ def with_field_ids(columns: pa.Schema, schema: Schema) -> pa.Schema:
     return pa.schema([_with_ids(column, schema.find_field(column.name)) for column in columns])
 
 
-def _has_days(group: FeatureGroup, entries: Sequence[LogEntry]) -> bool:
+def _has_days(group: FeatureGroup, entries: Sequence[LogPart]) -> bool:
     return group.event_time.type is FeatureType.STRING and all(
-        _ISO_DAY.match(str(dict(entry.values).get(group.event_time_name, "")))
-        for entry in entries
-        if TargetStores.OFFLINE in entry.targets
+        texts_match(part, group.event_time_name, _ISO_DAY) for part in offline_parts(entries)
     )
 
 

@@ -8,6 +8,12 @@
     log        position                     ->  CRC-32 | operation | targets | flags | event time
                                                 | expiry | invoked at | write time | lengths
                                                 | group id | identifier | features JSON
+               position of the last entry   ->  CRC-32 | 0 | targets | flags | time to live
+               of a segment                     | invoked at | write time | rows | first row
+                                                | checksum of the staged file | lengths
+                                                | group id | name of the staged file
+    staged     name of a staged file        ->  how many segments of it the log has
+    marks      name                         ->  CRC-32 | expiry | content
 
 LMDB's pages have no checksum, so every value carries a CRC-32 over its key and itself. LMDB keys
 end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
@@ -15,18 +21,24 @@ end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
 
 import hashlib
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 from zlib import crc32
+
+import pyarrow as pa
 
 from tandem.errors import DataCorrupted
 from tandem.model.decision import NewestState
 from tandem.model.event_time import EventTime
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, Operation, RecordKey
-from tandem.online.base import OnlineRecord
+from tandem.online.base import Mark, OnlineRecord, SegmentWrite
 from tandem.online.features_json import decode_features
+from tandem.rows.segment import Segment
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_FORMATS = (1, 2)
+"""Format 1 had no segments and no marks; else it is the same."""
 
 _GROUP_BYTES = 12
 _WHOLE_IDENTIFIER_MAX = 480
@@ -36,6 +48,9 @@ _WHOLE, _HASHED = b"\x00", b"\x01"
 _CHECKSUM = struct.Struct(">I")
 _RECORD = struct.Struct(">BqIqH")
 _ENTRY = struct.Struct(">BBBqIqqqBH")
+_SEGMENT = struct.Struct(">BBBqqqIQIBB")
+_NO_OPERATION = 0
+_MARK = struct.Struct(">q")
 _POSITION = struct.Struct(">Q")
 _HAS_EXPIRY, _IS_DELETED = 1, 2
 _EXPIRY_OFFSET = 1 << 63  # makes negative milliseconds sort before positive ones
@@ -48,11 +63,15 @@ def group_prefix(group_id: str) -> bytes:
 
 
 def record_key(key: RecordKey) -> bytes:
-    identifier = key.identifier.encode()
-    if len(identifier) <= _WHOLE_IDENTIFIER_MAX:
-        return group_prefix(key.group_id) + _WHOLE + identifier
-    digest = hashlib.sha256(identifier).digest()
-    return group_prefix(key.group_id) + _HASHED + identifier[:_PREFIX_BYTES] + digest
+    return record_key_of(key.group_id, key.identifier)
+
+
+def record_key_of(group_id: str, identifier: str) -> bytes:
+    encoded = identifier.encode()
+    if len(encoded) <= _WHOLE_IDENTIFIER_MAX:
+        return group_prefix(group_id) + _WHOLE + encoded
+    digest = hashlib.sha256(encoded).digest()
+    return group_prefix(group_id) + _HASHED + encoded[:_PREFIX_BYTES] + digest
 
 
 def expiry_key(expires_at_ms: int, key: bytes) -> bytes:
@@ -65,16 +84,28 @@ def split_expiry_key(raw: bytes) -> tuple[int, bytes]:
 
 
 def pack_record(key: bytes, identifier: str, record: OnlineRecord) -> bytes:
-    state = record.state
-    in_value = identifier.encode() if key[_GROUP_BYTES : _GROUP_BYTES + 1] == _HASHED else b""
+    (event_time, expires_at_ms, is_deleted), features_json = record
+    flags = _IS_DELETED if is_deleted else 0
+    return pack_put(key, identifier, event_time, expires_at_ms, features_json, flags)
+
+
+def pack_put(
+    key: bytes,
+    identifier: str,
+    event_time: tuple[int, int],
+    expires_at_ms: int | None,
+    features_json: bytes,
+    flags: int = 0,
+) -> bytes:
+    """A record that a put leaves behind, without the objects that say so elsewhere."""
+    in_value = identifier.encode() if key[_GROUP_BYTES] == _HASHED[0] else b""
     header = _RECORD.pack(
-        (_HAS_EXPIRY if state.expires_at_ms is not None else 0)
-        | (_IS_DELETED if state.is_deleted else 0),
-        *state.event_time,
-        state.expires_at_ms or 0,
+        flags if expires_at_ms is None else flags | _HAS_EXPIRY,
+        *event_time,
+        expires_at_ms or 0,
         len(in_value),
     )
-    return _with_checksum(key, header + in_value + record.features_json)
+    return _with_checksum(key, header + in_value + features_json)
 
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
@@ -89,6 +120,17 @@ def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
         bool(flags & _IS_DELETED),
     )
     return whole.decode(), OnlineRecord(state, raw[start + length :])
+
+
+def unpack_state(key: bytes, raw: bytes) -> NewestState:
+    """What `unpack_record` says of the record's state."""
+    _verify(key, raw, "record")
+    flags, seconds, nanoseconds, expiry, _ = _RECORD.unpack_from(raw, _CHECKSUM.size)
+    return NewestState(
+        EventTime(seconds, nanoseconds),
+        expiry if flags & _HAS_EXPIRY else None,
+        bool(flags & _IS_DELETED),
+    )
 
 
 def position_key(position: int) -> bytes:
@@ -119,8 +161,71 @@ def pack_entry(entry: LogEntry, features_json: bytes) -> bytes:
 
 def is_entry_of(raw: bytes, group: bytes) -> bool:
     """Whether a packed entry belongs to the group whose id is `group`, without unpacking it."""
+    if is_segment(raw):
+        start = _CHECKSUM.size + _SEGMENT.size
+        return raw[start - 2] == len(group) and raw.startswith(group, start)
     start = _CHECKSUM.size + _ENTRY.size
     return raw[start - 3] == len(group) and raw.startswith(group, start)
+
+
+def is_segment(raw: bytes) -> bool:
+    return raw[_CHECKSUM.size] == _NO_OPERATION
+
+
+def pack_segment(position: int, write: SegmentWrite, write_time_us: int) -> bytes:
+    """The segment whose last entry has `position`."""
+    group, name = write.group_id.encode(), write.staged.name.encode()
+    header = _SEGMENT.pack(
+        _NO_OPERATION,
+        write.targets,
+        _HAS_EXPIRY if write.ttl_seconds is not None else 0,
+        write.ttl_seconds or 0,
+        write.invoked_at_us,
+        write_time_us,
+        write.count,
+        write.start,
+        write.staged.checksum,
+        len(group),
+        len(name),
+    )
+    return _with_checksum(position_key(position), header + group + name)
+
+
+def unpack_segment(
+    partition: int, key: bytes, raw: bytes, read: Callable[[str, int], pa.Table]
+) -> Segment:
+    """The segment at a log key; `read` gives the rows of a staged file by name and checksum."""
+    _verify(key, raw, "segment of the log")
+    (_, targets, flags, ttl, invoked_at_us, write_time_us, count, row, checksum, length, _) = (
+        _SEGMENT.unpack_from(raw, _CHECKSUM.size)
+    )
+    start = _CHECKSUM.size + _SEGMENT.size
+    return Segment(
+        partition=partition,
+        first=split_position_key(key) - count + 1,
+        group_id=raw[start : start + length].decode(),
+        targets=TargetStores(targets),
+        rows=read(raw[start + length :].decode(), checksum).slice(row, count),
+        ttl_seconds=ttl if flags & _HAS_EXPIRY else None,
+        invoked_at_us=invoked_at_us,
+        write_time_us=write_time_us,
+    )
+
+
+def staged_name(raw: bytes) -> bytes:
+    """The name of the staged file that a packed segment's rows are in."""
+    return raw[len(raw) - raw[_CHECKSUM.size + _SEGMENT.size - 1] :]
+
+
+def pack_mark(name: bytes, mark: Mark) -> bytes:
+    return _with_checksum(name, _MARK.pack(mark.expires_at_ms) + mark.content)
+
+
+def unpack_mark(name: bytes, raw: bytes) -> tuple[int, bytes]:
+    """When it expires, and its content. Raises DataCorrupted where the checksum does not match."""
+    _verify(name, raw, "mark")
+    start = _CHECKSUM.size + _MARK.size
+    return _MARK.unpack_from(raw, _CHECKSUM.size)[0], raw[start:]
 
 
 def unpack_entry(partition: int, key: bytes, raw: bytes) -> LogEntry:

@@ -16,21 +16,36 @@ from pathlib import Path
 from typing import TypeAlias
 
 import lmdb
+import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.decision import Effect, Refusal
-from tandem.model.write import LogEntry, RecordKey, Write
-from tandem.online.apply import apply, log_entry
-from tandem.online.base import Committed, LogSnapshot, OnlineRecord, OnlineStore, Outcome
+from tandem.model.write import LogEntry, LogPart, RecordKey, Write
+from tandem.online.apply import apply, check_mark, log_entry
+from tandem.online.base import (
+    Committed,
+    LogSnapshot,
+    Mark,
+    OnlineRecord,
+    OnlineStore,
+    Outcome,
+    Request,
+    SegmentWrite,
+)
 from tandem.online.lmdb import layout
+from tandem.online.lmdb.segment_changes import PackedRecord, changes_of, packed_records
+from tandem.online.lmdb.staged_files import StagedFiles
+from tandem.rows.segment import one_by_one
 
 _Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 _Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type has no public name
 
 _PARTITION = 0
+_DATABASES = 6
 _READERS_MAX = 1_024
 _LOG_END = b"log end"
 _FORMAT = b"format"
+_COUNT = struct.Struct(">Q")
 _END = struct.Struct(">Qq")
 """The last position and the last write time. The log may be trimmed to nothing; this stays."""
 
@@ -52,6 +67,10 @@ class LmdbOnlineStore(OnlineStore):
         self._log = self._environment.open_db(b"log")
         self._expiries = self._environment.open_db(b"expiries")
         self._meta = self._environment.open_db(b"meta")
+        self._staged = self._environment.open_db(b"staged")
+        self._marks = self._environment.open_db(b"marks")
+        self._files = StagedFiles(path / "staged", self._names_in_use)
+        self.staging = self._files
         self._check_format()
         # The data file's own name must survive a power cut as well.
         for folder in (path, path.parent):
@@ -62,7 +81,7 @@ class LmdbOnlineStore(OnlineStore):
             environment = lmdb.open(
                 os.fspath(path),
                 map_size=map_size_bytes,
-                max_dbs=4,
+                max_dbs=_DATABASES,
                 max_readers=_READERS_MAX,
                 max_spare_txns=16,
             )
@@ -76,26 +95,91 @@ class LmdbOnlineStore(OnlineStore):
     def _check_format(self) -> None:
         with self._begin(write=True) as transaction:
             found = transaction.get(_FORMAT, db=self._meta)
-            if found is None:
-                transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
-            elif found[0] != layout.FORMAT_VERSION:
+            if found is not None and found[0] not in layout.READABLE_FORMATS:
                 raise StoreUnavailable(
                     f"the online store in {self._path} has format {found[0]}; this version of"
                     f" Tandem reads format {layout.FORMAT_VERSION}: use the version that wrote it"
                 )
+            if found is None or found[0] != layout.FORMAT_VERSION:
+                transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
 
-    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
+        # What does not depend on the records that are there is made before others must wait.
+        packed = [
+            packed_records(write) if isinstance(write, SegmentWrite) else [] for write in writes
+        ]
         with self._begin(write=True) as transaction:
             position, last_write_time_us = self._read_end(transaction)
             write_time_us = max(clock(), last_write_time_us + 1)
             outcomes: list[Outcome] = []
-            for write in writes:
-                outcome = self._write_one(transaction, write, position + 1, write_time_us)
-                if isinstance(outcome, Committed):
-                    position = outcome.position
+            for write, records in zip(writes, packed, strict=True):
+                outcome: Outcome
+                if isinstance(write, SegmentWrite):
+                    position += write.count
+                    self._write_segment(transaction, write, records, position, write_time_us)
+                    outcome = Committed(_PARTITION, position, write_time_us)
+                elif isinstance(write, Mark):
+                    self._write_mark(transaction, write)
+                    outcome = Committed(_PARTITION, position, write_time_us)
+                else:
+                    outcome = self._write_one(transaction, write, position + 1, write_time_us)
+                    if isinstance(outcome, Committed):
+                        position = outcome.position
                 outcomes.append(outcome)
             transaction.put(_LOG_END, _END.pack(position, write_time_us), db=self._meta)
         return outcomes
+
+    def _write_segment(
+        self,
+        transaction: _Transaction,
+        write: SegmentWrite,
+        records: Sequence[PackedRecord],
+        position: int,
+        write_time_us: int,
+    ) -> None:
+        with transaction.cursor(self._records) as cursor:
+            # Sorted keys: neighbours are on one page, which is then changed and written once.
+            held = dict(cursor.getmulti([key for key, *_ in records]))
+            changes = changes_of(records, held, write_time_us // 1_000)
+            for key in changes.forgotten:
+                transaction.delete(key, db=self._records)
+            for key in changes.expiries_gone:
+                transaction.delete(key, db=self._expiries)
+            cursor.putmulti(changes.replaced)
+        for key in changes.expiries_new:
+            transaction.put(key, b"", db=self._expiries)
+        packed = layout.pack_segment(position, write, write_time_us)
+        transaction.put(layout.position_key(position), packed, db=self._log, append=True)
+        self._count_staged(transaction, write.staged.name.encode(), 1)
+
+    def _write_mark(self, transaction: _Transaction, mark: Mark) -> None:
+        name = mark.name.encode()
+        raw = transaction.get(name, db=self._marks)
+        check_mark(mark, b"" if raw is None else layout.unpack_mark(name, raw)[1])
+        if mark.content:
+            transaction.put(name, layout.pack_mark(name, mark), db=self._marks)
+        else:
+            transaction.delete(name, db=self._marks)
+
+    def _count_staged(self, transaction: _Transaction, name: bytes, change: int) -> None:
+        raw = transaction.get(name, db=self._staged)
+        count = change if raw is None else _COUNT.unpack(raw)[0] + change
+        if count:
+            transaction.put(name, _COUNT.pack(count), db=self._staged)
+        else:
+            transaction.delete(name, db=self._staged)
+
+    def _names_in_use(self) -> set[str] | None:
+        """The staged files that the log names. None where a snapshot is open that is older than
+        that, and may name others.
+        """
+        self._environment.reader_check()
+        with self._begin() as transaction, transaction.cursor(self._staged) as cursor:
+            names = {key.decode() for key in cursor.iternext(values=False)}
+            moment = transaction.id()
+            readers = [line.split() for line in self._environment.readers().splitlines()[1:]]
+        oldest = min((int(number) for *_, number in readers if number.isdigit()), default=moment)
+        return names if oldest >= moment else None
 
     def _write_one(
         self, transaction: _Transaction, write: Write, position: int, write_time_us: int
@@ -156,13 +240,15 @@ class LmdbOnlineStore(OnlineStore):
     def log(self) -> Iterator[LogSnapshot]:
         with self._begin() as transaction:
             end = self._read_end(transaction)
-            yield _LmdbLogSnapshot(transaction, self._log, end)
+            yield _LmdbLogSnapshot(transaction, self._log, self._marks, self._files.read, end)
 
     def trim(self, partition: int, through: int) -> None:
         assert partition == _PARTITION
         with self._begin(write=True) as transaction, transaction.cursor(self._log) as cursor:
             cursor.first()
             while (key := cursor.key()) and layout.split_position_key(key) <= through:
+                if layout.is_segment(raw := cursor.value()):
+                    self._count_staged(transaction, layout.staged_name(raw), -1)
                 cursor.delete()  # moves on to the next entry; behind the last the key is empty
 
     def sweep(self, now_ms: int, limit: int) -> int:
@@ -176,11 +262,22 @@ class LmdbOnlineStore(OnlineStore):
                 transaction.delete(key, db=self._records)
                 cursor.delete()
                 swept += 1
+            self._sweep_marks(transaction, now_ms)
             if swept:
                 position, last_write_time_us = self._read_end(transaction)
                 end = _END.pack(position, max(last_write_time_us, now_ms * 1_000))
                 transaction.put(_LOG_END, end, db=self._meta)
         return swept
+
+    def _sweep_marks(self, transaction: _Transaction, now_ms: int) -> None:
+        with transaction.cursor(self._marks) as cursor:
+            expired = [
+                name
+                for name, raw in cursor.iternext()
+                if layout.unpack_mark(name, raw)[0] <= now_ms
+            ]
+        for name in expired:
+            transaction.delete(name, db=self._marks)
 
     def forget(self, group_id: str, limit: int) -> int:
         prefix = layout.group_prefix(group_id)
@@ -230,9 +327,18 @@ class LmdbOnlineStore(OnlineStore):
 class _LmdbLogSnapshot(LogSnapshot):
     """The log as a read transaction sees it."""
 
-    def __init__(self, transaction: _Transaction, log: _Database, end: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        transaction: _Transaction,
+        log: _Database,
+        marks: _Database,
+        read: Callable[[str, int], pa.Table],
+        end: tuple[int, int],
+    ) -> None:
         self._transaction = transaction
         self._log = log
+        self._marks = marks
+        self._read = read
         self._end, self._write_time_us = end
 
     def entries(
@@ -243,20 +349,40 @@ class _LmdbLogSnapshot(LogSnapshot):
         *,
         group_id: str | None = None,
     ) -> Iterator[LogEntry]:
+        yield from one_by_one(self.parts(partition, after, through, group_id=group_id))
+
+    def parts(
+        self,
+        partition: int,
+        after: int,
+        through: int | None = None,
+        *,
+        group_id: str | None = None,
+    ) -> Iterator[LogPart]:
         assert partition == _PARTITION
         group = None if group_id is None else group_id.encode()
         with self._transaction.cursor(self._log) as cursor:
             if not cursor.set_range(layout.position_key(after + 1)):
                 return
             for key, raw in cursor.iternext():
-                if through is not None and layout.split_position_key(key) > through:
-                    return
-                if group is None or layout.is_entry_of(raw, group):
+                is_behind = through is not None and layout.split_position_key(key) > through
+                if layout.is_segment(raw):
+                    if group is None or layout.is_entry_of(raw, group):
+                        segment = layout.unpack_segment(_PARTITION, key, raw, self._read)
+                        if (cut := segment.between(after, through)) is not None:
+                            yield cut
+                elif not is_behind and (group is None or layout.is_entry_of(raw, group)):
                     yield layout.unpack_entry(_PARTITION, key, raw)
+                if is_behind:
+                    return
 
     def end(self, partition: int) -> int:
         assert partition == _PARTITION
         return self._end
+
+    def mark(self, name: str) -> bytes | None:
+        raw = self._transaction.get(name.encode(), db=self._marks)
+        return None if raw is None else layout.unpack_mark(name.encode(), raw)[1]
 
     @property
     def write_time_us(self) -> int:

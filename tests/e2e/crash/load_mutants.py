@@ -1,0 +1,41 @@
+"""Online stores with a bug each in what they do for loads, which the crash tests must find."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from io import FileIO
+from typing import Any
+
+import pyarrow as pa
+
+from tandem.online.base import Mark, Outcome, Request
+from tandem.online.lmdb import LmdbOnlineStore, staged_files
+
+
+class MarksInACommitOfTheirOwn(LmdbOnlineStore):
+    """A load's mark comes after its rows: long after, so that a few kills are enough."""
+
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
+        outcomes = super().write([one for one in writes if not isinstance(one, Mark)], clock)
+        time.sleep(0.02)
+        marks = [one for one in writes if isinstance(one, Mark)]
+        return outcomes + super().write(marks, clock)
+
+
+class StagesWithoutSync(LmdbOnlineStore):
+    """Rows of a load are named by the log before they are on disk."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        staged_files._write = _write_without_sync
+
+
+def _write_without_sync(file: FileIO, rows: pa.Table) -> int:
+    real, os.fsync = os.fsync, lambda _descriptor: None  # type: ignore[assignment]
+    try:
+        return _real_write(file, rows)
+    finally:
+        os.fsync = real
+
+
+_real_write = staged_files._write
