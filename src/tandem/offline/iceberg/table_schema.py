@@ -125,7 +125,7 @@ def add_missing_columns(transaction: Transaction, group: FeatureGroup) -> None:
 
 
 def divide_by_first_rows(
-    transaction: Transaction, group: FeatureGroup, entries: Sequence[LogEntry]
+    transaction: Transaction, group: FeatureGroup, entries: Sequence[LogPart]
 ) -> None:
     """Partitions a table that has no rows yet as those of `entries` shall be."""
     metadata = transaction.table_metadata
