@@ -34,7 +34,7 @@ demo: $(READY)
 	$(BIN)/python examples/cdnow/demo.py
 
 test: $(READY) $(NODE_PACKAGES)
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

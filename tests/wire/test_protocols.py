@@ -249,7 +249,7 @@ def test_a_form_or_a_query_asks_who_calls(
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"Action=GetSessionToken", "InvalidAction"),
+        (b"Action=GetFederationToken", "InvalidAction"),
         (b"", "InvalidAction"),
         (b"Action=%00%1b<&\xc3\xa9", "InvalidAction"),
         (b"Action=%ff", "MalformedInput"),

@@ -61,6 +61,8 @@ def ingest(
     is_plain = not (source.startswith("s3://") or glob.has_magic(source))
     if is_plain and not Path(source).exists():
         raise click.UsageError(f"File {source!r} does not exist.")
+    if is_plain and Path(source).is_dir():
+        raise click.UsageError(f"{source!r} is a directory: give a pattern of its files.")
     with _bar() as bar:
         task = bar.add_task(name, total=None)
         done = store.feature_group(name).ingest(

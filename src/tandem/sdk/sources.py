@@ -8,13 +8,13 @@ Several files are read in the order of their names, one after the other.
 """
 
 import glob
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.dataset
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
@@ -44,11 +44,17 @@ def source_of(given: Any, group: FeatureGroup, buckets: Path | None) -> Source:
         return Source(_without_failures(pieces), count_rows(files))
     if isinstance(given, pa.RecordBatchReader):
         return Source(_without_failures(_tables(given)), None)
-    if isinstance(given, pa.dataset.Dataset):
+    if _is_dataset(given):
         batches = given.scanner(batch_size=1 << 16).to_batches()
         return Source(_without_failures(_tables(batches)), given.count_rows())
     table = next(_without_failures([to_arrow(given)]))
     return Source(table, table.num_rows)
+
+
+def _is_dataset(given: Any) -> bool:
+    # Whoever has one has imported the module. Nobody else should: it imports pandas.
+    module = sys.modules.get("pyarrow.dataset")
+    return module is not None and isinstance(given, module.Dataset)
 
 
 def _files(named: str, buckets: Path | None) -> list[Path]:

@@ -15,7 +15,7 @@ class AnswersBeforeSync(LmdbOnlineStore):
     """Commits without waiting for the disk."""
 
     def _open(self, path: Path, map_size_bytes: int) -> lmdb.Environment:
-        return lmdb.open(str(path), map_size=map_size_bytes, max_dbs=4, sync=False)
+        return lmdb.open(str(path), map_size=map_size_bytes, max_dbs=8, sync=False)
 
 
 class DecidesOutsideTheTransaction(LmdbOnlineStore):

@@ -280,7 +280,7 @@ def test_a_retired_feature_is_refused_in_writes(core: Core) -> None:
     with pytest.raises(ValidationError, match=r"\['note'\]"):
         core.ingestion.ingest("customers", table)
     assert len(rows(core)) == 1
-    assert core.ingestion.ingest("customers", table.drop_columns(["note"])) == 1
+    assert core.ingestion.ingest("customers", table.drop_columns(["note"])).rows == 1
     assert served(core) == {"id": "C1", "time": "2.0"}
 
 
