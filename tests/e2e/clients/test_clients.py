@@ -40,6 +40,12 @@ def test_pandas_and_s3fs(server: ServerProcess) -> None:
     run(server, "s3_with_pandas.py")
 
 
+@pytest.mark.parametrize("script", ["athena_with_pyathena.py", "athena_with_awswrangler.py"])
+def test_queries(server: ServerProcess, script: str) -> None:
+    server.client("s3").create_bucket(Bucket="queries")
+    run(server, script)
+
+
 def test_duckdb_reads_a_groups_files(server: ServerProcess) -> None:
     server.client("sagemaker").create_feature_group(
         FeatureGroupName="scanned",
