@@ -16,9 +16,10 @@ class MarksInACommitOfTheirOwn(LmdbOnlineStore):
     """A load's mark comes after its rows: long after, so that a few kills are enough."""
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
-        outcomes = super().write([one for one in writes if not isinstance(one, Mark)], clock)
-        time.sleep(0.02)
         marks = [one for one in writes if isinstance(one, Mark)]
+        outcomes = super().write([one for one in writes if not isinstance(one, Mark)], clock)
+        if marks:
+            time.sleep(0.3)
         return outcomes + super().write(marks, clock)
 
 

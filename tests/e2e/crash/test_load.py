@@ -82,10 +82,11 @@ def verify(data: Path, rows_at_least: int) -> list[str]:
 @pytest.fixture(autouse=True)
 def patient_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """It sends 5,000 rows at a time, so that there are many answers, and waits while a busy machine
-    starts servers and checks what they have left.
+    starts servers and checks what they have left; but so short a time that it is there again before
+    the next kill.
     """
     monkeypatch.setattr(ingestion_chunks, "CHUNK_ROWS", 5_000)
-    monkeypatch.setattr(remote_ingestion, "_PAUSES_SECONDS", (0.5,) * 300)
+    monkeypatch.setattr(remote_ingestion, "_PAUSES_SECONDS", (0.05,) * 3_000)
 
 
 class Load:
@@ -132,7 +133,7 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             load = Load(server.url)
             assert load.begun.wait(60)
         if number < count:
-            time.sleep(chance.uniform(0.05, 0.4))
+            time.sleep(chance.uniform(0.05, 0.6))
         else:
             load.join()
         told = load.told[-1]
