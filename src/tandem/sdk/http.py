@@ -58,7 +58,8 @@ class Http:
     Each method raises the error that the answer is, and StoreUnavailable where there is none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: urllib3.HTTPConnectionPool | None = None) -> None:
+        """`connections` lead to the server where its address alone does not."""
         try:
             is_url = urllib3.util.parse_url(url).host is not None
         except urllib3.exceptions.LocationParseError:
@@ -66,7 +67,7 @@ class Http:
         if not is_url:
             raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
         self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
+        self._pool = connections or urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
 
     def control(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """An operation of the sagemaker service (AWS JSON)."""
@@ -87,7 +88,11 @@ class Http:
 
     def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
         """Sends a table once. Whoever calls knows what a lost answer means."""
-        return self._parsed(self._call("POST", path, arrow_bytes(table), _ARROW, _ONLY_CONNECT))
+        return self.send_arrow(path, arrow_bytes(table))
+
+    def send_arrow(self, path: str, stream: bytes) -> dict[str, Any]:
+        """As `send_table`, a table that is bytes already."""
+        return self._parsed(self._call("POST", path, stream, _ARROW, _ONLY_CONNECT))
 
     def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
         """The table that answers a question, which is JSON or a table itself."""
@@ -138,7 +143,10 @@ class Http:
         return urllib3.util.parse_url(self._url).scheme or "http"
 
     def close(self) -> None:
-        self._pool.clear()
+        if isinstance(self._pool, urllib3.PoolManager):
+            self._pool.clear()
+        else:
+            self._pool.close()
 
     def _call(
         self,
