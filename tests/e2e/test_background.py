@@ -85,9 +85,9 @@ def test_one_that_cannot_be_started_is_told_of(tmp_path: Path) -> None:
         "import sys\n"
         "if sys.argv[0].endswith('background_process.py'):\n"
         "    raise SystemExit(7)\n"
-        "sys.path.remove(%r)\n"
+        f"sys.path.remove({str(broken)!r})\n"
         "del sys.modules['uvloop']\n"
-        "import uvloop\n" % str(broken)
+        "import uvloop\n"
     )
     given = {"PYTHONPATH": os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])}
     with ServerProcess(tmp_path / "data", environment=given) as server:
