@@ -36,10 +36,11 @@ from tandem.model.catalog import (
 )
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import Overtaken, until_unopposed
 from tandem.service.history_tables import HistoryTables
 from tandem.service.placement import DATABASE
 from tandem.service.table_partitions import PartitionFailure, TablePartitions
-from tandem.service.typed_documents import Overtaken, Stored, TypedDocuments, until_unopposed
+from tandem.service.typed_documents import Stored, TypedDocuments
 
 DEFAULT_DATABASE = "default"
 TABLE_VERSIONS_MAX = 100

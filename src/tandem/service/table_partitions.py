@@ -24,9 +24,10 @@ from tandem.model.catalog import (
 )
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import Overtaken, until_unopposed
 from tandem.service.history_tables import HistoryTables
 from tandem.service.partition_filter import matching
-from tandem.service.typed_documents import Overtaken, Stored, TypedDocuments, until_unopposed
+from tandem.service.typed_documents import Stored, TypedDocuments
 
 
 class PartitionFailure(NamedTuple):

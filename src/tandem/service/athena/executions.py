@@ -45,7 +45,7 @@ from tandem.service.athena.statements import AthenaStatements
 from tandem.service.athena.work_groups import PRIMARY, WorkGroup, WorkGroups
 from tandem.service.catalog import DEFAULT_DATABASE
 from tandem.service.clock import Clock
-from tandem.service.typed_documents import Overtaken
+from tandem.service.compare_and_set import Overtaken
 
 ACTIVE_MAX = 1_000
 """Executions that wait or run at one time."""

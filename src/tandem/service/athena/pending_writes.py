@@ -19,7 +19,8 @@ from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.lake import FilePlace, Lake
 from tandem.service.athena.presence import Presence
 from tandem.service.catalog import Catalog
-from tandem.service.typed_documents import Overtaken, TypedDocuments
+from tandem.service.compare_and_set import Overtaken
+from tandem.service.typed_documents import TypedDocuments
 
 MADE_BY = "presto_query_id"
 """The parameter of a table that names the statement which made it, as Athena's tables have it."""
