@@ -169,6 +169,18 @@ def test_views_stand_for_their_queries(run):
         run("SELECT * FROM a", views=views | {looped.view: looped.query})
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE r (n) AS (SELECT n FROM r UNION ALL SELECT n + 1 FROM r) SELECT n FROM r",
+        "WITH RECURSIVE r AS (SELECT * FROM r) SELECT * FROM r",
+    ],
+)
+def test_a_recursion_without_a_beginning(run, query):
+    with pytest.raises(QueryFailed, match="INVALID_RECURSIVE_REFERENCE: line 1:"):
+        run(query)
+
+
 def test_the_engine_sees_a_name_for_every_table_that_differs():
     select = parse(
         'SELECT 1 FROM t, T a, db.t, x.db.t, y.db.T, t FOR VERSION AS OF 1 b, "t$files" c'
