@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tandem.errors import ValidationError
+from tandem.rows.plain_dictionaries import with_plain_dictionaries
 from tandem.rows.rows import Rows, SelectedRows, TableRows
 from tandem.sdk import parquet_output
 from tandem.sdk.row_batches import row_batches
@@ -105,6 +106,10 @@ def to_arrow(frame: Any) -> pa.Table:
     """The Arrow table of a pandas or Polars frame, an Arrow object, a dict of columns or a list of
     dicts. Raises ValidationError for anything else.
     """
+    return with_plain_dictionaries(_table_of(frame))
+
+
+def _table_of(frame: Any) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     try:
@@ -116,8 +121,9 @@ def to_arrow(frame: Any) -> pa.Table:
             return _table_of_rows(frame)
         # pandas before the Arrow stream, since its index is not a column of ours.
         if type(frame).__module__.partition(".")[0] == "pandas":
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if hasattr(frame, "__arrow_c_stream__"):
+            if hasattr(frame, "columns"):  # a series has none
+                return pa.Table.from_pandas(frame, preserve_index=False)
+        elif hasattr(frame, "__arrow_c_stream__"):
             return pa.table(frame)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise ValidationError(f"the frame cannot be read as a table: {error}") from error
