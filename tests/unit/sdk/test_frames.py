@@ -34,6 +34,12 @@ def test_categories_of_polars_are_those_of_arrow():
     assert to_arrow(plain) is plain
 
 
+def test_objects_of_python_are_no_values():
+    frame = pl.DataFrame({"id": ["a"], "what": pl.Series([object()], dtype=pl.Object)})
+    with pytest.raises(ValidationError, match="'what' holds objects"):
+        to_arrow(frame)
+
+
 def test_no_rows_are_a_table_without_rows():
     assert to_arrow([]).num_rows == 0
 

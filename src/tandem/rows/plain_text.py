@@ -1,6 +1,7 @@
-"""Dictionaries of string views, as Polars makes of its categories, turned into those of plain text.
+"""String views, of which Polars' frames are made, and dictionaries of them, turned into plain text.
 
-Arrow can hardly do anything with the former: not decode, nor cast, nor write them.
+Arrow can hardly do anything with the former: it takes no rows of them, and can neither decode nor
+cast a dictionary of them, nor write it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 
-def with_plain_dictionaries(table: pa.Table) -> pa.Table:
+def with_plain_text(table: pa.Table) -> pa.Table:
     """The same rows; the same table where it has no such column."""
     schema = plain_schema(table.schema)
     if schema.equals(table.schema):
@@ -20,7 +21,7 @@ def with_plain_dictionaries(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def batches_with_plain_dictionaries(
+def batches_with_plain_text(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """The same batches in their `plain_schema`."""
@@ -38,13 +39,19 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def _plain_type(type_: pa.DataType) -> pa.DataType:
-    if not pa.types.is_dictionary(type_) or not pa.types.is_string_view(type_.value_type):
-        return type_
-    return pa.dictionary(type_.index_type, pa.large_string(), type_.ordered)
+    if pa.types.is_string_view(type_):
+        return pa.large_string()
+    if pa.types.is_binary_view(type_):
+        return pa.large_binary()
+    if pa.types.is_dictionary(type_):
+        return pa.dictionary(type_.index_type, _plain_type(type_.value_type), type_.ordered)
+    return type_
 
 
 def _plain(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if array.type == type_:
         return array
-    values = array.dictionary.cast(pa.large_string())
+    if not pa.types.is_dictionary(type_):
+        return array.cast(type_)
+    values = _plain(array.dictionary, type_.value_type)
     return pa.DictionaryArray.from_arrays(array.indices, values, ordered=type_.ordered)
