@@ -261,6 +261,10 @@ class QueryExecutions:
                 f"Unable to verify/create output bucket {folder.bucket}: it does not exist; create"
                 " it first"
             )
+        if self._lake.is_history(folder):
+            raise ValidationError(
+                f"outputLocation {folder} is in the history of a feature group: name another place"
+            )
         kind = kind_of(statement)
         name = f"tables/{execution_id}" if kind.name == "CREATE_TABLE_AS_SELECT" else execution_id
         place = folder.file(name + kind.extension)

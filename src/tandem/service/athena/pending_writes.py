@@ -16,7 +16,7 @@ import msgspec
 from tandem.errors import ResourceNotFound
 from tandem.model.catalog import CatalogTable
 from tandem.registry.base import DocumentRegistry
-from tandem.service.athena.lake import FilePlace, Lake
+from tandem.service.athena.lake import FilePlace, Lake, Location
 from tandem.service.athena.presence import Presence
 from tandem.service.catalog import Catalog
 from tandem.service.compare_and_set import Overtaken
@@ -63,6 +63,15 @@ class PendingWrites:
     def is_being_made(self, table: CatalogTable) -> bool:
         maker = table.parameters.get(MADE_BY)
         return maker is not None and self._notes.find(_KIND, maker) is not None
+
+    def has_others(self, note: Note, location: Location) -> bool:
+        """Whether another statement is noted with a file below a location."""
+        return any(
+            file.bucket == location.bucket and file.key.startswith(location.folder)
+            for statement_id, stored in self._notes.all(_KIND).items()
+            if statement_id != note.statement_id
+            for file in stored.value.note.files
+        )
 
     @contextmanager
     def noted(self, note: Note) -> Iterator[None]:
