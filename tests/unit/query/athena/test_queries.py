@@ -151,6 +151,9 @@ def test_parameters(run):
     query = "SELECT items FROM t WHERE customer = ? AND items >= ?"
     assert rows(run(query, ("'c-1'", "CAST(7 AS bigint)"))) == [[7]]
     assert rows(run(query, ("'c-1'' OR 1=1 --'", "0"))) == []
+    for value in ("customer", "(SELECT max(customer) FROM t)", "'c-1' OR items > 0"):
+        with pytest.raises(QueryFailed, match="EXPRESSION_NOT_CONSTANT"):
+            run(query, (value, "0"))
 
 
 def test_views_stand_for_their_queries(run):
