@@ -46,7 +46,6 @@ from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
-from tandem.sdk.embedded import EmbeddedBackend
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
@@ -71,6 +70,9 @@ def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureSt
         return FeatureStore(RemoteBackend(location), location)
     if isinstance(location, str) and "://" in location:
         raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
+    # Here, since a client of a server needs none of the engines, which take most of the start.
+    from tandem.sdk.embedded import EmbeddedBackend
+
     backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
     return FeatureStore(backend, str(location))
 
