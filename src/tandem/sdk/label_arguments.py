@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from tandem.errors import ValidationError
 from tandem.rows.rows import BATCH_ROWS, RowStream, TableRows
-from tandem.sdk.files import read_table
+from tandem.rows.table_files import read_table
 from tandem.sdk.frames import to_arrow
 from tandem.service.datasets import Labels
 

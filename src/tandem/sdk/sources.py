@@ -19,7 +19,7 @@ import pyarrow as pa
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
-from tandem.sdk.files import count_rows, iterate_tables
+from tandem.rows.table_files import count_rows, iterate_tables, local_file
 from tandem.sdk.frames import to_arrow
 
 _S3 = "s3://"
@@ -39,7 +39,7 @@ def source_of(given: Any, group: FeatureGroup, buckets: Path | None) -> Source:
     Raises ValidationError where it is nothing that can be ingested, or a file cannot be read.
     """
     if isinstance(given, str | Path):
-        files = _files(str(given), buckets)
+        files = [local_file(path) for path in _files(str(given), buckets)]
         pieces = chain.from_iterable(iterate_tables(file, group) for file in files)
         return Source(_without_failures(pieces), count_rows(files))
     if isinstance(given, pa.RecordBatchReader):
