@@ -89,9 +89,11 @@ class Http:
         """Sends a table once. Whoever calls knows what a lost answer means."""
         return self._parsed(self._call("POST", path, arrow_bytes(table), _ARROW, _ONLY_CONNECT))
 
-    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
-        """The table that answers a question, which is JSON or a table itself."""
-        if isinstance(request, pa.Table):
+    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table | None) -> pa.Table:
+        """The table that answers a question, which is JSON, a table itself, or just the path."""
+        if request is None:
+            answer = self._call("GET", path, None, {})
+        elif isinstance(request, pa.Table):
             answer = self._call("POST", path, arrow_bytes(request), _ARROW)
         else:
             headers = {"Content-Type": "application/json"}

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
+from tandem.rows.record_table import FAILED_COLUMNS
 from tandem.rows.table_files import count_rows, iterate_tables, local_file
 from tandem.sdk.frames import to_arrow
 
@@ -89,5 +89,5 @@ def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 def _without_failures(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Without the columns that a table of failed rows has more, so that it can be given again."""
     for table in tables:
-        kept = [name for name in table.column_names if name not in (FAILED_ROW, FAILED_REASON)]
+        kept = [name for name in table.column_names if name not in FAILED_COLUMNS]
         yield table.select(kept) if len(kept) < table.num_columns else table

@@ -22,6 +22,7 @@ from tandem.server.application import Application
 from tandem.server.binding import check_binding
 from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
+from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
@@ -64,7 +65,12 @@ def serve(
 
 def application(core: Core, *, is_insecure: bool = False) -> Application:
     """The ASGI application over a running core."""
-    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
+    key = core.token_key
+    router = Router(
+        core,
+        token_key=key,
+        extensions=[TandemApi(core), DatasetApi(core), BatchLoadApi(core, key)],
+    )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(core.delivery.late_groups)

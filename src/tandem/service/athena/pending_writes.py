@@ -17,8 +17,8 @@ from tandem.errors import ResourceNotFound
 from tandem.model.catalog import CatalogTable
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.lake import FilePlace, Lake
-from tandem.service.athena.presence import Presence
 from tandem.service.catalog import Catalog
+from tandem.service.presence import Presence
 from tandem.service.typed_documents import Overtaken, TypedDocuments
 
 MADE_BY = "presto_query_id"
