@@ -27,7 +27,7 @@ _id_argument = click.argument("batch_load_id", metavar="ID")
 
 @batch_load.command()
 @group_name_argument
-@click.argument("location")
+@click.argument("files", metavar="LOCATION")
 @target_stores_option
 @click.option("--format", "form", help="csv, parquet or jsonl; without it, names tell.")
 @click.option("--delimiter", help="What separates the cells of CSV.")
@@ -42,7 +42,7 @@ def start(
     store: FeatureStore,
     as_json: bool,
     name: str,
-    location: str,
+    files: str,
     target_stores: tuple[str, ...],
     form: str | None,
     delimiter: str | None,
@@ -59,7 +59,7 @@ def start(
     """
     load = store.batch_load(
         name,
-        location,
+        files,
         format=form,
         delimiter=delimiter,
         target_stores=target_stores or None,

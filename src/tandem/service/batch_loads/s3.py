@@ -45,7 +45,12 @@ class S3(Place):
         with _named(folder):
             found = self._files.get_file_info(selector)
         # An object whose name ends in "/" stands for a folder.
-        return [_listed(one) for one in found if one.is_file and not one.path.endswith("/")]
+        files = [one for one in found if one.is_file and not one.path.endswith("/")]
+        # Times in listings of some servers are in a form that the client does not read.
+        listed = (
+            _listed(one) if one.mtime_ns > 0 else self.find(SCHEME + one.path) for one in files
+        )
+        return [one for one in listed if one is not None]
 
     @contextmanager
     def open(self, file: ListedFile) -> Iterator[Any]:
@@ -85,7 +90,8 @@ def _path(uri: str) -> str:
 
 
 def _listed(found: pyarrow.fs.FileInfo) -> ListedFile:
-    return ListedFile(SCHEME + found.path, found.size, str(found.mtime_ns))
+    # Some servers tell a fraction of the second in listings, but HTTP's headers have none.
+    return ListedFile(SCHEME + found.path, found.size, str(found.mtime_ns // 1_000_000_000))
 
 
 @contextmanager
