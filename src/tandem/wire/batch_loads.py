@@ -11,7 +11,7 @@ Errors are those of REST with JSON. The work is done in threads, beside the even
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -41,6 +41,12 @@ _NO_ROWS = pa.schema(
 )
 
 
+StartElsewhere = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Has another process take a load on: gets the request and returns the answer as JSON has them, or
+raises the error that it is.
+"""
+
+
 class BatchLoadCore(Protocol):
     @property
     def groups(self) -> FeatureGroups: ...
@@ -54,8 +60,14 @@ class BatchLoadApi:
 
     dialect = Dialect.RUNTIME
 
-    def __init__(self, core: BatchLoadCore, token_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        core: BatchLoadCore,
+        token_key: bytes | None = None,
+        start_elsewhere: StartElsewhere | None = None,
+    ) -> None:
         self._core = core
+        self._start_elsewhere = start_elsewhere
         self._loads = core.batch_loads
         self._tokens = PageTokens(token_key)
         # Of their own, since the listing of a large bucket takes its time.
@@ -107,6 +119,9 @@ class BatchLoadApi:
         return self._rest.encode_error(code, message, request_id)
 
     def _start(self, request: shapes.StartBatchLoadRequest) -> shapes.BatchLoadResponse:
+        if self._start_elsewhere is not None:
+            answer = self._start_elsewhere(msgspec.to_builtins(request))
+            return msgspec.convert(answer, shapes.BatchLoadResponse)
         new = NewBatchLoad(
             group_name=self._group_name(request.feature_group_name),
             location=request.location,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow.fs
 
-from tandem.errors import StoreUnavailable
+from tandem.errors import AccessForbidden, StoreUnavailable
 from tandem.model.batch_load import ListedFile
 from tandem.service.batch_loads.place import Place, check_unchanged, is_gone
 from tandem.service.batch_loads.uris import SCHEME
@@ -99,4 +99,9 @@ def _named(uri: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if "ACCESS_DENIED" in str(error):
+            raise AccessForbidden(
+                f"{uri} is closed to the store's own credentials, which are those of its process:"
+                f" {error}"
+            ) from error
         raise StoreUnavailable(f"{uri} cannot be reached: {error}") from error
