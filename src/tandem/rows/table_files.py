@@ -20,6 +20,7 @@ import pyarrow.parquet
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureType
+from tandem.rows.plain_text import with_plain_text
 
 _BATCH_ROWS = 1 << 16
 _BLOCK_BYTES = 16 << 20
@@ -113,9 +114,9 @@ def _pieces(file: TableFile, group: FeatureGroup | None) -> Iterator[pa.Table]:
         if form is FileForm.PARQUET:
             # Read ahead, a row group of a million rows would be in memory whole.
             with pa.parquet.ParquetFile(opened, pre_buffer=False) as parquet:
-                yield parquet.schema_arrow.empty_table()
+                yield with_plain_text(parquet.schema_arrow.empty_table())
                 for batch in parquet.iter_batches(_BATCH_ROWS):
-                    yield pa.Table.from_batches([batch])
+                    yield with_plain_text(pa.Table.from_batches([batch]))
         elif form is FileForm.JSON_LINES:
             with _open_json_lines(opened, group) as reader:
                 yield from _batches_of(reader)

@@ -142,7 +142,8 @@ class BatchLoads:
                 raise ValidationError(
                     f"batch load {load_id} is {load.status} already: there is nothing to cancel"
                 )
-            if self._presence.is_alive(owned.owner):
+            # One that waits has nothing in hand, and may wait for long.
+            if load.status is not LoadStatus.QUEUED and self._presence.is_alive(owned.owner):
                 return replace(owned, load=replace(load, status=LoadStatus.STOPPING))
             return replace(owned, load=stopped(load, self._clock()))
 
@@ -230,8 +231,8 @@ class BatchLoads:
         if earlier is None and rows_done:
             # Of which files these are, nobody knows: to pass over as many rows might lose some.
             raise ConflictError(
-                f"under the ingestion id {ingestion_id!r}, {rows_done} rows were loaded by an ingest"
-                " or by a batch load that is not kept any more: give another ingestion id"
+                f"under the ingestion id {ingestion_id!r}, {rows_done} rows were loaded by an"
+                " ingest, or by a batch load that is not kept any more: give another ingestion id"
             )
         first = LoadProgress(
             files_total=len(files),
