@@ -12,11 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from tandem.errors import ResourceNotFound, StoreUnavailable, TandemError
+import pyarrow as pa
+
+from tandem.errors import ConflictError, ResourceNotFound, StoreUnavailable, TandemError
 from tandem.model.batch_load import BatchLoad, LoadProgress, LoadStatus
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.priority import give_way
-from tandem.service.batch_loads.documents import LoadDocuments, OwnedLoad
+from tandem.service.batch_loads.documents import Change, LoadDocuments, OwnedLoad
 from tandem.service.batch_loads.endings import ended, stopped
 from tandem.service.batch_loads.execution import LoadExecution, LoadWork
 from tandem.service.batch_loads.failed_rows import file_writer
@@ -100,21 +102,23 @@ class LoadRunner:
 
     def _run(self, active: _Active) -> None:
         try:
-            load = self._documents.change(active.load_id, self._begun).load
-            if load.status is not LoadStatus.IN_PROGRESS:
-                self._end(active, lambda load: stopped(load, self._clock()))
+            load = self._stored(active, self._begun)
+            if load is None:
                 return
-            self._perform(active, load)
-        except TandemError:
-            # It stays in the registry as it is, and the next process goes on with it.
-            _log.exception("batch load %s", active.load_id)
+            if load.status is LoadStatus.IN_PROGRESS:
+                self._perform(active, load)
+            else:
+                self._end(active, lambda load: stopped(load, self._clock()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the load ends
+            reason = _reason(active, error)
+            self._end(active, lambda load: self._over(load, LoadStatus.FAILED, reason))
         finally:
             with self._lock:
                 self._active.pop(active.load_id, None)
 
     def _begun(self, owned: OwnedLoad) -> OwnedLoad:
         load = owned.load
-        if load.status is LoadStatus.STOPPING:
+        if load.status is LoadStatus.STOPPING or load.status.is_over:
             return owned
         started_at_us = load.started_at_us or self._clock()
         return replace(
@@ -140,14 +144,8 @@ class LoadRunner:
             self._execution.run(work, lambda progress: self._tell(active, progress))
         except LoadStopped:
             status = LoadStatus.STOPPED
-        except (TandemError, OSError) as error:
-            status, reason = LoadStatus.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the load ends
-            _log.exception("batch load %s failed", active.load_id)
-            status, reason = (
-                LoadStatus.FAILED,
-                f"{type(error).__name__}: the server's log says more, under this load's id",
-            )
+            status, reason = LoadStatus.FAILED, _reason(active, error)
         # A group that is gone has no mark any more; what was told last stands then.
         with suppress(TandemError, OSError):
             active.progress = self._execution.standing(work, active.progress)
@@ -170,7 +168,7 @@ class LoadRunner:
             rows = self._documents.failed_rows(load.batch_load_id).table()
             if rows is not None:
                 self._places.write(load.failed_rows, file_writer(rows, load.failed_rows))
-        except (TandemError, OSError) as error:
+        except (TandemError, OSError, pa.ArrowException) as error:
             return (
                 f"the rows that were left out are kept, but cannot be written to"
                 f" {load.failed_rows}: {error}"
@@ -212,7 +210,7 @@ class LoadRunner:
                 active.is_stopped.set()
 
     def _end(self, active: _Active, end: Callable[[BatchLoad], BatchLoad]) -> None:
-        """Stores how a load ended; tries until it is stored or this process ends."""
+        """Stores how a load ended."""
 
         def over(owned: OwnedLoad) -> OwnedLoad:
             if owned.load.status.is_over:
@@ -221,19 +219,32 @@ class LoadRunner:
             load = replace(owned.load, progress=progress, progressed_at_us=now_us)
             return replace(owned, load=end(load))
 
-        while True:
-            try:
-                self._documents.change(active.load_id, over)
+        if self._stored(active, over) is not None:
+            with suppress(StoreUnavailable):  # the next one that ends does it
                 self._documents.trim()
-                break
-            except ResourceNotFound:
-                break
-            except StoreUnavailable as error:  # a full disk, for instance
-                _log.error("the end of batch load %s is not stored: %s", active.load_id, error)
-                if self._is_closed.wait(_RETRY_SECONDS):
-                    break
         with self._lock:
             self._active.pop(active.load_id, None)
+
+    def _stored(self, active: _Active, change: Change) -> BatchLoad | None:
+        """A load as it is stored, changed; tries until it is. None where it is gone, or this
+        process ends: it stays as it was then, and the next process goes on with it.
+        """
+        while True:
+            try:
+                return self._documents.change(active.load_id, change).load
+            except ResourceNotFound:
+                return None
+            except (StoreUnavailable, ConflictError) as error:  # a full disk, for instance
+                _log.error("the state of batch load %s is not stored: %s", active.load_id, error)
+                if self._is_closed.wait(_RETRY_SECONDS):
+                    return None
+
+
+def _reason(active: _Active, error: Exception) -> str:
+    if isinstance(error, TandemError | OSError):
+        return str(error)
+    _log.error("batch load %s failed", active.load_id, exc_info=error)
+    return f"{type(error).__name__}: the server's log says more, under this load's id"
 
 
 def _targets(load: BatchLoad) -> int | None:

@@ -186,6 +186,22 @@ def test_loads_wait_for_their_turn_in_order(
     assert over(core, loads[3]).status is LoadStatus.STOPPED
 
 
+def test_another_process_stops_one_that_waits(
+    core: Core, inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and in the registry alone; it does not begin when its turn comes."""
+    pq.write_table(rows(100), inputs / "a.parquet")
+    gate = Gate(core, monkeypatch)
+    loads = [core.batch_loads.start(load_of(inputs, ingestion_id=f"{n}")) for n in range(3)]
+    assert gate.is_reached.wait(SECONDS_MAX)
+    monkeypatch.setattr(core.batch_loads._runner, "stop", lambda _load_id: None)
+    assert core.batch_loads.cancel(loads[2].batch_load_id).status is LoadStatus.STOPPED
+    gate.is_open.set()
+    assert [over(core, load).status for load in loads[:2]] == [LoadStatus.COMPLETED] * 2
+    assert done(core, load_of(inputs, ingestion_id="2")).progress.rows_written == 100
+    assert core.batch_loads.get(loads[2].batch_load_id).status is LoadStatus.STOPPED
+
+
 def test_the_oldest_go(inputs: Path, clock: ManualClock) -> None:
     (inputs / "a.csv").write_text(f"id,time,orders\nC1,{START},x\n")
     core = opened(inputs, clock, batch_loads_max=2)
@@ -202,15 +218,16 @@ def test_the_oldest_go(inputs: Path, clock: ManualClock) -> None:
     core.close()
 
 
-def test_the_registry_that_is_full_at_the_end(
-    core: Core, inputs: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["_begun", "over"])
+def test_the_registry_that_is_full_at_the_beginning_or_the_end(
+    core: Core, inputs: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     monkeypatch.setattr(runner, "_RETRY_SECONDS", 0.01)
     pq.write_table(rows(10), inputs / "a.parquet")
     change, fails = core.batch_loads._documents.change, [0]
 
     def full(load_id: str, how: Any) -> Any:
-        if how.__name__ == "over" and fails[0] < 3:
+        if how.__name__ == moment and fails[0] < 3:
             fails[0] += 1
             raise StoreUnavailable("the disk is full")
         return change(load_id, how)
@@ -218,3 +235,17 @@ def test_the_registry_that_is_full_at_the_end(
     monkeypatch.setattr(core.batch_loads._documents, "change", full)
     assert done(core, load_of(inputs)).status is LoadStatus.COMPLETED
     assert fails[0] == 3
+
+
+def test_an_error_that_nobody_foresaw_ends_a_load(
+    core: Core, inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be under way for ever, and its ingestion id in use."""
+    pq.write_table(rows(10), inputs / "a.parquet")
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(core.batch_loads._execution, "standing", broken)
+    load = done(core, load_of(inputs))
+    assert (load.status, "RuntimeError" in str(load.failure_reason)) == (LoadStatus.FAILED, True)
