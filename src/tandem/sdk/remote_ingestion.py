@@ -7,7 +7,7 @@ moves with the rows, so a request whose answer was lost is simply sent again.
 import random
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -57,10 +57,9 @@ class RemoteIngestion:
         if isinstance(rows, pa.Table) and self._options.on_error is OnError.RAISE:
             given = self._checked_whole(group, given, start)
         for chunk in given:
-            answer = self._send(chunk, start)
-            self._rows += answer["Rows"]
-            if answer["BadRows"]:
-                bad_rows = [BadRow(one["Row"] - start, one["Reason"]) for one in answer["BadRows"]]
+            rows, bad_rows = self._send(group, chunk, start)
+            self._rows += rows
+            if bad_rows:
                 self._failed.append(failed_rows(chunk, start, bad_rows))
             start += chunk.num_rows
             progress(start)
@@ -84,12 +83,19 @@ class RemoteIngestion:
             row += chunk.num_rows
         return whole
 
-    def _send(self, chunk: pa.Table, start: int) -> dict[str, Any]:
+    def _send(
+        self, group: FeatureGroup, chunk: pa.Table, start: int
+    ) -> tuple[int, Sequence[BadRow]]:
+        """How many rows of a chunk were written, and which were left out."""
         path = f"{self._path}?{urlencode([*self._query, ('Start', start)])}"
         was_lost = False
         for pause_seconds in (*_PAUSES_SECONDS, None):
             try:
-                return self._http.send_table(path, chunk)
+                answer = self._http.send_table(path, chunk)
+                if was_lost:
+                    return self._found_here(group, chunk)
+                bad_rows = [BadRow(one["Row"] - start, one["Reason"]) for one in answer["BadRows"]]
+                return answer["Rows"], bad_rows
             except StoreUnavailable as error:
                 was_lost = True
                 if pause_seconds is None:
@@ -103,3 +109,12 @@ class RemoteIngestion:
                     raise
             time.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
         raise AssertionError("the last attempt raises or answers")
+
+    def _found_here(self, group: FeatureGroup, chunk: pa.Table) -> tuple[int, Sequence[BadRow]]:
+        """As `_send`, of a chunk that is in after an answer was lost: what the first attempt wrote
+        and left out, the answer to the second does not say.
+        """
+        if self._options.on_error is OnError.RAISE:
+            return chunk.num_rows, []
+        bad_rows = check_rows(group, chunk, stops_at_first=False).bad_rows
+        return chunk.num_rows - len(bad_rows), bad_rows

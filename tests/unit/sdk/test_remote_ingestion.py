@@ -9,7 +9,7 @@ from tandem.errors import ConflictError, StoreUnavailable, TandemError, Validati
 from tandem.sdk import remote_ingestion
 from tandem.sdk.remote_ingestion import RemoteIngestion
 from tandem.service import ingestion_chunks
-from tandem.service.ingestion import IngestOptions
+from tandem.service.ingestion import IngestOptions, OnError
 from tandem.testing.purchases import purchases_group
 
 LOST = StoreUnavailable("the answer was lost")
@@ -57,6 +57,23 @@ def test_a_lost_answer_is_asked_for_again() -> None:
     server = Server(LOST, REFUSED, LOST)
     assert ingest(server) == 5
     assert [start for start, _ in server.sent] == [0, 0, 0, 0, 2, 4]
+
+
+def test_rows_that_were_left_out_when_the_answer_was_lost() -> None:
+    """The second attempt finds all done, and answers that it wrote nothing and left nothing out."""
+
+    class Done(Server):
+        def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
+            super().send_table(path, table)
+            return {"Rows": 0, "BadRows": []}
+
+    bad = ROWS.append_column("items", pa.array([1.0, 2.0, 3.0, 4.5, 5.0]))
+    server: Any = Done(LOST)
+    ingestion = RemoteIngestion(server, "purchases", IngestOptions(on_error=OnError.SKIP))
+    done = ingestion.run(purchases_group(), bad.slice(2, 2), lambda _: None)
+    assert done.rows == 1
+    assert done.failed is not None
+    assert done.failed["_row"].to_pylist() == [1]
 
 
 def test_it_gives_up_in_the_end() -> None:
