@@ -228,6 +228,9 @@ def test_ingest_goes_on_and_leaves_bad_rows_out(cli: CommandLine, name: str) -> 
     assert "use .csv or .parquet" in cli(
         "ingest", name, "bad.csv", "--failed-rows", "x.txt", code=1
     )
+    assert "none is no folder" in cli(
+        "ingest", name, "part-*.csv", "--failed-rows", "none/bad.csv", code=1
+    )
 
 
 def test_query(cli: CommandLine) -> None:

@@ -81,7 +81,9 @@ def status(store: FeatureStore, as_json: bool, batch_load_id: str, waits: bool) 
 
 @batch_load.command("list")
 @click.option("--group", shell_complete=complete_group_name, help="Of this feature group.")
-@click.option("--status", type=click.Choice(list(LoadStatus)), help="In this status.")
+@click.option(
+    "--status", type=click.Choice([one.value for one in LoadStatus]), help="In this status."
+)
 @with_store
 def list_(store: FeatureStore, as_json: bool, group: str | None, status: str | None) -> None:
     """List batch loads, the newest first."""
@@ -126,7 +128,15 @@ def _wait(load: BatchLoad) -> None:
         def told(progress: Any) -> None:
             bar.update(task, completed=progress.rows_done, total=progress.rows_total)
 
-        load.wait(progress=told)
+        try:
+            load.wait(progress=told)
+        except KeyboardInterrupt:
+            click.echo(
+                f"\nbatch load {load.id} is not cancelled: 'tandem batch-load cancel {load.id}'"
+                " does that",
+                err=True,
+            )
+            raise
 
 
 def _print(load: BatchLoad, as_json: bool) -> None:

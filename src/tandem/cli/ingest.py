@@ -58,6 +58,9 @@ def ingest(
     """
     if failed_rows is not None and failed_rows.suffix not in _WRITERS:
         raise Failure(f"{failed_rows} ends in {failed_rows.suffix!r}: use .csv or .parquet")
+    if failed_rows is not None and not failed_rows.absolute().parent.is_dir():
+        # Before the rows go in: afterwards, nobody could tell any more which ones did not.
+        raise Failure(f"{failed_rows.parent} is no folder, for {failed_rows.name}: make it first")
     is_plain = not (source.startswith("s3://") or glob.has_magic(source))
     if is_plain and not Path(source).exists():
         raise click.UsageError(f"File {source!r} does not exist.")
