@@ -45,6 +45,7 @@ from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
+from tandem.service.streams import Streams
 
 
 class Core:
@@ -100,6 +101,7 @@ class Core:
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
         self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
+        self.streams = Streams(self.groups, self.records, self.online, self._commits, clock)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
             self.groups,

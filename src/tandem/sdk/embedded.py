@@ -16,6 +16,7 @@ from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
+from tandem.sdk.embedded_streams import EmbeddedStreams
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -40,6 +41,7 @@ class EmbeddedBackend(Backend):
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
         self.datasets = EmbeddedDatasets(self._core)
+        self.streams = EmbeddedStreams(self._core)
 
     def put(
         self,

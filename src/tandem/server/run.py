@@ -25,6 +25,7 @@ from tandem.server.s3_requests import S3Requests
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
+from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
 
 _SHUTDOWN_SECONDS = 15
@@ -64,7 +65,11 @@ def serve(
 
 def application(core: Core, *, is_insecure: bool = False) -> Application:
     """The ASGI application over a running core."""
-    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
+    router = Router(
+        core,
+        token_key=core.token_key,
+        extensions=[TandemApi(core), DatasetApi(core), StreamApi(core)],
+    )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(core.delivery.late_groups)
