@@ -2,6 +2,7 @@
 key, and say what to write instead.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tandem.streams.definition import (
 from tandem.streams.fields import check_path
 
 Keys = tuple[str | int, ...]
+_PART = re.compile(r"\[\.\.\.\]|\[\d+\]|[^.\[\]]+")
 
 
 class _Wrong(Exception):
@@ -71,26 +73,22 @@ def _converted(content: Any) -> StreamDefinition:
 def _keys(content: Any, where: str) -> Keys:
     """msgspec's path as keys. It writes [...] for a key of a mapping: the first that may be."""
     keys: list[str | int] = []
-    for part in where.replace("[", ".[").split("."):
+    parts = _PART.findall(where)
+    for index, part in enumerate(parts):
         if part == "[...]":
-            if not isinstance(content, dict):
-                break
-            rest = where.partition("[...]")[2]
-            key = _first_wrong(content, rest)
-            keys.append(key)
-            content = content.get(key)
-        elif part.startswith("["):
-            keys.append(int(part[1:-1]))
-            content = content[int(part[1:-1])] if isinstance(content, list) else None
-        elif part:
-            keys.append(part)
-            content = content.get(part) if isinstance(content, dict) else None
+            following = parts[index + 1] if index + 1 < len(parts) else ""
+            keys.append(_first_wrong(content, following) if isinstance(content, dict) else "")
+        else:
+            keys.append(int(part[1:-1]) if part.startswith("[") else part)
+        try:
+            content = content[keys[-1]]
+        except (KeyError, IndexError, TypeError):
+            content = None
     return tuple(keys)
 
 
-def _first_wrong(content: dict[Any, Any], rest: str) -> str:
-    """The first entry that has what stands behind it in the path, or is no mapping."""
-    head = rest.lstrip(".").partition(".")[0].partition("[")[0]
+def _first_wrong(content: dict[Any, Any], head: str) -> str:
+    """The first entry that has the key `head`; without one, the first that is no plain value."""
     for key, value in content.items():
         if not head and not isinstance(value, str | int | float | bool):
             return str(key)
