@@ -13,10 +13,11 @@ from benchmarks import (
     feast_join,
     ingest,
     serving,
+    stream,
     training_sets,
 )
 
-NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane", "ingest")
+NAMES = ("serving", "beside-queries", "embedded", "as-of", "control-plane", "ingest", "stream")
 LONG = ("training-sets", "feast")
 """Named ones only: minutes of work, much disk, and packages of others."""
 
@@ -39,6 +40,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
             control_plane.run()
         elif name == "ingest":
             ingest.run(rows or 1_000_000)
+        elif name == "stream":
+            stream.run(rows or 300_000)
         elif name == "training-sets":
             training_sets.run(rows or 50_000_000)
         elif name == "feast":
