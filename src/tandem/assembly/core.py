@@ -102,6 +102,7 @@ class Core:
         )
         self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
         self.streams = Streams(self.groups, self.records, self.online, self._commits, clock)
+        opened.callback(self.streams.close)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
             self.groups,

@@ -10,9 +10,10 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -107,6 +108,7 @@ class Streams:
         self._store = store
         self._commits = commits
         self._clock = clock
+        self._writers: SimpleQueue[FeaturesJsonWriter] = SimpleQueue()
 
     def positions(
         self, stream: str, topic: str, partitions: Sequence[str]
@@ -142,6 +144,25 @@ class Streams:
             outcomes = self._commits.submit([*requests, *marks]).result()
         assert not any(isinstance(one, Refusal) for one in outcomes)  # neither kind is refused
         return []
+
+    def close(self) -> None:
+        """Gives back what is kept from batch to batch."""
+        while (writer := self._idle_writer()) is not None:
+            with writer:
+                pass
+
+    @contextmanager
+    def _writer(self) -> Iterator[FeaturesJsonWriter]:
+        # To make one takes as long as to write a small batch: they are kept.
+        writer = self._idle_writer() or FeaturesJsonWriter()
+        yield writer
+        self._writers.put(writer)
+
+    def _idle_writer(self) -> FeaturesJsonWriter | None:
+        try:
+            return self._writers.get_nowait()
+        except Empty:
+            return None
 
     def _marks(self, batch: StreamBatch) -> list[Mark]:
         if not batch.moves:
@@ -224,7 +245,7 @@ class Streams:
         newest = NewestRows()
         if TargetStores.ONLINE in targets:
             rows = by_identifier(rows)
-            with FeaturesJsonWriter() as writer:
+            with self._writer() as writer:
                 (newest,) = newest_rows([rows], ttl_seconds, writer)
         staged = stages.enter_context(self._store.staging.stage(rows))
         return [
