@@ -47,6 +47,9 @@ SECTIONS = {
         "stream": LazyCommand(
             "tandem.cli.stream:stream", "Write what Kafka's or Kinesis' messages say."
         ),
+        "batch-load": LazyCommand(
+            "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
+        ),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."
