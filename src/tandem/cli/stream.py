@@ -37,7 +37,7 @@ from tandem.streams.base import Lag
 def stream(
     store: FeatureStore, as_json: bool, file: Path, once: bool, check: bool, every: float
 ) -> None:
-    """Write what Kafka's or Kinesis' messages say, each exactly once.
+    """Write what Kafka's or Kinesis' messages say, each once.
 
     FILE is YAML that says where messages come from and what they mean. SIGTERM and Ctrl-C stop it:
     what is in hand is written, and the same command goes on behind it.

@@ -28,9 +28,9 @@ from tandem.errors import ValidationError
 from tandem.service.streams import Move, StreamBatch
 from tandem.streams import Stream, read_stream_file
 
-ROUNDS = int(os.environ.get("TANDEM_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("TANDEM_KILL_ROUNDS", "2"))
 MUTANT_ROUNDS_MAX = 8
-MESSAGES = 6_000
+MESSAGES = 4_000
 CRASH = Path(__file__).parents[1] / "crash"
 ALL = [0, 1, 2, 3]
 
