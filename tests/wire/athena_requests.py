@@ -14,6 +14,8 @@ ATHENA_OPERATIONS = [
     *("ListTableMetadata", "GetTableMetadata"),
     *(f"{verb}NamedQuery" for verb in ("Create", "Get", "BatchGet", "Update", "Delete")),
     "ListNamedQueries",
+    *(f"{verb}PreparedStatement" for verb in ("Create", "Get", "BatchGet", "Update", "Delete")),
+    "ListPreparedStatements",
 ]
 QUERIES = [
     "SELECT 1",
@@ -24,11 +26,15 @@ QUERIES = [
     "CREATE OR REPLACE VIEW d.v AS SELECT 1 AS a",
     "SELEC",
 ]
+PREPARED = "kept"
 OUTPUTS = [f"s3://{BUCKET}/fuzz/", "s3://nothing/x", "x"]
 
 
 def make_query(bench: Bench) -> dict[str, list[Any]]:
-    """Makes an execution that succeeded, a work group and a named query; ids to name them by."""
+    """Makes an execution that succeeded, a work group, a named query and a prepared statement.
+
+    The ids to name them by.
+    """
     started = bench.send(
         ATHENA,
         "StartQueryExecution",
@@ -41,5 +47,7 @@ def make_query(bench: Bench) -> dict[str, list[Any]]:
         time.sleep(0.01)
     bench.send(ATHENA, "CreateWorkGroup", Name="spare")
     named = bench.send(ATHENA, "CreateNamedQuery", Name="q", Database="d", QueryString="SELECT 1")
+    prepared = {"StatementName": PREPARED, "WorkGroup": "primary", "QueryStatement": "SELECT ?"}
+    bench.send(ATHENA, "CreatePreparedStatement", **prepared)
     ids = {"QueryExecutionId": started, "NamedQueryId": named.parsed["NamedQueryId"]}
     return {member: [made, "x"] for member, made in ids.items()}

@@ -19,7 +19,7 @@ from tandem.errors import TandemError
 from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
-from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, QUERIES, make_query
+from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, PREPARED, QUERIES, make_query
 from .bench import (
     ATHENA,
     GLUE,
@@ -160,6 +160,9 @@ FAMILIAR: dict[str, list[Any]] = {
     "QueryExecutionIds[]": ["x"],
     "NamedQueryId": ["x"],
     "NamedQueryIds[]": ["x"],
+    "StatementName": [PREPARED, "new", "x"],
+    "PreparedStatementNames[]": [PREPARED, "x"],
+    "QueryStatement": ["SELECT ?", "INSERT INTO d.t VALUES (?, ?)", "DROP TABLE t", "SELEC"],
     "WorkGroup": ["primary", "spare", "x"],
     "CatalogName": ["AwsDataCatalog", "x"],
     "Database": ["sagemaker_featurestore", "x"],

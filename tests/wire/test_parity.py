@@ -69,7 +69,7 @@ STS_LEFT_OUT = {
 ATHENA_LEFT_OUT = re.compile(
     # Spark's notebooks and sessions, other catalogs than Glue's, and what is bought by the hour.
     r"Notebook|Calculation|Session|Capacity|Executor|DPUSizes|^(Create|Update|Delete)DataCatalog$"
-    r"|SystemTable|ResourceDashboard|PreparedStatement"
+    r"|SystemTable|ResourceDashboard"
 )
 ATHENA_MEMBERS_LEFT_OUT = re.compile(
     # What belongs to Spark, to other catalogs, to Identity Center, or to results that Athena keeps.

@@ -32,7 +32,6 @@ from tandem.model.query_execution import (
     QueryExecution,
     ResultPlace,
 )
-from tandem.query import athena
 from tandem.query.athena.statements import AthenaStatement
 from tandem.query.cancellation import Cancellation
 from tandem.query.priority import give_way
@@ -130,7 +129,7 @@ class QueryExecutions:
         """
         execution_id = _id_of(new.token)
         group = self._group(new)
-        statement = athena.parse(new.query, new.parameters)
+        statement = self._statements.read(new.query, group.name, new.parameters)
         kind = kind_of(statement)
         execution = QueryExecution(
             execution_id=execution_id,
@@ -317,6 +316,7 @@ class QueryExecutions:
             statement_id=execution.execution_id,
             # Some clients put the name in backticks, as Hive's statements have it.
             database=(execution.database or "").strip("`") or DEFAULT_DATABASE,
+            work_group=execution.work_group,
             output_location=f"s3://{place.bucket}/{place.key.rpartition('/')[0]}",
             cancellation=active.cancellation,
         )

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -64,6 +65,11 @@ class NamedQueries:
             self._documents.remove(_KIND, query_id, revision)
 
         until_unopposed(f"named query {query_id}", change)
+
+    def delete_all(self, work_group: str) -> None:
+        for query_id in self.ids(work_group):
+            with suppress(ResourceNotFound):
+                self.delete(query_id)
 
     def _found(self, query_id: str) -> tuple[NamedQuery, int]:
         stored = self._documents.find(_KIND, query_id)
