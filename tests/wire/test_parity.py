@@ -14,8 +14,19 @@ from tandem.wire.arns import _NAME_OR_ARN
 from tandem.wire.error_table import ERROR_TABLE, Dialect
 from tandem.wire.operation import Operation, Service
 from tandem.wire.router import Router
+from tandem.wire.shapes.patterns import pattern_of
 
-from .bench import ACCOUNT, ATHENA, GLUE, IAM, RUNTIME, SAGEMAKER, STS, service_model
+from .bench import (
+    ACCOUNT,
+    ATHENA,
+    GLUE,
+    IAM,
+    RUNTIME,
+    SAGEMAKER,
+    STS,
+    pattern_in_python,
+    service_model,
+)
 
 SAGEMAKER_NOT_YET = {
     *(f"{verb}Artifact" for verb in ("Create", "Describe", "Update", "Delete")),
@@ -351,6 +362,8 @@ def _differences(path: str, shape: Shape, kind: inspect.Type):
             yield f"{path} enum"
     elif shape.type_name == "string":
         assert isinstance(kind, inspect.StrType), path
+        if kind.pattern and pattern_of(kind.pattern) != pattern_in_python(shape):
+            yield f"{path} pattern"
         yield from _bound_differences(path, shape, kind.min_length, kind.max_length)
     elif shape.type_name == "map":
         assert isinstance(kind, inspect.DictType), path

@@ -141,8 +141,8 @@ def test_refusals_have_the_models_names(athena: Any) -> None:
     twice = {**change, "StatementName": "here"}
     for call, params, message in (
         ("create", twice, "PreparedStatement here already exists in workGroup primary"),
-        ("create", {**change, "StatementName": "no name"}, "StatementName 'no name'"),
-        ("create", {**change, "StatementName": "p"}, "StatementName 'p'"),
+        ("create", {**change, "StatementName": "no name"}, "'no name' at 'StatementName'"),
+        ("create", {**change, "StatementName": "p"}, "'p' at 'StatementName'"),
         ("create", {**change, "QueryStatement": "SELEC"}, "line 1:1: mismatched input 'SELEC'"),
         ("update", {**twice, "QueryStatement": "DROP TABLE t"}, "can be prepared"),
         ("create", {**change, "WorkGroup": "none"}, "WorkGroup none is not found"),

@@ -1,19 +1,22 @@
-"""Shapes of athena: prepared statements. A name has a pattern, too, which the service checks."""
+"""Shapes of athena: prepared statements."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from tandem.wire.shapes.athena import IDS_MAX, NextToken, QueryString
+from tandem.wire.shapes.athena import IDS_MAX, NextToken, QueryString, WorkGroupName
+from tandem.wire.shapes.patterns import whole
 from tandem.wire.shapes.shape import Shape
 
-StatementName = Annotated[str, Meta(min_length=1, max_length=256)]
+StatementName = Annotated[
+    str, Meta(min_length=1, max_length=256), whole("[a-zA-Z_][a-zA-Z0-9_@:]{1,256}")
+]
 Description = Annotated[str, Meta(min_length=1, max_length=1_024)]
 
 
 class CreatePreparedStatementRequest(Shape):
     statement_name: StatementName
-    work_group: str
+    work_group: WorkGroupName
     query_statement: QueryString
     description: Description | None = None
 
@@ -24,7 +27,7 @@ class CreatePreparedStatementResponse(Shape):
 
 class GetPreparedStatementRequest(Shape):
     statement_name: StatementName
-    work_group: str
+    work_group: WorkGroupName
 
 
 class PreparedStatement(Shape):
@@ -41,7 +44,7 @@ class GetPreparedStatementResponse(Shape):
 
 class BatchGetPreparedStatementRequest(Shape):
     prepared_statement_names: list[StatementName]
-    work_group: str
+    work_group: WorkGroupName
 
 
 class UnprocessedPreparedStatementName(Shape):
@@ -56,7 +59,7 @@ class BatchGetPreparedStatementResponse(Shape):
 
 
 class ListPreparedStatementsRequest(Shape):
-    work_group: str
+    work_group: WorkGroupName
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=1, le=IDS_MAX)] | None = None
 
@@ -73,7 +76,7 @@ class ListPreparedStatementsResponse(Shape):
 
 class UpdatePreparedStatementRequest(Shape):
     statement_name: StatementName
-    work_group: str
+    work_group: WorkGroupName
     query_statement: QueryString
     description: Description | None = None
 
@@ -84,7 +87,7 @@ class UpdatePreparedStatementResponse(Shape):
 
 class DeletePreparedStatementRequest(Shape):
     statement_name: StatementName
-    work_group: str
+    work_group: WorkGroupName
 
 
 class DeletePreparedStatementResponse(Shape):
