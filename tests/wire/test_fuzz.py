@@ -138,6 +138,8 @@ FAMILIAR: dict[str, list[Any]] = {
         *(".*", "(", "a|b", "year = 1", "((((((", "day"),
     ],
     "VersionId": ["0", "1", "2"],
+    "FieldName": ["Name", "UpdateTime"],
+    "SearchText": ["orders", '"orders"', "x"],
     "NestedPropertyName": ["FeatureDefinitions"],
     "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
@@ -201,6 +203,10 @@ FITTING: dict[str, list[Any]] = {
     "PartitionsToDelete": [[{"Values": ["2024-05-01"]}]],
     "StorageDescriptor": [STORAGE, {}],
     "Segment": [{"SegmentNumber": 0, "TotalSegments": 2}],
+    "Filters": [
+        [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}],
+        [{"Key": "Name", "Value": "orders"}, {"Key": "CreateTime", "Value": "1"}],
+    ],
     "SearchExpression": [
         {"Filters": [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}]},
         {"Filters": [{"Name": "CreationTime", "Operator": "LessThan", "Value": "2030-01-01"}]},

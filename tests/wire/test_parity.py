@@ -96,8 +96,8 @@ OF_THE_CATALOG = re.compile(
     r"|^(GetTags|TagResource|UntagResource)$"
 )
 GLUE_LEFT_OUT = {
-    # A search of all databases, and the deletion of versions, which go by themselves.
-    *("SearchTables", "DeleteTableVersion", "BatchDeleteTableVersion"),
+    # The deletion of versions, which go by themselves.
+    *("DeleteTableVersion", "BatchDeleteTableVersion"),
     "BatchUpdatePartition",
 }
 GLUE_MEMBERS_LEFT_OUT = {
