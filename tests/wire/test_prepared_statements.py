@@ -219,6 +219,8 @@ def test_what_execute_cannot_start(athena: Any) -> None:
         ("EXECUTE pairs USING 1", [], "expected 2 but found 1"),
         ("EXECUTE pairs USING 1, 2", ["1", "2"], "give them in one place"),
         ("EXECUTE pairs USING 1, ?", [], "a parameter without a value"),
+        ("EXECUTE pairs USING 1, (SELECT 2)", [], "a parameter is a value"),
+        ("EXECUTE pairs", ["1", "name"], "a parameter is a value"),
         ("EXECUTE pairs USING 1, 2; DROP TABLE t", [], "Only one sql statement"),
     ):
         given = {"ExecutionParameters": parameters} if parameters else {}

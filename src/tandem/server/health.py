@@ -1,7 +1,8 @@
 """What `GET /health` answers: always 200 while the server runs, and what an operator should see.
 
     {"status": "ok"}
-    {"status": "degraded", "reason": "…"}            the registry cannot be read
+    {"status": "degraded", "reason": "…"}            the registry cannot be read, or the background
+                                                     process does not run
     {"status": "degraded", "late_groups": [          histories that cannot be written
         {"group_id": "…", "since": "2026-01-31T12:00:00Z", "reason": "…"}]}
 
@@ -25,8 +26,14 @@ _FRESH_SECONDS = 1.0
 
 
 class Health:
-    def __init__(self, late_groups: Callable[[], Mapping[str, LateGroup]]) -> None:
+    def __init__(
+        self,
+        late_groups: Callable[[], Mapping[str, LateGroup]],
+        problem: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`problem` says what is wrong with the process itself."""
         self._late_groups = late_groups
+        self._problem = problem
         self._known: dict[str, Any] = {}
         self._known_until = 0.0
 
@@ -43,6 +50,9 @@ class Health:
             late = self._late_groups()
         except TandemError as error:
             return {"status": "degraded", "reason": str(error)}
+        problem = self._problem()
+        if problem is not None:
+            return {"status": "degraded", "reason": problem}
         if not late:
             return {"status": "ok"}
         return {

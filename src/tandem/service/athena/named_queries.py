@@ -8,7 +8,8 @@ from tandem.errors import ResourceNotFound, ValidationError
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.client_tokens import id_of
 from tandem.service.athena.work_groups import PRIMARY, WorkGroups
-from tandem.service.typed_documents import Overtaken, TypedDocuments, until_unopposed
+from tandem.service.compare_and_set import Overtaken, until_unopposed
+from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-named-query"
 

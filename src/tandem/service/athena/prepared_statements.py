@@ -14,7 +14,8 @@ from tandem.query.athena.statements import AthenaStatement, Execute
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.work_groups import WorkGroups
 from tandem.service.clock import Clock
-from tandem.service.typed_documents import Overtaken, TypedDocuments, until_unopposed
+from tandem.service.compare_and_set import Overtaken, until_unopposed
+from tandem.service.typed_documents import TypedDocuments
 
 STATEMENTS_PER_GROUP_MAX = 1_000
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_@:]{1,255}", re.ASCII)
