@@ -21,6 +21,7 @@ from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
 from tandem.registry.base import Registry
+from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
@@ -35,6 +36,7 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_files import HistoryFileLists
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
@@ -115,6 +117,19 @@ class Core:
         self.delivery.check()
         self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
+        parts = AdoptionParts(
+            groups=self.groups,
+            definitions=definitions,
+            offline=self.offline,
+            delivery=self.delivery,
+            ingestion=self.ingestion,
+            store=self.online,
+            commits=self._commits,
+            registry=registry,
+            clock=clock,
+        )
+        self.history_files = HistoryFileLists(self.groups, self.offline, self.delivery)
+        self.adoption = Adoption(parts, settings.adoption_still_seconds)
         self._open_athena(registry, clock, opened)
 
     def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
@@ -147,6 +162,7 @@ class Core:
                 settings.delivery_interval_seconds,
                 delivery.has_full_range,
             ),
+            Task("adoption", self.adoption.adopt_everywhere, settings.adoption_interval_seconds),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
             Task("queries", self.athena.end_interrupted, settings.expiry_interval_seconds),

@@ -44,6 +44,10 @@ SECTIONS = {
         ),
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
+        "adopt": LazyCommand(
+            "tandem.cli.files:adopt", "Make rows of files that others put into a history."
+        ),
+        "files": LazyCommand("tandem.cli.files:files", "List the files of a history."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."

@@ -12,6 +12,7 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
+from tandem.sdk.file_control import FileControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -19,13 +20,14 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features and their tags, and its training sets, are seams of their
+    Its feature groups, their features, tags and files, and its training sets, are seams of their
     own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
     features: FeatureControl
     tags: TagControl
+    files: FileControl
     datasets: DatasetControl
 
     @abstractmethod

@@ -16,6 +16,7 @@ from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
+from tandem.sdk.embedded_files import EmbeddedFiles
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -39,6 +40,7 @@ class EmbeddedBackend(Backend):
         self.groups = EmbeddedGroups(self._core)
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
+        self.files = EmbeddedFiles(self._core)
         self.datasets = EmbeddedDatasets(self._core)
 
     def put(

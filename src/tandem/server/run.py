@@ -20,7 +20,7 @@ from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.binding import check_binding
-from tandem.server.health import Health
+from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
@@ -67,7 +67,8 @@ def application(core: Core, *, is_insecure: bool = False) -> Application:
     router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
-    health = Health(core.delivery.late_groups)
+    adoption = core.adoption
+    health = Health(HealthSources(core.delivery.late_groups, adoption.refused, adoption.overdue))
     return Application(router, health, is_insecure=is_insecure, s3=s3)
 
 
