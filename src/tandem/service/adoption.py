@@ -61,7 +61,8 @@ _KEPT_SECONDS = 100 * 365 * 86_400
 """How far a batch is in must be known as long as its files are there, even of a store that nobody
 opens for a year."""
 _PAUSE_FACTOR = 20
-"""The background looks for files for a twentieth of the time at most."""
+"""The background looks for files for a twentieth of the time at most, however many folders there
+are."""
 _INTO_BOTH = "both-"
 
 
@@ -89,6 +90,7 @@ class Adoption:
         self._still_seconds = still_seconds
         self._waiting: dict[str, Sequence[WaitingFile]] = {}
         self._next_look = 0.0
+        self._looking_seconds = 0.0
 
     def adopt(self, group_name: str, targets: TargetStores | None = None) -> FilesAdopted:
         """Adopts all whole files that lie in the group's history; their rows are durable and
@@ -116,11 +118,12 @@ class Adoption:
         """One look at all groups; returns 0, since the next one is due after an interval."""
         if time.monotonic() < self._next_look:
             return 0
-        began = time.monotonic()
-        refused: dict[str, int] = {}
-        for note in self._notes.refused():
-            refused[note.group_id] = refused.get(note.group_id, 0) + 1
-        for group in self._parts.definitions.live():
+        self._looking_seconds = 0.0
+        refused = {note.group_id for note in self._notes.refused()}
+        live = self._parts.definitions.live()
+        ids = {group.group_id for group in live}
+        self._waiting = {one: files for one, files in self._waiting.items() if one in ids}
+        for group in live:
             if group.offline is not None and group.is_whole:
                 try:
                     self._look_at(group, has_refused=group.group_id in refused)
@@ -128,13 +131,16 @@ class Adoption:
                     continue  # a call is adopting
                 except TandemError as error:
                     _log.error("files in the history of %r: %s", group.name, error)
-        seconds = time.monotonic() - began
-        self._next_look = time.monotonic() + seconds * _PAUSE_FACTOR
+        self._next_look = time.monotonic() + self._looking_seconds * _PAUSE_FACTOR
         return 0
 
     def refused(self) -> Sequence[RefusedFile]:
-        """The files of all groups that are refused and still there."""
-        return self._notes.refused()
+        """The files that are refused and still there, of all groups that are not deleted."""
+        found = self._notes.refused()
+        if not found:
+            return []
+        live = {group.group_id for group in self._parts.definitions.live()}
+        return [note for note in found if note.group_id in live]
 
     def overdue(self) -> Mapping[str, Sequence[WaitingFile]]:
         """By group id, files that wait for too long, as of this process's last look."""
@@ -156,7 +162,10 @@ class Adoption:
             _checked_targets(group, None),
             self._still_seconds,
         )
-        if look.has_something() or has_refused:
+        began = time.monotonic()
+        has_something = look.has_something()
+        self._looking_seconds += time.monotonic() - began
+        if has_something or has_refused:
             self._waiting[group.group_id] = look.run(0.0).waiting
         else:
             self._waiting.pop(group.group_id, None)
