@@ -25,6 +25,7 @@ _SPARK_TYPES = {
 class GroupFiles:
     """A group's whole history at one moment: Parquet files, and the columns to read of them.
 
+    data_uri          the folder below which the files lie, and others put theirs
     uris              `s3://` URIs, in the order in which their rows were written
     schema            the columns as Arrow has them. A file lacks those of features that came later
                       (they are null in its rows), and may have those of retired ones
@@ -34,6 +35,7 @@ class GroupFiles:
     Rows with `is_deleted` are delete markers.
     """
 
+    data_uri: str
     uris: Sequence[str]
     schema: pa.Schema
     iceberg_metadata: str | None
@@ -42,12 +44,20 @@ class GroupFiles:
     @property
     def paths(self) -> list[str]:
         """The files on this machine. Raises ValidationError where the store is behind HTTP."""
+        return [self._path(uri) for uri in self.uris]
+
+    @property
+    def data_path(self) -> str:
+        """The folder on this machine. Raises ValidationError where the store is behind HTTP."""
+        return self._path(self.data_uri)
+
+    def _path(self, uri: str) -> str:
         if self._buckets is None:
             raise ValidationError(
                 "the store's files are on the server's machine: read their uris through S3, or"
                 " give the store's folder to tandem.connect"
             )
-        return [str(self._buckets / uri.removeprefix(_S3)) for uri in self.uris]
+        return str(self._buckets / uri.removeprefix(_S3))
 
     @property
     def spark_schema(self) -> str:
@@ -59,7 +69,10 @@ class GroupFiles:
 
 def group_files(group: FeatureGroup, files: HistoryFiles, buckets: Path | None) -> GroupFiles:
     schema = history_schema(group.for_readers)
-    return GroupFiles(files.uris, schema, files.iceberg_metadata, buckets)
+    assert group.offline is not None  # others have no files
+    return GroupFiles(
+        group.offline.resolved_uri, files.uris, schema, files.iceberg_metadata, buckets
+    )
 
 
 def _spark_type(type_: pa.DataType) -> str:
