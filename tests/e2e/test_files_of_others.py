@@ -1,4 +1,4 @@
-"""Files that other programs write, with a server: over S3, HTTP and the command line, and /health."""
+"""Files that other programs write, at a server: over S3 and HTTP, from a shell, and in its health."""
 
 import io
 import json
