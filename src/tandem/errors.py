@@ -14,6 +14,8 @@
     ├── QueryFailed              the SQL statement cannot be run
     │   └── QueryCancelled            somebody ended it, or its time was over
     ├── StoreUnavailable         try again later: full, closed or held by another process
+    │   ├── Throttled                 too many requests for the moment
+    │   └── AnswerLost                nobody knows whether it was done: look before trying again
     └── DataCorrupted            stored bytes do not match their checksum
 
 The tree knows no HTTP: the border (`tandem.wire`) has the one table of codes and statuses. A
@@ -22,7 +24,10 @@ message names the thing that is wrong, quotes the value, and says what to do nex
 
 
 class TandemError(Exception):
-    """Base of all errors in this module. `str(error)` is fit to be shown to a user."""
+    """Base of all errors in this module. `str(error)` is fit to be shown to a user.
+
+    retryable   whether nothing was done, and the same call may succeed later
+    """
 
     retryable = False
 
@@ -79,6 +84,16 @@ class StoreUnavailable(TandemError):
     """The store cannot answer now. The same request may succeed later."""
 
     retryable = True
+
+
+class Throttled(StoreUnavailable):
+    """More is asked than is granted at the moment. Nothing was done."""
+
+
+class AnswerLost(StoreUnavailable):
+    """The server was asked and did not answer: the call may have been carried out."""
+
+    retryable = False
 
 
 class DataCorrupted(TandemError):

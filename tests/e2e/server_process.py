@@ -1,5 +1,6 @@
 """A real server in a process of its own, to be stopped or killed by a test."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,6 +16,15 @@ import urllib3
 from botocore.config import Config
 
 START_SECONDS_MAX = 60
+
+
+def _runs(group: int) -> bool:
+    """Whether a process of the group still runs; whoever is killed may do so for a moment."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pgid=,stat="], capture_output=True, check=True, text=True
+    )
+    processes = (line.split() for line in listed.stdout.splitlines())
+    return any(int(pgid) == group and state[0] not in "ZX" for pgid, state in processes)
 
 
 def free_port() -> int:
@@ -58,9 +68,12 @@ class ServerProcess:
         return answer.status == 200
 
     def kill(self) -> None:
-        """kill -9: no handler runs."""
-        self.process.kill()
+        """kill -9, of the background process, too: no handler runs, and nobody writes any more."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        while _runs(self.process.pid):
+            time.sleep(0.005)
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""

@@ -1,4 +1,4 @@
-"""Files that other programs write, at a server: over S3 and HTTP, from a shell, and in its health."""
+"""Files that other programs write, at a server: over S3 and HTTP, from a shell, and in health."""
 
 import io
 import json

@@ -226,16 +226,16 @@ _open_cores: dict[Path, tuple[Core, int]] = {}
 _opening = threading.Lock()
 
 
-def open_core(settings: Settings) -> tuple[Core, Callable[[], None]]:
+def open_core(settings: Settings, *, in_background: bool = True) -> tuple[Core, Callable[[], None]]:
     """The core of a data folder, and the function that gives it back.
 
-    A folder that this process has open already is shared, with the settings it was opened with.
+    A folder that this process has open already is shared, as it was opened.
     """
     folder = settings.data.resolve()
     with _opening:
         core, users = _open_cores.get(folder, (None, 0))
         if core is None:
-            core = Core(settings)
+            core = Core(settings, in_background=in_background)
         _open_cores[folder] = (core, users + 1)
     return core, _once(lambda: _give_back(folder))
 

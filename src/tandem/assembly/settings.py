@@ -36,6 +36,8 @@ class Settings:
     athena_queries_at_once     Athena's queries that run side by side; others wait
     athena_query_seconds_max   the longest that one of them may run
     athena_executions_max      query executions that are kept once they are over; the oldest go
+    background_process         whether a server delivers and loads in a process beside the one that
+                               answers requests
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
     """
 
@@ -57,6 +59,7 @@ class Settings:
     athena_queries_at_once: int = 4
     athena_query_seconds_max: float = 1_800.0
     athena_executions_max: int = 1_000
+    background_process: bool = True
     s3_gateway: bool = True
 
     def __post_init__(self) -> None:

@@ -1,10 +1,10 @@
 """HTTP as the remote library speaks it: retries, and answers that are errors raised as ours.
 
-A request is repeated where the server says that it did nothing (503) or could not be reached. It is
-not repeated after a lost answer, since a write that was done would stand in history twice.
+`sdk.retries` says what is sent again.
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,22 +14,12 @@ import urllib3
 
 from tandem import errors
 from tandem.rows.rows import RowStream
+from tandem.sdk.retries import asked_to_wait, may_repeat, pauses
 
 _ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 _REQUEST_ID = "x-amzn-RequestId"
 _ERROR = "x-tandem-error"
-_ONLY_CONNECT = urllib3.Retry(connect=3, read=0, status=0, other=0, backoff_factor=0.2)
-_RETRY = urllib3.Retry(
-    connect=3,
-    read=0,
-    status=3,
-    other=0,
-    status_forcelist=[503],
-    allowed_methods=None,
-    backoff_factor=0.2,
-    backoff_jitter=0.2,
-    raise_on_status=False,
-)
+_QUESTIONS = ("Describe", "List", "Search", "Get")
 _TIMEOUT = urllib3.Timeout(connect=10, read=600)
 _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ValidationError": errors.ValidationError,
@@ -43,7 +33,11 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "AccessForbidden": errors.AccessForbidden,
     "QueryFailed": errors.QueryFailed,
     "ServiceUnavailable": errors.StoreUnavailable,
+    "ThrottlingException": errors.Throttled,
+    "TooManyRequestsException": errors.Throttled,
+    "ProvisionedThroughputExceededException": errors.Throttled,
 }
+_GATEWAY_STATUSES = {502, 504}
 
 _ERRORS_BY_NAME: Mapping[str, type[errors.TandemError]] = {
     name: kind
@@ -58,7 +52,8 @@ class Http:
     Each method raises the error that the answer is, and StoreUnavailable where there is none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: urllib3.HTTPConnectionPool | None = None) -> None:
+        """`connections` lead to the server where its address alone does not."""
         try:
             is_url = urllib3.util.parse_url(url).host is not None
         except urllib3.exceptions.LocationParseError:
@@ -66,7 +61,7 @@ class Http:
         if not is_url:
             raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
         self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
+        self._pool = connections or urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
 
     def control(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """An operation of the sagemaker service (AWS JSON)."""
@@ -74,20 +69,35 @@ class Http:
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"SageMaker.{operation}",
         }
-        return self._parsed(self._call("POST", "/", json_bytes(request), headers))
+        is_question = operation.startswith(_QUESTIONS)
+        body = json_bytes(request)
+        return self._parsed(self._call("POST", "/", body, headers, is_question=is_question))
 
     def json(
-        self, method: str, path: str, request: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        request: Mapping[str, Any] | None = None,
+        *,
+        is_question: bool = False,
     ) -> dict[str, Any]:
-        """An operation of REST with JSON."""
+        """An operation of REST with JSON. A question changes nothing, as no GET does."""
+        is_question = is_question or method == "GET"
         if request is None:
-            return self._parsed(self._call(method, path, None, {}))
+            return self._parsed(self._call(method, path, None, {}, is_question=is_question))
         headers = {"Content-Type": "application/json"}
-        return self._parsed(self._call(method, path, json_bytes(request), headers))
+        body = json_bytes(request)
+        return self._parsed(self._call(method, path, body, headers, is_question=is_question))
 
     def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
         """Sends a table once. Whoever calls knows what a lost answer means."""
-        return self._parsed(self._call("POST", path, arrow_bytes(table), _ARROW, _ONLY_CONNECT))
+        return self.send_arrow(path, arrow_bytes(table))
+
+    def send_arrow(self, path: str, stream: bytes) -> dict[str, Any]:
+        """As `send_table`, a table that is bytes already."""
+        response = self._once("POST", path, stream, _ARROW)
+        self._check(response)
+        return self._parsed(response.data)
 
     def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
         """The table that answers a question, which is JSON or a table itself."""
@@ -105,19 +115,8 @@ class Http:
     @contextmanager
     def ask_stream(self, path: str, body: bytes) -> Iterator[tuple[Mapping[str, str], RowStream]]:
         """The headers and the rows that answer a question, an Arrow stream; read piece by piece."""
+        response = self._answered("POST", path, body, _ARROW, preload_content=False)
         try:
-            response = self._pool.request(
-                "POST",
-                self._url + path,
-                body=body,
-                headers=_ARROW,
-                retries=_RETRY,
-                preload_content=False,
-            )
-        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
-            raise self._no_answer(error) from error
-        try:
-            self._check(response)
             with pa.ipc.open_stream(pa.PythonFile(response, mode="r")) as reader:
                 yield response.headers, RowStream(reader.schema, iter(reader))
             response.drain_conn()
@@ -138,7 +137,10 @@ class Http:
         return urllib3.util.parse_url(self._url).scheme or "http"
 
     def close(self) -> None:
-        self._pool.clear()
+        if isinstance(self._pool, urllib3.PoolManager):
+            self._pool.clear()
+        else:
+            self._pool.close()
 
     def _call(
         self,
@@ -146,16 +148,57 @@ class Http:
         path: str,
         body: bytes | None,
         headers: Mapping[str, str],
-        retries: urllib3.Retry = _RETRY,
+        *,
+        is_question: bool = False,
     ) -> bytes:
+        return self._answered(method, path, body, headers, is_question=is_question).data
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        is_question: bool = False,
+        preload_content: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer of a request that succeeded, in the end."""
+        waits = pauses()
+        while True:
+            response: urllib3.BaseHTTPResponse | None = None
+            try:
+                response = self._once(method, path, body, headers, preload_content)
+                self._check(response)
+                return response
+            except errors.TandemError as error:
+                status = None if response is None else response.status
+                pause_seconds = next(waits, None)
+                if pause_seconds is None or not may_repeat(error, status, is_question=is_question):
+                    raise
+            if response is not None:
+                pause_seconds = max(pause_seconds, asked_to_wait(response))
+            time.sleep(pause_seconds)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        preload_content: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
         try:
-            response = self._pool.request(
-                method, self._url + path, body=body, headers=dict(headers), retries=retries
+            return self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers=dict(headers),
+                retries=False,
+                preload_content=preload_content,
             )
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise self._no_answer(error) from error
-        self._check(response)
-        return response.data
 
     def _check(self, response: urllib3.BaseHTTPResponse) -> None:
         if response.status >= 400:
@@ -183,7 +226,7 @@ class Http:
         if isinstance(
             reason, urllib3.exceptions.ProtocolError | urllib3.exceptions.ReadTimeoutError
         ):
-            return errors.StoreUnavailable(
+            return errors.AnswerLost(
                 f"the answer of {self._url} was lost ({why}): the call may have been carried out"
             )
         return errors.StoreUnavailable(
@@ -197,6 +240,11 @@ class Http:
         except (TypeError, ValueError):
             answer = {}
         code = response.headers.get("x-amzn-ErrorType") or answer.get("__type")
+        if code is None and response.status in _GATEWAY_STATUSES:
+            return errors.AnswerLost(
+                f"something before {self._url} answered with HTTP status {response.status}: the"
+                " call may have been carried out"
+            )
         if code is None:
             return self._not_understood(f"HTTP status {response.status}")
         message = answer.get("Message") or answer.get("message") or f"{code}"

@@ -74,7 +74,9 @@ class RemoteBackend(Backend):
         }
         if features:
             wanted["FeatureNames"] = features
-        answer = self._http.json("POST", "/BatchGetRecord", {"Identifiers": [wanted]})
+        answer = self._http.json(
+            "POST", "/BatchGetRecord", {"Identifiers": [wanted]}, is_question=True
+        )
         for problem in answer["Errors"]:
             raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
         return {
@@ -119,7 +121,7 @@ class RemoteBackend(Backend):
             "IncludeSoftDeletedRecords": include_soft_deleted,
         }
         while True:
-            page = self._http.json("POST", path, request)
+            page = self._http.json("POST", path, request, is_question=True)
             yield from page["RecordIdentifiers"]
             if not page.get("NextToken"):
                 return

@@ -292,7 +292,10 @@ class FeatureStore:
         """
         request = training_set_request(features, event_time, keys, as_of, max_age, event_time_range)
         made = self._backend.datasets.training_set(
-            labels_of(labels), request, record=record, keep_labels=keep_labels
+            labels_of(labels),
+            request,
+            record=checked_flag(record, "record"),
+            keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
 
@@ -326,8 +329,8 @@ class FeatureStore:
             entities if isinstance(entities, str) else labels_of(entities),
             request,
             at_us=None if at is None else microseconds(checked(datetime, at, "at")),
-            record=record,
-            keep_labels=keep_labels,
+            record=checked_flag(record, "record"),
+            keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
 

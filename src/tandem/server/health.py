@@ -1,7 +1,8 @@
 """What `GET /health` answers: always 200 while the server runs, and what an operator should see.
 
     {"status": "ok"}
-    {"status": "degraded", "reason": "…"}            the registry cannot be read
+    {"status": "degraded", "reason": "…"}            the registry cannot be read, or the background
+                                                     process does not run
     {"status": "degraded", "late_groups": [          histories that cannot be written
         {"group_id": "…", "since": "2026-01-31T12:00:00Z", "reason": "…"}]}
     {"status": "degraded", "refused_files": […],     files put into histories: not taken, with their
@@ -33,11 +34,14 @@ _FILES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """What health is made of; files that wait are by group id."""
+    """What health is made of. Files that wait are by group id; `problem` says what is wrong with the
+    process itself.
+    """
 
     late_groups: Callable[[], Mapping[str, LateGroup]]
     refused_files: Callable[[], Sequence[RefusedFile]]
     waiting_files: Callable[[], Mapping[str, Sequence[WaitingFile]]]
+    problem: Callable[[], str | None] = lambda: None
 
 
 class Health:
@@ -79,6 +83,8 @@ class Health:
             }
         except TandemError as error:
             return {"status": "degraded", "reason": str(error)}
+        if (problem := sources.problem()) is not None:
+            return {"status": "degraded", "reason": problem}
         troubles = {name: named for name, named in found.items() if named}
         return {"status": "degraded" if troubles else "ok", **troubles}
 

@@ -1,5 +1,7 @@
 """Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
 
+What would take the interpreter from requests goes on in another process, `server.background`.
+
 SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
 """
 
@@ -9,6 +11,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
@@ -19,6 +22,7 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
+from tandem.server.background import Background, can_have_background
 from tandem.server.binding import check_binding
 from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
@@ -47,36 +51,57 @@ def serve(
     Raises ValidationError where the address may not be bound, StoreUnavailable where it is taken.
     """
     check_binding(host, is_insecure=is_insecure)
-    listener = _bind(host, port)
-    try:
-        core, give_back = open_core(settings)
-        try:
-            with (
-                announced(settings.data, _url(listener)),
-                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-            ):
-                runner.run(_serve(core, listener, is_insecure, when_ready))
-        finally:
-            give_back()
-    finally:
-        listener.close()
+    with ExitStack() as opened:
+        listener = opened.enter_context(_bind(host, port))
+        has_background = settings.background_process and can_have_background(settings)
+        core, give_back = open_core(settings, in_background=not has_background)
+        opened.callback(give_back)
+        background = Background(settings) if has_background else None
+        if background is not None:
+            opened.callback(background.close)
+        url = _url(listener)
+        opened.enter_context(announced(settings.data, url))
+        runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        serving = serve_core(
+            core,
+            listener,
+            lambda: when_ready(url),
+            is_insecure=is_insecure,
+            background=background,
+        )
+        runner.run(serving)
 
 
-def application(core: Core, *, is_insecure: bool = False) -> Application:
-    """The ASGI application over a running core."""
-    router = Router(core, token_key=core.token_key, extensions=[TandemApi(core), DatasetApi(core)])
+def application(
+    core: Core, *, is_insecure: bool = False, background: Background | None = None
+) -> Application:
+    """The ASGI application over a running core, whose loads the background process carries out."""
+    tables = TandemApi(core, background.load if background else None)
+    router = Router(core, token_key=core.token_key, extensions=[tables, DatasetApi(core)])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
-    adoption = core.adoption
-    health = Health(HealthSources(core.delivery.late_groups, adoption.refused, adoption.overdue))
+    health = Health(
+        HealthSources(
+            late_groups=core.delivery.late_groups,
+            refused_files=core.adoption.refused,
+            waiting_files=core.adoption.overdue,
+            problem=lambda: background.problem if background else None,
+        )
+    )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
 
 
-async def _serve(
-    core: Core, listener: socket.socket, is_insecure: bool, when_ready: Callable[[str], None]
+async def serve_core(
+    core: Core,
+    listener: socket.socket,
+    when_ready: Callable[[], None],
+    *,
+    is_insecure: bool = False,
+    background: Background | None = None,
 ) -> None:
+    """Answers what comes to `listener` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure),
+        application(core, is_insecure=is_insecure, background=background),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -91,7 +116,7 @@ async def _serve(
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
-        when_ready(_url(listener))
+        when_ready()
     await serving
 
 

@@ -88,7 +88,6 @@ class Adoption:
         self._parts = parts
         self._notes = AdoptionNotes(parts.registry)
         self._still_seconds = still_seconds
-        self._waiting: dict[str, Sequence[WaitingFile]] = {}
         self._next_look = 0.0
         self._looking_seconds = 0.0
 
@@ -110,23 +109,18 @@ class Adoption:
         wanted = _checked_targets(group, targets)
         still_seconds = min(self._still_seconds, _CALL_STILL_SECONDS)
         look = _Look(self._parts, self._notes, group, arrivals, wanted, still_seconds)
-        found = look.run(_CALL_SECONDS_MAX)
-        self._waiting[group.group_id] = found.waiting
-        return found
+        return look.run(_CALL_SECONDS_MAX)
 
     def adopt_everywhere(self) -> int:
         """One look at all groups; returns 0, since the next one is due after an interval."""
         if time.monotonic() < self._next_look:
             return 0
         self._looking_seconds = 0.0
-        refused = {note.group_id for note in self._notes.refused()}
-        live = self._parts.definitions.live()
-        ids = {group.group_id for group in live}
-        self._waiting = {one: files for one, files in self._waiting.items() if one in ids}
-        for group in live:
+        noted = {note.group_id for note in self._notes.refused()} | self._notes.overdue().keys()
+        for group in self._parts.definitions.live():
             if group.offline is not None and group.is_whole:
                 try:
-                    self._look_at(group, has_refused=group.group_id in refused)
+                    self._look_at(group, has_notes=group.group_id in noted)
                 except ConflictError:
                     continue  # a call is adopting
                 except TandemError as error:
@@ -136,21 +130,18 @@ class Adoption:
 
     def refused(self) -> Sequence[RefusedFile]:
         """The files that are refused and still there, of all groups that are not deleted."""
-        found = self._notes.refused()
-        if not found:
-            return []
-        live = {group.group_id for group in self._parts.definitions.live()}
-        return [note for note in found if note.group_id in live]
+        return [note for note in self._notes.refused() if self._is_live(note.group_id)]
 
     def overdue(self) -> Mapping[str, Sequence[WaitingFile]]:
-        """By group id, files that wait for too long, as of this process's last look."""
-        overdue = {
-            group_id: [file for file in waiting if file.is_overdue]
-            for group_id, waiting in self._waiting.items()
-        }
-        return {group_id: files for group_id, files in overdue.items() if files}
+        """By group id, files that had waited for too long at the last look."""
+        noted = self._notes.overdue().items()
+        return {group_id: files for group_id, files in noted if self._is_live(group_id)}
 
-    def _look_at(self, group: FeatureGroup, *, has_refused: bool) -> None:
+    def _is_live(self, group_id: str) -> bool:
+        group = self._parts.definitions.of_id(group_id)
+        return group is not None and group.deleted_at_us is None
+
+    def _look_at(self, group: FeatureGroup, *, has_notes: bool) -> None:
         arrivals = self._parts.offline.arrivals(group)
         if arrivals is None:
             return
@@ -165,10 +156,8 @@ class Adoption:
         began = time.monotonic()
         has_something = look.has_something()
         self._looking_seconds += time.monotonic() - began
-        if has_something or has_refused:
-            self._waiting[group.group_id] = look.run(0.0).waiting
-        else:
-            self._waiting.pop(group.group_id, None)
+        if has_something or has_notes:
+            look.run(0.0)
 
 
 class _Look:
@@ -212,11 +201,14 @@ class _Look:
                 else:
                     break
             self._forget_removed()
+        waiting = tuple(_waiting(one) for one in found)
+        overdue = [file for file in waiting if file.is_overdue]
+        self._notes.note_overdue(self._group.group_id, overdue)
         return FilesAdopted(
             adopted=tuple(self._adopted),
             repeated=tuple(self._repeated),
             refused=tuple(self._notes.refused(self._group.group_id)),
-            waiting=tuple(_waiting(one) for one in found),
+            waiting=waiting,
         )
 
     def _found(self) -> Sequence[Arrival]:

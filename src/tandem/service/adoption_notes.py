@@ -7,17 +7,21 @@ refused files               by the group and the file's place
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from tandem.model.adopted_files import AdoptedFile, RefusedFile
+from tandem.model.adopted_files import AdoptedFile, RefusedFile, WaitingFile
 from tandem.registry.base import DocumentRegistry
-from tandem.service.typed_documents import Overtaken, TypedDocuments
+from tandem.service.compare_and_set import Overtaken
+from tandem.service.typed_documents import TypedDocuments
 
 _REFUSED = "refused files"
+_OVERDUE = "overdue files"
 
 
 class AdoptionNotes:
     def __init__(self, registry: DocumentRegistry) -> None:
         self._adopted = TypedDocuments(registry, list[AdoptedFile], "a list of adopted files")
         self._refused = TypedDocuments(registry, RefusedFile, "a note of a refused file")
+
+        self._overdue = TypedDocuments(registry, list[WaitingFile], "a list of files that wait")
 
     def adopted(self, group_id: str) -> Mapping[str, AdoptedFile]:
         """The files that ever were adopted, by their paths."""
@@ -42,6 +46,24 @@ class AdoptionNotes:
         if stored is not None:
             with suppress(Overtaken):
                 self._refused.remove(_REFUSED, _name_of(file), stored.revision)
+
+    def overdue(self) -> Mapping[str, Sequence[WaitingFile]]:
+        """By group id, files that are overdue."""
+        return {group_id: stored.value for group_id, stored in self._overdue.all(_OVERDUE).items()}
+
+    def note_overdue(self, group_id: str, files: Sequence[WaitingFile]) -> None:
+        """Notes the overdue files of a group, all there are."""
+        stored = self._overdue.find(_OVERDUE, group_id)
+        before = [] if stored is None else stored.value
+        # Each look finds them older; that alone is no news.
+        if [(one.path, one.reason) for one in before] == [(one.path, one.reason) for one in files]:
+            return
+        revision = 0 if stored is None else stored.revision
+        with suppress(Overtaken):  # by another look, which has seen the same
+            if files:
+                self._overdue.put(_OVERDUE, group_id, list(files), revision)
+            else:
+                self._overdue.remove(_OVERDUE, group_id, revision)
 
 
 def _adopted_of(group_id: str) -> str:

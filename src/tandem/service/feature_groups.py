@@ -64,6 +64,14 @@ class FeatureGroups:
             raise self._no_group_itself(name)
         return _usable(group)
 
+    def find_for_loading(self, name: str) -> FeatureGroup:
+        """As `find_for_writing`, but as of now, whichever process has changed the group.
+
+        A load asks seldom, and is often the first thing that a new group gets.
+        """
+        self._definitions.refresh()
+        return self.find_for_writing(name)
+
     def latest(self, group: FeatureGroup) -> FeatureGroup:
         """The definition of `group` at this moment, read from the registry; it may be deleted."""
         found = self._registry.get(group.group_id)

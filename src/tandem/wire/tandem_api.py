@@ -24,6 +24,7 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
+from tandem.rows.plain_text import with_plain_text
 from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion, IngestOptions, OnError
@@ -71,9 +72,12 @@ class QueryRequest(msgspec.Struct, rename="pascal"):
 
 
 class IngestRequest(msgspec.Struct):
+    """Rows for a group, still as they came; `target` is the path and query they came to."""
+
+    target: str
     group: str
-    table: Any
     options: IngestOptions
+    stream: bytes
 
 
 class _BadRow(msgspec.Struct, rename="pascal"):
@@ -96,6 +100,12 @@ class IngestionResponse(msgspec.Struct, rename="pascal"):
     chunk_rows: int
 
 
+Load = Callable[[str, bytes], Mapping[str, Any]]
+"""Has another process carry out an ingest request: its path and query, and its body. Returns the
+answer as JSON has it, or raises the error that it is.
+"""
+
+
 class Table(msgspec.Struct):
     """An answer that is a table."""
 
@@ -107,8 +117,9 @@ class TandemApi:
 
     dialect = Dialect.RUNTIME
 
-    def __init__(self, core: TableCore) -> None:
+    def __init__(self, core: TableCore, load_elsewhere: Load | None = None) -> None:
         self._core = core
+        self._load_elsewhere = load_elsewhere
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
             "Server": lambda _: ServerRequest(),
             "Query": _decode_query,
@@ -182,7 +193,8 @@ class TandemApi:
             on_error=_on_error(given.get("OnError", ["raise"])[0]),
             start=_start(given.get("Start", ["0"])[0]),
         )
-        return IngestRequest(self._group_of(request), arrow_table(request.body), options)
+        target = f"{request.raw_path.decode('latin-1')}?{request.query.decode('latin-1')}"
+        return IngestRequest(target, self._group_of(request), options, request.body)
 
     def _decode_describe_ingestion(self, request: Request) -> IngestionRequest:
         given = parse_qs(request.query.decode("latin-1")).get("IngestionId", [])
@@ -205,9 +217,14 @@ class TandemApi:
         )
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
-        done = await self._in_thread(
-            self._core.ingestion.ingest, request.group, request.table, request.options
-        )
+        return await self._in_thread(self._load, request)
+
+    def _load(self, request: IngestRequest) -> IngestResponse:
+        if self._load_elsewhere is not None:
+            answer = self._load_elsewhere(request.target, request.stream)
+            return msgspec.convert(answer, IngestResponse)
+        table = arrow_table(request.stream)
+        done = self._core.ingestion.ingest(request.group, table, request.options)
         failed = [] if done.failed is None else done.failed.to_pylist()
         bad_rows = [_BadRow(row[FAILED_ROW], row[FAILED_REASON]) for row in failed]
         return IngestResponse(done.rows, bad_rows)
@@ -270,7 +287,7 @@ def arrow_table(body: bytes) -> pa.Table:
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise SerializationError(f"the body is not an Arrow stream: {error}") from None
-    return table
+    return with_plain_text(table)
 
 
 def _arrow_bytes(table: pa.Table) -> bytes:

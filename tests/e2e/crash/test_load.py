@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 import tandem
 from e2e.crash.test_kill import ROUNDS, SETTINGS, Cut, kill_alone, power_cut
@@ -132,8 +133,11 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             create(server.url)
             load = Load(server.url)
             assert load.begun.wait(60)
+        # What is no table is refused by the process that loads, once it has started.
+        refused = urllib3.request("POST", f"{server.url}/tandem/ingest/load", body=b"no table")
+        assert refused.status == 400, refused.data
         if number < count:
-            time.sleep(chance.uniform(0.05, 0.6))
+            time.sleep(chance.uniform(0.05, 0.4))
         else:
             load.join()
         told = load.told[-1]

@@ -34,17 +34,19 @@ def server(status: int, body: bytes, headers: dict[str, str] | None = None) -> I
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
 
 
-def refusal(url: str) -> TandemError:
+def refusal(url: str, operation: str = "ListFeatureGroups") -> TandemError:
     http = Http(url)
     with pytest.raises(TandemError) as raised:
-        http.control("ListFeatureGroups", {})
+        http.control(operation, {})
     http.close()
     assert "\n" not in str(raised.value)
     return raised.value
@@ -111,7 +113,8 @@ def test_an_answer_that_is_cut_off_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=hang_up)
         thread.start()
-        error = refusal(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        error = refusal(url, "CreateFeatureGroup")
         thread.join()
     assert isinstance(error, StoreUnavailable)
     assert "was lost (Remote end closed connection" in str(error)

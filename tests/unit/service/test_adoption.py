@@ -247,6 +247,9 @@ def test_a_file_that_waits_too_long_is_overdue(
     core.adoption.adopt_everywhere()
     (waiting,) = core.adoption.overdue()[customers.group_id]
     assert waiting.path == f"{HOUR}/part-0.parquet"
+    put_file(core, customers, rows("a"))
+    core.adoption.adopt("customers")
+    assert core.adoption.overdue() == {}
 
 
 def test_the_background_waits_until_a_file_stands_still(tmp_path: Path) -> None:

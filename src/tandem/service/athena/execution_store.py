@@ -13,7 +13,8 @@ from tandem.model.query_execution import ErrorCategory, ExecutionState, QueryExe
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.presence import Presence
 from tandem.service.clock import Clock
-from tandem.service.typed_documents import Overtaken, TypedDocuments
+from tandem.service.compare_and_set import Overtaken
+from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-execution"
 INTERRUPTED = "the server stopped while the query was under way: run it again"

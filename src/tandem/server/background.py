@@ -1,0 +1,164 @@
+"""The background process of a server: delivery, expiry and loads run there, so that requests do not
+share an interpreter with them.
+
+    server ── starts ──► background process   ends with the server, however that ends; is started
+       │                        │             again where it ends first
+       └── loads, over a socket ┘             on the same data folder
+
+The socket lies in a folder that only this user may enter.
+"""
+
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import urllib3
+from urllib3.connection import HTTPConnection
+
+from tandem.assembly.settings import Settings
+from tandem.errors import StoreUnavailable
+from tandem.sdk.http import Http
+
+_log = logging.getLogger("tandem.background")
+_STOP_SECONDS_MAX = 20.0
+_PAUSE_SECONDS_MAX = 30.0
+_STEADY_SECONDS = 60.0
+"""A process that has run so long is started again at once."""
+_SECONDS_TO_READY_MAX = 10.0
+READY = b"ready\n"
+
+
+class Start(msgspec.Struct):
+    """What the process is told when it starts, as a line of JSON on its standard input, which then
+    stays open: that it ends is how the process learns of the server's end.
+    """
+
+    settings: dict[str, Any]
+    socket: str
+
+    @classmethod
+    def of(cls, settings: Settings, path: Path) -> "Start":
+        return cls({**asdict(settings), "data": str(settings.data.resolve())}, str(path))
+
+    def read_settings(self) -> Settings:
+        return Settings(**{**self.settings, "data": Path(self.settings["data"])})
+
+
+def can_have_background(settings: Settings) -> bool:
+    """Whether another process can work on the store: not on one in memory."""
+    return "memory" not in (settings.online_store, settings.offline_store, settings.registry)
+
+
+class Background:
+    """Keeps a background process running until it is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Not in the data folder: the path of a socket has about a hundred characters at most.
+        self._folder = Path(tempfile.mkdtemp(prefix="tandem-"))
+        self._socket = self._folder / "loads"
+        self._http = Http("http://localhost", _UnixPool(self._socket))
+        self._is_ready = threading.Event()
+        self._is_closing = threading.Event()
+        self._process = self._start()
+        self._thread = threading.Thread(target=self._watch, name="tandem-background", daemon=True)
+        self._thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the process does not work at the moment; None while it does, or starts."""
+        code = self._process.poll()
+        return None if code is None else f"the background process has ended with exit code {code}"
+
+    def load(self, target: str, body: bytes) -> dict[str, Any]:
+        """Has a request for a load carried out; returns its answer, or raises the error it is.
+
+        Raises StoreUnavailable, too, where the process ends meanwhile: the load may be in.
+        """
+        if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
+            raise StoreUnavailable("the process that loads rows has not started yet: try again")
+        return self._http.send_arrow(target, body)
+
+    def close(self) -> None:
+        """Lets the process end what it has in hand, and stops it."""
+        self._is_closing.set()
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._thread.join()
+        self._http.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tandem.server.background_process"]
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert process.stdin is not None
+        try:
+            process.stdin.write(msgspec.json.encode(Start.of(self._settings, self._socket)) + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            _log.error("the background process ended before it began")
+        return process
+
+    def _watch(self) -> None:
+        pause_seconds = 0.0
+        while True:
+            begun = time.monotonic()
+            assert self._process.stdout is not None
+            if self._process.stdout.readline() == READY:
+                self._is_ready.set()
+            code = self._process.wait()
+            self._is_ready.clear()
+            if self._is_closing.is_set():
+                return
+            _log.error("the background process has ended with exit code %s: starting another", code)
+            is_steady = time.monotonic() - begun > _STEADY_SECONDS
+            pause_seconds = 0.0 if is_steady else min(2 * pause_seconds + 1, _PAUSE_SECONDS_MAX)
+            if self._is_closing.wait(pause_seconds):
+                return
+            self._close_pipes()
+            self._process = self._start()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class _UnixPool(urllib3.HTTPConnectionPool):
+    """Connections to a socket in the file system."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", maxsize=8, timeout=urllib3.Timeout(connect=10, read=None))
+        self._path = path
+
+    def _new_conn(self) -> HTTPConnection:
+        return _UnixConnection(self._path)
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=None)
+        self._path = path
+
+    def _new_conn(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(self._path))
+        except OSError as error:
+            connection.close()
+            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+        return connection
