@@ -34,7 +34,7 @@ _FILES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """What health is made of. Files that wait are by group id; `problem` says what is wrong with the
+    """What health is made of. Files are by group id; `problem` says what is wrong with the
     process itself.
     """
 
