@@ -44,6 +44,9 @@ SECTIONS = {
         ),
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
+        "batch-load": LazyCommand(
+            "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
+        ),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."

@@ -14,6 +14,7 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
+from tandem.sdk.embedded_batch_loads import EmbeddedBatchLoads
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
@@ -40,6 +41,7 @@ class EmbeddedBackend(Backend):
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
         self.datasets = EmbeddedDatasets(self._core)
+        self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
 
     def put(
         self,

@@ -21,7 +21,6 @@ from tandem.service.athena.lake import Lake
 from tandem.service.athena.named_queries import NamedQueries
 from tandem.service.athena.new_data import DataStatements
 from tandem.service.athena.pending_writes import PendingWrites
-from tandem.service.athena.presence import Presence
 from tandem.service.athena.relations import Relations
 from tandem.service.athena.result_files import ResultFiles
 from tandem.service.athena.statements import AthenaStatements
@@ -32,6 +31,7 @@ from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock
 from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.placement import DATABASE
+from tandem.service.presence import Presence
 from tandem.service.queries import Queries
 
 
