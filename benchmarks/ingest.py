@@ -1,11 +1,10 @@
-"""Loads beside what LMDB and Parquet take, puts and gets during a load, memory for a large file."""
+"""Loads beside what LMDB and Parquet take, and the memory for a large file."""
 
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +39,6 @@ def run(rows: int) -> None:
         shown.add_column(column)
     with tempfile.TemporaryDirectory() as folder:
         _loads(Path(folder), rows, shown)
-    with tempfile.TemporaryDirectory() as folder:
-        _answers_during_a_load(Path(folder), rows, shown)
     with tempfile.TemporaryDirectory() as folder:
         _memory(Path(folder), rows * LARGE_FACTOR, shown)
     Console(width=140).print(shown)
@@ -121,47 +118,6 @@ def _bare_lmdb(path: Path, rows: pa.Table) -> None:
             with environment.begin(write=True) as transaction:
                 for key in sorted(keys[start : start + BARE_COMMIT_RECORDS]):
                     transaction.put(key, value)
-
-
-def _answers_during_a_load(folder: Path, rows: int, shown: Table) -> None:
-    first, shuffled = (
-        frame(rows, 1.70e9, is_shuffled=False),
-        frame(rows, 1.71e9, is_shuffled=True),
-    )
-    with tandem.connect(folder / "data") as store:
-        group, other = create(store, "load", first), create(store, "other", first)
-        group.ingest(first)
-        one = first.slice(0, 1).to_pylist()[0]
-
-        def get() -> object:
-            return group.get("cust-00000007")
-
-        def put() -> object:
-            return other.put(one)
-
-        for name, call in (("GetRecord", get), ("PutRecord", put)):
-            idle = _p99_ms(call, lambda begun: time.monotonic() - begun > 3)
-            thread = threading.Thread(target=lambda: group.ingest(shuffled))
-            thread.start()
-            loaded = _p99_ms(call, lambda _begun, load=thread: not load.is_alive())
-            shown.add_row(
-                f"{name} during a load, p99",
-                f"{loaded:.1f} ms",
-                f"idle: {idle:.1f} ms",
-                f"{loaded / idle:.1f}",
-            )
-
-
-def _p99_ms(call: Callable[[], object], is_over: Callable[[float], bool]) -> float:
-    times: list[float] = []
-    begun = time.monotonic()
-    while not is_over(begun):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-        time.sleep(0.002)
-    times.sort()
-    return times[len(times) * 99 // 100] * 1e3
 
 
 def _memory(folder: Path, rows: int, shown: Table) -> None:

@@ -118,6 +118,12 @@ READINGS: dict[str, Callable[[Path], Any]] = {
     "polars": lambda _: pl.from_pandas(LABELS),
     "arrow": lambda _: pa.Table.from_pandas(LABELS, preserve_index=False),
     "a reader": lambda _: pa.Table.from_pandas(LABELS, preserve_index=False).to_reader(1),
+    "categories of Polars": lambda _: pl.from_pandas(LABELS).cast(
+        {"customer_id": pl.Categorical("lexical")}
+    ),
+    "a reader of such": lambda _: pa.RecordBatchReader.from_stream(
+        pl.from_pandas(LABELS).cast({"customer_id": pl.Enum(["C1", "C2", "C9"])})
+    ),
     "a Parquet file": lambda folder: folder / "labels.parquet",
     "its name": lambda folder: str(folder / "labels.parquet"),
     "a folder of Parquet files": lambda folder: folder / "labels",
@@ -269,6 +275,20 @@ def test_rows_that_do_not_fit_the_memory(
         ("POST", "/tandem/training-set", "no request", 400, "tandem.request"),
         ("POST", "/tandem/training-set", "{", 400, "SerializationException"),
         ("POST", "/tandem/training-set", '{"Features": 7}', 400, "SerializationException"),
+        (
+            "POST",
+            "/tandem/training-set",
+            '{"Features": ["g:x"], "AsOf": 1%s}' % ("0" * 30),
+            400,
+            "SerializationException",
+        ),
+        (
+            "POST",
+            "/tandem/latest",
+            '{"Features": ["g:x"], "At": -1%s}' % ("0" * 30),
+            400,
+            "SerializationException",
+        ),
         ("POST", "/tandem/training-set", '{"Features": []}', 400, "features is empty"),
         ("POST", "/tandem/training-set", '{"Features": ["nobody:x"]}', 404, "nobody"),
         ("POST", "/tandem/latest", '{"Features": ["g:x"], "Entities": "nobody"}', 404, "nobody"),

@@ -132,10 +132,16 @@ def test_any_frame_is_taken(store: tandem.FeatureStore, name: str) -> None:
     for labels in (pl.DataFrame(rows), pa.table(rows), rows):
         found = store.training_set(labels, features=[f"{name}:spend"])
         assert len(found) == 1
+    # Doubtful rows are taken out of the frame, and bad ones given back.
+    some = pl.DataFrame(rows).vstack(pl.DataFrame({**rows, "event_time": ["never"]}))
+    done = group.ingest(some, on_error="skip")
+    assert (done, len(done.failed)) == (1, 1)
     with pytest.raises(ValidationError, match="no file 'rows'"):
         group.ingest("rows")
     with pytest.raises(ValidationError, match="not a table"):
         group.ingest(7)
+    with pytest.raises(ValidationError, match="ingestion_id 7 is not valid"):
+        group.ingest(rows, ingestion_id=7)
 
 
 def test_a_bad_row_is_named_and_nothing_is_written(store: tandem.FeatureStore, name: str) -> None:

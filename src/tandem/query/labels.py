@@ -60,7 +60,7 @@ def checked_schema(labels: pa.Schema, moment: str, joins: Sequence[FeatureJoin])
     Raises ValidationError where a join names no feature, or a column that is taken, and where the
     labels lack a column or have it in a type that cannot be compared.
     """
-    none = labels.empty_table()
+    none = pa.Table.from_batches([], labels)
     if joins:
         label_moments(none, moment)
     taken = set(labels.names)

@@ -6,7 +6,8 @@
   engine's catalog or another database's is not.
 * Functions in place of a table are those that make rows from their arguments. Readers of files
   would pass by the manifest, so that rows would be seen twice or too early.
-* Functions that tell about the process or change it (settings, variables, logs) are refused.
+* Functions that tell about the process or change it (settings, variables, logs) are refused, and so
+  is what plans a statement in a text, which would not be judged.
 """
 
 import json
@@ -28,7 +29,9 @@ _REFUSED_FUNCTIONS = frozenset(
         "currval",
         "getenv",
         "getvariable",
+        "json_serialize_plan",
         "nextval",
+        "pg_sleep",
         "setval",
         "sleep_ms",
         "write_log",
@@ -94,14 +97,20 @@ def _nodes(tree: Any) -> Iterator[tuple[Mapping[str, Any], _Scope]]:
             pending += [(item, scope) for item in node]
         elif isinstance(node, dict):
             for entry in node.get("cte_map", {}).get("map", ()):
-                name = entry["key"].lower()
-                # A WITH query sees those before it; a recursive one sees itself too.
-                inner = entry["value"]["query_node"]
-                is_recursive = inner["type"] == "RECURSIVE_CTE_NODE"
-                pending.append((inner, scope | {name} if is_recursive else scope))
-                scope = scope | {name}
+                # A WITH query sees those before it.
+                pending.append((entry["value"]["query_node"], scope))
+                scope = scope | {entry["key"].lower()}
             yield node, scope
-            pending += [(item, scope) for key, item in node.items() if key != "cte_map"]
+            repeated = scope
+            if node.get("type") == "RECURSIVE_CTE_NODE":
+                # It sees itself, too, but only in the part that is repeated: in the first one its
+                # name is that of a table.
+                repeated = scope | {node["cte_name"].lower()}
+            pending += [
+                (item, repeated if key == "right" else scope)
+                for key, item in node.items()
+                if key != "cte_map"
+            ]
 
 
 def _check_node(kind: str, node: Mapping[str, Any]) -> None:

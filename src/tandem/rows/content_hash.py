@@ -187,7 +187,7 @@ def _type_name(column: str, type_: pa.DataType) -> str:
         parts = (f"{json.dumps(field.name)}:{_type_name(column, field.type)}" for field in fields)
         return f"struct<{','.join(parts)}>"
     has_form = types.is_primitive(type_) or types.is_decimal(type_) or types.is_null(type_)
-    if has_form or types.is_fixed_size_binary(type_):
+    if (has_form and not types.is_interval(type_)) or types.is_fixed_size_binary(type_):
         return str(type_)
     raise ValidationError(
         f"column {column!r} has type {type_}, of which no training set can be recorded: convert it,"

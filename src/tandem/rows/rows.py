@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from tandem.errors import StoreUnavailable
+
 BATCH_ROWS = 65_536
 SPOOL_MEMORY_BYTES = 128 << 20
 
@@ -112,6 +114,8 @@ class Spool:
 
     folder         where the temporary file is; None: where the system keeps such files
     memory_bytes   how much stays in memory
+
+    Raises StoreUnavailable where the folder is full.
     """
 
     def __init__(
@@ -132,13 +136,13 @@ class Spool:
         self._held.append(batch)
         self._held_bytes += batch.nbytes
         if self._held_bytes > (self._memory_bytes if self._descriptor is None else 8 << 20):
-            self._write_held()
+            self._spill()
 
     def rows(self) -> Rows:
         """All that was added. Nothing may be added any more."""
         if self._descriptor is None:
             return TableRows(pa.Table.from_batches(self._held, self._schema))
-        self._write_held()
+        self._spill()
         rows = _FileRows(self._descriptor, self._places, self._schema)
         rows.count = self._count
         self._descriptor = None
@@ -150,6 +154,16 @@ class Spool:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _spill(self) -> None:
+        try:
+            self._write_held()
+        except OSError as error:
+            folder = self._folder or tempfile.gettempdir()
+            raise StoreUnavailable(
+                f"the rows do not fit the memory, and {folder} cannot take them"
+                f" ({error.strerror or error}): free some space and try again"
+            ) from error
 
     def _write_held(self) -> None:
         if self._descriptor is None:

@@ -63,7 +63,8 @@ def _feature_type(kind: str, name: str) -> FeatureType:
 
 
 def checked(kind: type, value: _Kind, name: str) -> _Kind:
-    if not isinstance(value, kind):
+    # pandas' NaT passes for a datetime, and is no moment; nothing else here differs from itself.
+    if not isinstance(value, kind) or (kind is datetime and value != value):
         raise ValidationError(f"{name} {value!r:.80} is not valid: give a {kind.__name__.lower()}")
     return value
 

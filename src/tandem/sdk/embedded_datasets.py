@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from tandem.assembly.core import Core
-from tandem.errors import ValidationError
+from tandem.errors import StoreUnavailable, ValidationError
 from tandem.model.dataset import Dataset
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.service.dataset_request import TrainingSetRequest
@@ -51,4 +51,10 @@ class EmbeddedDatasets(DatasetControl):
         objects = self._core.open_objects()
         if objects is None:
             raise ValidationError("this store has no S3 of its own (s3_gateway is off)")
-        objects.put(bucket, key, write)
+        try:
+            objects.put(bucket, key, write)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"s3://{bucket}/{key} cannot be written ({error.strerror or error}): free some"
+                " space and try again"
+            ) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tandem.errors import ValidationError
+from tandem.rows.plain_text import with_plain_text
 from tandem.rows.rows import Rows, SelectedRows, TableRows
 from tandem.sdk import parquet_output
 from tandem.sdk.row_batches import row_batches
@@ -105,6 +106,10 @@ def to_arrow(frame: Any) -> pa.Table:
     """The Arrow table of a pandas or Polars frame, an Arrow object, a dict of columns or a list of
     dicts. Raises ValidationError for anything else.
     """
+    return with_plain_text(_table_of(frame))
+
+
+def _table_of(frame: Any) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     try:
@@ -116,8 +121,10 @@ def to_arrow(frame: Any) -> pa.Table:
             return _table_of_rows(frame)
         # pandas before the Arrow stream, since its index is not a column of ours.
         if type(frame).__module__.partition(".")[0] == "pandas":
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if hasattr(frame, "__arrow_c_stream__"):
+            if hasattr(frame, "columns"):  # a series has none
+                return pa.Table.from_pandas(frame, preserve_index=False)
+        elif hasattr(frame, "__arrow_c_stream__"):
+            _check_no_objects(frame)
             return pa.table(frame)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise ValidationError(f"the frame cannot be read as a table: {error}") from error
@@ -125,6 +132,14 @@ def to_arrow(frame: Any) -> pa.Table:
         f"{type(frame).__name__} is not a table: give a pandas or Polars DataFrame, an Arrow table,"
         " a dict of columns or a list of dicts"
     )
+
+
+def _check_no_objects(frame: Any) -> None:
+    # Polars hands over the addresses of Python's objects in their place.
+    schema = getattr(frame, "schema", None)
+    for name, kind in schema.items() if isinstance(schema, Mapping) else ():
+        if str(kind) == "Object":
+            raise ValidationError(f"column {name!r} holds objects of Python's: convert it first")
 
 
 def _table_of_rows(rows: list[Any]) -> pa.Table:

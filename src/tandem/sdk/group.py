@@ -145,7 +145,9 @@ class FeatureGroupHandle:
         tables, rows = source_of(source, self.definition, self._backend.buckets)
         options = IngestOptions(
             targets=target_stores_of(target_stores),
-            ingestion_id=ingestion_id,
+            ingestion_id=None
+            if ingestion_id is None
+            else checked_text(ingestion_id, "ingestion_id"),
             on_error=choice(OnError, on_error, "on_error"),
         )
         told = progress or (lambda _done, _rows: None)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tandem.errors import ValidationError
+from tandem.rows.plain_text import batches_with_plain_text, plain_schema
 from tandem.rows.rows import BATCH_ROWS, RowStream, TableRows
 from tandem.rows.table_files import read_table
 from tandem.sdk.frames import to_arrow
@@ -23,7 +24,8 @@ def labels_of(given: Any) -> Labels:
     memory. Raises ValidationError.
     """
     if isinstance(given, pa.RecordBatchReader):
-        return RowStream(given.schema, iter(given))
+        schema = plain_schema(given.schema)
+        return RowStream(schema, batches_with_plain_text(given, schema))
     if isinstance(given, str | Path):
         return _from_file(Path(given))
     return TableRows(to_arrow(given))

@@ -77,14 +77,20 @@ def _file_at(target: str) -> Callable[[Callable[[BinaryIO], object]], None]:
     path = Path(target)
 
     def place(write: Callable[[BinaryIO], object]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.partial")
         try:
-            with temporary.open("wb") as file:
-                write(file)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with temporary.open("wb") as file:
+                    write(file)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise ValidationError(
+                f"{target!r} cannot be written ({error.strerror or error}): free some space, or"
+                " name another place"
+            ) from error
 
     return place
 

@@ -21,6 +21,8 @@ from tandem.sdk.http import Http
 from tandem.service.ingestion import Ingested, IngestOptions, OnError, Progress
 from tandem.service.ingestion_chunks import Chunks
 
+_PIECE_BYTES = 8 << 20
+"""While a server takes a body in, others wait: shorter, where it is smaller."""
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Between one attempt to send a chunk and the next: a server is restarted in less."""
 
@@ -46,7 +48,7 @@ class RemoteIngestion:
         self, group: FeatureGroup, rows: pa.Table | Iterable[pa.Table], progress: Progress
     ) -> Ingested:
         """As `tandem.service.ingestion.Ingestion.ingest`."""
-        chunks = Chunks([rows] if isinstance(rows, pa.Table) else rows)
+        chunks = Chunks([rows] if isinstance(rows, pa.Table) else rows, _PIECE_BYTES)
         start, in_hand = self._where_it_stands()
         chunks.skip(start)
         # A chunk that was in hand goes out as it was.

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
+from tandem.rows.plain_text import with_plain_text
 from tandem.rows.record_table import FAILED_COLUMNS
 from tandem.rows.table_files import count_rows, iterate_tables, local_file
 from tandem.sdk.frames import to_arrow
@@ -81,7 +82,7 @@ def _files(named: str, buckets: Path | None) -> list[Path]:
 def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     try:
         for batch in batches:
-            yield pa.Table.from_batches([batch])
+            yield with_plain_text(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError) as error:
         raise ValidationError(f"the input cannot be read any further: {error}") from error
 

@@ -49,7 +49,6 @@ from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
-from tandem.sdk.embedded import EmbeddedBackend
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
@@ -76,6 +75,9 @@ def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureSt
         return FeatureStore(RemoteBackend(location), location)
     if isinstance(location, str) and "://" in location:
         raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
+    # Here, since a client of a server needs none of the engines, which take most of the start.
+    from tandem.sdk.embedded import EmbeddedBackend
+
     backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
     return FeatureStore(backend, str(location))
 
@@ -297,7 +299,10 @@ class FeatureStore:
         """
         request = training_set_request(features, event_time, keys, as_of, max_age, event_time_range)
         made = self._backend.datasets.training_set(
-            labels_of(labels), request, record=record, keep_labels=keep_labels
+            labels_of(labels),
+            request,
+            record=checked_flag(record, "record"),
+            keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
 
@@ -331,8 +336,8 @@ class FeatureStore:
             entities if isinstance(entities, str) else labels_of(entities),
             request,
             at_us=None if at is None else microseconds(checked(datetime, at, "at")),
-            record=record,
-            keep_labels=keep_labels,
+            record=checked_flag(record, "record"),
+            keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
 

@@ -20,8 +20,8 @@ from tandem.assembly.core import open_core
 from tandem.server.background import READY, Start
 from tandem.server.run import serve_core
 
-_NICENESS = 5
-"""Requests come first where there is no processor for both; a third of one is left for this."""
+_NICENESS = 10
+"""Requests come first where there is no processor for both; a tenth of one is left for this."""
 
 
 def main() -> None:

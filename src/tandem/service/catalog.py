@@ -10,13 +10,11 @@ feature groups are tables without being stored (`service/history_tables.py`).
   group says its table is in. Once it has another table, it stays when the group's is dropped.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +23,6 @@ from tandem.errors import (
     ConflictError,
     ResourceInUse,
     ResourceNotFound,
-    TandemError,
     ValidationError,
 )
 from tandem.model.catalog import (
@@ -33,23 +30,17 @@ from tandem.model.catalog import (
     CatalogPartition,
     CatalogTable,
     check_database,
-    check_partition,
-    check_partition_values,
     check_table,
     folded,
     with_folded_names,
 )
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import Overtaken, until_unopposed
 from tandem.service.history_tables import HistoryTables
-from tandem.service.partition_filter import matching
 from tandem.service.placement import DATABASE
-from tandem.service.typed_documents import (
-    Overtaken,
-    Stored,
-    TypedDocuments,
-    until_unopposed,
-)
+from tandem.service.table_partitions import PartitionFailure, TablePartitions
+from tandem.service.typed_documents import Stored, TypedDocuments
 
 DEFAULT_DATABASE = "default"
 TABLE_VERSIONS_MAX = 100
@@ -64,13 +55,6 @@ _HIVES_STAR = re.compile(r"(?<![.)\]\\])\*")
 """A star that is no quantifier of what a regular expression may repeat but a name's character."""
 
 
-class PartitionFailure(NamedTuple):
-    """A partition of a batch that was left out, and why."""
-
-    values: tuple[str, ...]
-    error: TandemError
-
-
 class Catalog:
     """All raise ValidationError, ResourceNotFound for a database, a table or a partition that is
     not there, and ConflictError where others change it all the time.
@@ -79,7 +63,7 @@ class Catalog:
     def __init__(self, registry: DocumentRegistry, history: HistoryTables, clock: Clock) -> None:
         self._databases = TypedDocuments(registry, CatalogDatabase, "a database")
         self._tables = TypedDocuments(registry, CatalogTable, "a table")
-        self._partitions = TypedDocuments(registry, CatalogPartition, "a partition")
+        self._partitions = TablePartitions(registry, history, clock)
         self._history = history
         self._clock = clock
 
@@ -275,27 +259,10 @@ class Catalog:
         """The partitions of a table, in the order of their values; where an expression is given
         (`service/partition_filter.py`), those that it means.
         """
-        found = self.table(database, table)
-        if found.group_id is not None:
-            partitions = self._history.partitions(found)
-        else:
-            stored = self._partitions.all(_partitions_of(found)).values()
-            partitions = sorted(
-                (one.value for one in stored), key=lambda partition: partition.values
-            )
-        if not expression:
-            return partitions
-        return matching(partitions, found.partition_keys, expression)
+        return self._partitions.all(self.table(database, table), expression)
 
     def partition(self, database: str, table: str, values: Sequence[str]) -> CatalogPartition:
-        found = self.table(database, table)
-        check_partition_values(found, values)
-        if found.group_id is None:
-            return self._stored_partition(found, values).value
-        for partition in self._history.partitions(found):
-            if partition.values == tuple(values):
-                return partition
-        raise _no_partition(found, values)
+        return self._partitions.find(self.table(database, table), values)
 
     def create_partitions(
         self, database: str, table: str, partitions: Sequence[CatalogPartition]
@@ -304,21 +271,7 @@ class Catalog:
 
         Raises ValidationError, and adds none, where one is wrong or the table is a history.
         """
-        found = self._table_with_partitions(database, table)
-        for partition in partitions:
-            check_partition(found, partition)
-        now_us = self._clock()
-        failures = []
-        for partition in partitions:
-            made = replace(partition, created_at_us=now_us)
-            try:
-                self._partitions.put(_partitions_of(found), _key(made.values), made, 0)
-            except ConflictError:
-                exists = _exists(
-                    f"a partition {list(made.values)} of {found.database}.{found.name}"
-                )
-                failures.append(PartitionFailure(made.values, exists))
-        return failures
+        return self._partitions.create(self.table(database, table), partitions)
 
     def update_partition(
         self, database: str, table: str, values: Sequence[str], partition: CatalogPartition
@@ -327,40 +280,13 @@ class Catalog:
 
         Raises ResourceInUse where there is a partition with the new values.
         """
-        found = self._table_with_partitions(database, table)
-        check_partition_values(found, values)
-        check_partition(found, partition)
-        kind = _partitions_of(found)
-
-        def change() -> CatalogPartition:
-            before = self._stored_partition(found, values)
-            changed = replace(partition, created_at_us=before.value.created_at_us)
-            if changed.values == before.value.values:
-                self._partitions.put(kind, _key(changed.values), changed, before.revision)
-                return changed
-            try:
-                self._partitions.put(kind, _key(changed.values), changed, 0)
-            except Overtaken:
-                raise _exists(f"a partition {list(changed.values)}") from None
-            self._remove_partition(found, values)
-            return changed
-
-        return until_unopposed(f"partition {list(values)} of table {found.name!r}", change)
+        return self._partitions.update(self.table(database, table), values, partition)
 
     def delete_partitions(
         self, database: str, table: str, values: Sequence[Sequence[str]]
     ) -> Sequence[PartitionFailure]:
         """Removes partitions, not their data; returns those that are not there."""
-        found = self._table_with_partitions(database, table)
-        for one in values:
-            check_partition_values(found, one)
-        failures = []
-        for one in values:
-            try:
-                self._remove_partition(found, one)
-            except ResourceNotFound as error:
-                failures.append(PartitionFailure(tuple(one), error))
-        return failures
+        return self._partitions.delete(self.table(database, table), values)
 
     def _change_database(
         self, name: str, rule: Callable[[CatalogDatabase], CatalogDatabase]
@@ -407,32 +333,8 @@ class Catalog:
 
     def _forget_parts(self, table: CatalogTable) -> None:
         """Removes what belonged to a table that is gone, which nobody finds any more."""
-        self._partitions.remove_all(_partitions_of(table))
+        self._partitions.forget(table)
         self._tables.remove_all(_versions_of(table))
-
-    def _table_with_partitions(self, database: str, table: str) -> CatalogTable:
-        found = self.table(database, table)
-        if found.group_id is not None:
-            raise ValidationError(
-                f"the partitions of {found.database}.{found.name} follow from the history of its"
-                " feature group: they come and go with its files alone"
-            )
-        return found
-
-    def _stored_partition(
-        self, table: CatalogTable, values: Sequence[str]
-    ) -> Stored[CatalogPartition]:
-        stored = self._partitions.find(_partitions_of(table), _key(values))
-        if stored is None:
-            raise _no_partition(table, values)
-        return stored
-
-    def _remove_partition(self, table: CatalogTable, values: Sequence[str]) -> None:
-        def change() -> None:
-            stored = self._stored_partition(table, values)
-            self._partitions.remove(_partitions_of(table), _key(values), stored.revision)
-
-        until_unopposed(f"partition {list(values)} of table {table.name!r}", change)
 
 
 def _matching(tables: Sequence[CatalogTable], pattern: str) -> list[CatalogTable]:
@@ -464,21 +366,9 @@ def _versions_of(table: CatalogTable) -> str:
     return f"catalog-versions of {table.table_id}"
 
 
-def _partitions_of(table: CatalogTable) -> str:
-    return f"catalog-partitions of {table.table_id}"
-
-
-def _key(values: Sequence[str]) -> str:
-    return json.dumps(list(values))
-
-
 def _new_id() -> str:
     return secrets.token_hex(_ID_BYTES)
 
 
 def _exists(what: str) -> ResourceInUse:
     return ResourceInUse(f"there is {what} already")
-
-
-def _no_partition(table: CatalogTable, values: Sequence[str]) -> ResourceNotFound:
-    return ResourceNotFound(f"table {table.database}.{table.name} has no partition {list(values)}")

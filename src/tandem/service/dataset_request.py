@@ -127,6 +127,8 @@ def _resolved(features: Sequence[str] | Mapping[str, str], known: FeatureGroups)
         if isinstance(features, Mapping)
         else [(None, text) for text in features]
     )
+    if "" in (column for column, _ in named):
+        raise ValidationError("features gives a feature an empty name: name its column")
     wanted: list[_Wanted] = []
     groups: dict[str, FeatureGroup] = {}
     for column, text in named:

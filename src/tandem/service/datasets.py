@@ -262,9 +262,9 @@ class Datasets:
 
     def _count(self, table: HistoryTable, as_of_us: int) -> int:
         # Text, because that is a time in every engine's SQL.
-        moment = (datetime(1970, 1, 1) + timedelta(microseconds=as_of_us)).isoformat(
-            " ", "microseconds"
-        )
+        # Nothing was written before 1970, and Python's dates end in the year 1.
+        since = timedelta(microseconds=max(as_of_us, 0))
+        moment = (datetime(1970, 1, 1) + since).isoformat(" ", "microseconds")
         found = self._engine.sql(
             f"SELECT count(*) AS n FROM history WHERE {WRITE_TIME} <= '{moment}'",  # noqa: S608
             {_COUNTED: table},

@@ -29,8 +29,9 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.offline.base import OfflineStore
 from tandem.registry.base import DocumentRegistry, ManifestRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import until_unopposed
 from tandem.service.definitions import Definitions
-from tandem.service.typed_documents import Stored, TypedDocuments, until_unopposed
+from tandem.service.typed_documents import Stored, TypedDocuments
 
 _KIND = "catalog-history"
 _NOTHING_SAID: Stored[Annotations] = Stored(Annotations(), 0)

@@ -14,7 +14,9 @@ CHUNK_BYTES = 32 << 20
 class Chunks:
     """Cuts tables with one schema into chunks, each taken when it is asked for."""
 
-    def __init__(self, tables: Iterable[pa.Table]) -> None:
+    def __init__(self, tables: Iterable[pa.Table], bytes_max: int | None = None) -> None:
+        """`bytes_max` is how many bytes a chunk holds at most; CHUNK_BYTES where it is None."""
+        self._bytes_max = bytes_max or CHUNK_BYTES
         self._tables = iter(tables)
         self._waiting: list[pa.Table] = []
 
@@ -37,7 +39,7 @@ class Chunks:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """The chunks of what is left, none of them empty."""
-        while (chunk := self._gather(CHUNK_ROWS, CHUNK_BYTES)) is not None:
+        while (chunk := self._gather(CHUNK_ROWS, self._bytes_max)) is not None:
             yield chunk
 
     def _gather(self, rows_max: int, bytes_max: int | None) -> pa.Table | None:

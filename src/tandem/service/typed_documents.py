@@ -1,20 +1,15 @@
 """Documents of the registry as values: one JSON text each, changed by compare-and-set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from tandem.errors import ConflictError, DataCorrupted
 from tandem.registry.base import Document, DocumentRegistry
-
-_CHANGE_ATTEMPTS = 20
+from tandem.service.compare_and_set import Overtaken
 
 Value = TypeVar("Value")
-
-
-class Overtaken(ConflictError):
-    """Somebody else changed the document first: look at it again."""
 
 
 class Stored(NamedTuple, Generic[Value]):
@@ -78,16 +73,3 @@ class TypedDocuments(Generic[Value]):
                 f"the registry holds {self._noun} {name!r} that cannot be read ({error});"
                 " restore the registry from a backup"
             ) from error
-
-
-def until_unopposed(what: str, change: Callable[[], Value]) -> Value:
-    """The result of `change`, asked again where a document that it changes was overtaken.
-
-    Raises ConflictError where others change `what` all the time.
-    """
-    for _ in range(_CHANGE_ATTEMPTS):
-        try:
-            return change()
-        except Overtaken:
-            continue
-    raise ConflictError(f"{what} is being changed by others: try again")

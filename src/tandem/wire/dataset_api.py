@@ -17,7 +17,7 @@ import asyncio
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -37,6 +37,7 @@ DATASET_HEADER = "tandem-dataset"
 _THREADS = 4
 _PATHS = (b"/tandem/training-set", b"/tandem/latest", b"/tandem/datasets")
 _REQUEST_KEY = b"tandem.request"
+_Microseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class DatasetCore(Protocol):
@@ -50,7 +51,7 @@ class _Members(msgspec.Struct, rename="pascal"):
     features: tuple[str, ...] | dict[str, str]
     event_time: str = "event_time"
     keys: dict[str, str] | None = None
-    as_of: int | None = None
+    as_of: _Microseconds | None = None
     max_age_seconds: float | dict[str, float] | None = None
     event_times: tuple[int | None, int | None] | dict[str, tuple[int | None, int | None]] | None = (
         None
@@ -58,7 +59,7 @@ class _Members(msgspec.Struct, rename="pascal"):
     record: bool = True
     keep_labels: bool = True
     entities: str | None = None
-    at: int | None = None
+    at: _Microseconds | None = None
 
     def request(self) -> TrainingSetRequest:
         return TrainingSetRequest(

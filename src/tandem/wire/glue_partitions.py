@@ -5,8 +5,9 @@ import zlib
 from collections.abc import Sequence
 
 from tandem.model.catalog import CatalogPartition, CatalogTable
-from tandem.service.catalog import Catalog, PartitionFailure
+from tandem.service.catalog import Catalog
 from tandem.service.placement import Account
+from tandem.service.table_partitions import PartitionFailure
 from tandem.wire.glue_values import (
     check_catalog,
     described_partition,

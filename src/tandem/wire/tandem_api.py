@@ -24,6 +24,7 @@ import pyarrow as pa
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.query.base import SqlDialect
+from tandem.rows.plain_text import with_plain_text
 from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion, IngestOptions, OnError
@@ -286,7 +287,7 @@ def arrow_table(body: bytes) -> pa.Table:
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise SerializationError(f"the body is not an Arrow stream: {error}") from None
-    return table
+    return with_plain_text(table)
 
 
 def arrow_bytes(table: pa.Table) -> bytes:

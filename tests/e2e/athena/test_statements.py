@@ -7,6 +7,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
 
 from e2e.athena.session import BUCKET, AthenaSession
 
@@ -232,6 +233,16 @@ def test_a_history_is_no_place_for_tables(athena: AthenaSession) -> None:
     )["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"]
     made = f"CREATE TABLE lab.x WITH (external_location = '{location}/mine/') AS SELECT 1 AS a"
     assert "history of a feature group" in athena.failure(made)
+    athena.run(
+        "CREATE EXTERNAL TABLE lab.there (a string) PARTITIONED BY (k string) STORED AS PARQUET"
+        f" LOCATION 's3://{BUCKET}/there/'"
+    )
+    athena.run(f"ALTER TABLE lab.there ADD PARTITION (k = 'x') LOCATION '{location}/year=2024/'")
+    assert "history of a feature group" in athena.failure("INSERT INTO lab.there VALUES ('a', 'x')")
+    with pytest.raises(ClientError, match="history of a feature group"):
+        athena.athena.start_query_execution(
+            QueryString="SELECT 1", ResultConfiguration={"OutputLocation": f"{location}/"}
+        )
 
 
 def test_a_failed_statement_leaves_nothing(athena: AthenaSession) -> None:
@@ -239,8 +250,8 @@ def test_a_failed_statement_leaves_nothing(athena: AthenaSession) -> None:
         "CREATE TABLE lab.broken WITH (external_location = '{place}') AS {query}",
         "UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET')",
     ):
-        query = "SELECT CAST(t.n AS varchar) AS a, 1 / (99999 - t.n) AS b"
-        query += " FROM UNNEST(sequence(1, 100000)) AS t(n)"
+        query = "SELECT CAST(t.n AS varchar) AS a, 1 / (99999 - t.n * 10 - u.n) AS b"
+        query += " FROM UNNEST(sequence(0, 9999)) AS t(n), UNNEST(sequence(0, 9)) AS u(n)"
         place = f"s3://{BUCKET}/broken/"
         assert "DIVISION_BY_ZERO" in athena.failure(statement.format(place=place, query=query))
         assert athena.keys("broken/") == []

@@ -23,6 +23,11 @@ def connection():
         ("SELECT 1 WHERE EXISTS (WITH x AS (DELETE FROM t) SELECT 1)", "DELETE in a WITH query"),
         ("SELECT getenv('HOME')", "getenv"),
         ("SELECT sum(x) FROM t ORDER BY Current_Setting('threads')", "current_setting"),
+        (
+            "SELECT json_serialize_plan('SELECT current_setting(''threads'')')",
+            "json_serialize_plan",
+        ),
+        ("SELECT pg_sleep(1)", "pg_sleep"),
         ("SHOW TABLES", "DESCRIBE"),
         ("SELECT " + "(" * 3_000 + "1" + ")" * 3_000, "depth"),
         ("SELECT * FROM (" * 5_000 + "SELECT 1" + ")" * 5_000, "nested too deep"),
@@ -48,6 +53,9 @@ def test_the_refusal_says_what_is_refused(connection, statement, reason):
         "SELECT * FROM (PIVOT t ON a IN (1, 2) USING sum(b))",
         "SELECT count(*) FILTER (WHERE a > 1) OVER (PARTITION BY b) FROM t QUALIFY true",
         "/* a comment */ SELECT * FROM t -- another",
+        "WITH RECURSIVE u AS (SELECT * FROM t UNION SELECT * FROM u) SELECT * FROM u",
+        # The first part of a recursive query does not see the query.
+        "WITH RECURSIVE t AS (SELECT * FROM t UNION SELECT * FROM t) SELECT * FROM t",
     ],
 )
 def test_what_reads_tables_alone_is_allowed(connection, statement):

@@ -147,6 +147,9 @@ def test_values_do_not_run_into_each_other() -> None:
 
 
 def test_a_type_without_a_form_is_refused() -> None:
-    table = pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))})
-    with pytest.raises(ValidationError, match=r"'m'.*record=False"):
-        hash_of(table)
+    for column in (
+        pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        pa.array([pa.MonthDayNano([1, 2, 3])]),
+    ):
+        with pytest.raises(ValidationError, match=r"'m'.*record=False"):
+            hash_of(pa.table({"m": column}))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -9,7 +10,13 @@ from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, TtlUnit
-from tandem.sdk.arguments import definitions, microseconds, target_stores_of, ttl_duration
+from tandem.sdk.arguments import (
+    checked,
+    definitions,
+    microseconds,
+    target_stores_of,
+    ttl_duration,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,11 @@ def test_target_stores() -> None:
     assert target_stores_of(["OnlineStore"]) is TargetStores.ONLINE
     with pytest.raises(ValidationError, match=r"'Online'.*OnlineStore"):
         target_stores_of(["Online"])
+
+
+def test_no_time_is_no_moment() -> None:
+    with pytest.raises(ValidationError, match="as_of NaT is not valid"):
+        checked(datetime, pd.NaT, "as_of")
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:

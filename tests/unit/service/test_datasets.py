@@ -93,6 +93,7 @@ def test_limits_for_all_and_by_group(shop: Core) -> None:
     ("more", "said"),
     [
         ({"named": {"a": "customers:*"}}, "one name"),
+        ({"named": {"": "customers:orders"}}, "an empty name"),
         ({"named": {"bought": "customers:orders"}}, "two columns 'bought'"),
         ({"named": {"a": "customers:orders", "b": "customers:orders"}}, "twice"),
         ({"max_age_seconds": {"nobody": 1.0}}, "max_age_seconds names 'nobody'"),
@@ -196,6 +197,13 @@ def test_as_of_in_the_past_is_recorded_as_such(shop: Core, clock: ManualClock) -
     assert again(shop, found).equals(found.to_table())
     assert found.dataset is not None
     assert found.dataset.groups[0].rows == 1
+
+
+def test_as_of_a_moment_before_the_first_year(shop: Core) -> None:
+    found = made(shop, "customers:orders", as_of_us=-(2**56))
+    assert set(values(found, "orders")) == {None}
+    assert found.dataset is not None
+    assert found.dataset.groups[0].rows == 0
 
 
 def test_a_set_of_nothing_written_yet(core: Core, customers: FeatureGroup) -> None:

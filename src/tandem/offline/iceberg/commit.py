@@ -106,7 +106,8 @@ class _StandsAt(ValidatableTableRequirement):
 def expire_old_snapshots(table: Table) -> None:
     """Where a table has more than SNAPSHOTS_MAX snapshots, forgets the oldest, about half of them.
 
-    Their metadata files go too; data files stay, since the newest snapshot has them all.
+    Their metadata files go too. A data file that only they had, since a rewrite replaced it, goes
+    with the next vacuum.
     """
     snapshots = sorted(table.metadata.snapshots, key=lambda snapshot: snapshot.timestamp_ms)
     if len(snapshots) <= SNAPSHOTS_MAX:

@@ -154,7 +154,10 @@ class Inference:
         if isinstance(node, exp.Table):
             fields = self._base_fields(node)
             if fields is None:
-                fields = scope.ctes[node.name.lower()]
+                fields = scope.ctes.get(node.name.lower())
+            if fields is None:
+                message = f"WITH table '{node.name}' is in the base relation of its recursion"
+                raise failure_at(node, "INVALID_RECURSIVE_REFERENCE", message)
             scope.sources.append((alias, _renamed(fields, node)))
             for join in node.args.get("joins") or ():
                 self._add_join(join, scope)

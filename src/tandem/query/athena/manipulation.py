@@ -11,6 +11,7 @@ from sqlglot import exp
 from tandem.errors import QueryFailed
 from tandem.query.athena.cursor import Cursor
 from tandem.query.athena.dialect import parse_expression, parse_query
+from tandem.query.athena.failures import failure_at
 from tandem.query.athena.lexing import Kind, failure
 from tandem.query.athena.statements import (
     AthenaTable,
@@ -33,7 +34,7 @@ class Queries:
 
     def __init__(self, text: str, parameters: Sequence[str]) -> None:
         self._text = text
-        self._parameters = [parse_expression(parameter) for parameter in parameters]
+        self._parameters = [_constant(parse_expression(parameter)) for parameter in parameters]
 
     def select(self, start: int, end: int | None = None, instead: str = "") -> Select:
         """The query at a part of the text; `instead` is written over its beginning."""
@@ -43,6 +44,15 @@ class Queries:
         tree = parse_query(before + body, parameters=self._parameters)
         tables = dict.fromkeys(table for _, table in tables_in(tree))
         return Select(tuple(tables), tree)
+
+
+def _constant(value: exp.Expr) -> exp.Expr:
+    """A parameter, which is a value of its own: nothing that it names is looked for."""
+    if value.find(exp.Column, exp.Query) is not None:
+        raise failure_at(
+            value, "EXPRESSION_NOT_CONSTANT", "a parameter is a value: write text in single quotes"
+        )
+    return value
 
 
 def create_table_as(cursor: Cursor, queries: Queries) -> CreateTableAs:

@@ -48,6 +48,8 @@ def read_type(name: str) -> Type:
         return exp.DataType.build("varchar" if name.lower() == "string" else name, dialect=dialect)
     except (SqlglotError, ValueError) as error:
         raise QueryFailed(f"TYPE_NOT_FOUND: Unknown type: {name}") from error
+    except RecursionError:
+        raise _too_deep(name) from None
 
 
 def is_integer(type_: Type) -> bool:
@@ -245,7 +247,16 @@ _DECIMAL_DIGITS, _DECIMAL_SCALE = 10, 0  # Hive's, where a type says nothing
 
 def arrow_type(name: str) -> pa.DataType:
     """The type of Arrow's that a column of a type of Hive's is read as. Raises QueryFailed."""
-    return _arrow_type(read_type(name), name)
+    try:
+        return _arrow_type(read_type(name), name)
+    except RecursionError:
+        raise _too_deep(name) from None
+    except ValueError as error:  # a decimal of more digits than there are
+        raise QueryFailed(f"NOT_SUPPORTED: columns of type {name}: {error}") from None
+
+
+def _too_deep(name: str) -> QueryFailed:
+    return QueryFailed(f"NOT_SUPPORTED: the type {name[:64]}... is nested too deep")
 
 
 def _arrow_type(type_: Type, name: str) -> pa.DataType:

@@ -12,8 +12,9 @@ from tandem.errors import ConflictError, ResourceNotFound
 from tandem.model.query_execution import ErrorCategory, ExecutionState, QueryExecution
 from tandem.registry.base import DocumentRegistry
 from tandem.service.clock import Clock
+from tandem.service.compare_and_set import Overtaken
 from tandem.service.presence import Presence
-from tandem.service.typed_documents import Overtaken, TypedDocuments
+from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-execution"
 INTERRUPTED = "the server stopped while the query was under way: run it again"

@@ -45,7 +45,7 @@ from tandem.service.athena.statements import AthenaStatements
 from tandem.service.athena.work_groups import PRIMARY, WorkGroup, WorkGroups
 from tandem.service.catalog import DEFAULT_DATABASE
 from tandem.service.clock import Clock
-from tandem.service.typed_documents import Overtaken
+from tandem.service.compare_and_set import Overtaken
 
 ACTIVE_MAX = 1_000
 """Executions that wait or run at one time."""
@@ -260,6 +260,10 @@ class QueryExecutions:
             raise ValidationError(
                 f"Unable to verify/create output bucket {folder.bucket}: it does not exist; create"
                 " it first"
+            )
+        if self._lake.is_history(folder):
+            raise ValidationError(
+                f"outputLocation {folder} is in the history of a feature group: name another place"
             )
         kind = kind_of(statement)
         name = f"tables/{execution_id}" if kind.name == "CREATE_TABLE_AS_SELECT" else execution_id

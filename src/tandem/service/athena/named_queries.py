@@ -8,7 +8,8 @@ from uuid import UUID
 from tandem.errors import ResourceNotFound
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.work_groups import PRIMARY, WorkGroups
-from tandem.service.typed_documents import TypedDocuments, until_unopposed
+from tandem.service.compare_and_set import until_unopposed
+from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-named-query"
 

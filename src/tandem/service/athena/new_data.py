@@ -168,6 +168,7 @@ class DataStatements:
             format=form,
             compression=compression,
             partition_count=len(keys),
+            is_new=True,
         )
 
     def _add_partitions(self, table: CatalogTable, written: Written) -> None:

@@ -16,10 +16,11 @@ import msgspec
 from tandem.errors import ResourceNotFound
 from tandem.model.catalog import CatalogTable
 from tandem.registry.base import DocumentRegistry
-from tandem.service.athena.lake import FilePlace, Lake
+from tandem.service.athena.lake import FilePlace, Lake, Location
 from tandem.service.catalog import Catalog
+from tandem.service.compare_and_set import Overtaken
 from tandem.service.presence import Presence
-from tandem.service.typed_documents import Overtaken, TypedDocuments
+from tandem.service.typed_documents import TypedDocuments
 
 MADE_BY = "presto_query_id"
 """The parameter of a table that names the statement which made it, as Athena's tables have it."""
@@ -62,6 +63,15 @@ class PendingWrites:
     def is_being_made(self, table: CatalogTable) -> bool:
         maker = table.parameters.get(MADE_BY)
         return maker is not None and self._notes.find(_KIND, maker) is not None
+
+    def has_others(self, note: Note, location: Location) -> bool:
+        """Whether another statement is noted with a file below a location."""
+        return any(
+            file.bucket == location.bucket and file.key.startswith(location.folder)
+            for statement_id, stored in self._notes.all(_KIND).items()
+            if statement_id != note.statement_id
+            for file in stored.value.note.files
+        )
 
     @contextmanager
     def noted(self, note: Note) -> Iterator[None]:

@@ -23,6 +23,8 @@ PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
 _HEADER_LINES = "skip.header.line.count"
 _FOOTER_LINES = "skip.footer.line.count"
 _CONTROL_A = "\x01"
+_CODE_DIGITS_MAX = 3
+_LINES_DIGITS_MAX = 9
 
 
 def file_format(storage: CatalogStorage, table_parameters: Mapping[str, str]) -> FileFormat:
@@ -57,7 +59,9 @@ def file_format(storage: CatalogStorage, table_parameters: Mapping[str, str]) ->
 
 def _delimiter(text: str) -> str:
     # Hive also takes the code of a character, which is how `\\001` often comes.
-    return chr(int(text)) if text.isdigit() and len(text) > 1 else text
+    if 2 <= len(text) <= _CODE_DIGITS_MAX and text.isascii() and text.isdigit():
+        return chr(int(text))
+    return text
 
 
 def _character(parameters: Mapping[str, str], name: str, default: str) -> str:
@@ -73,6 +77,6 @@ def _header_lines(parameters: Mapping[str, str]) -> int:
     if parameters.get(_FOOTER_LINES, "0") != "0":
         raise QueryFailed(f"NOT_SUPPORTED: the table property {_FOOTER_LINES} is not supported")
     found = parameters.get(_HEADER_LINES, "0")
-    if not found.isdigit():
+    if not (found.isascii() and found.isdigit() and len(found) <= _LINES_DIGITS_MAX):
         raise QueryFailed(f"the table property {_HEADER_LINES} {found[:16]!r} is not a number")
     return int(found)

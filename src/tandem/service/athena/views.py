@@ -83,7 +83,7 @@ def _said(view: CatalogTable) -> tuple[str, str]:
     try:
         said = json.loads(base64.b64decode(text[len(_START) : -len(_END)], validate=True))
         return str(said["originalSql"]), str(said.get("schema") or view.database)
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _unreadable(view) from None
 
 

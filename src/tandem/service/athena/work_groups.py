@@ -12,7 +12,8 @@ from tandem.model.query_execution import NOWHERE, ResultPlace
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.lake import location_of
 from tandem.service.clock import Clock
-from tandem.service.typed_documents import TypedDocuments, until_unopposed
+from tandem.service.compare_and_set import until_unopposed
+from tandem.service.typed_documents import TypedDocuments
 
 PRIMARY = "primary"
 ENGINE_VERSION = "Athena engine version 3"

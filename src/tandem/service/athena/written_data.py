@@ -33,6 +33,7 @@ class Target:
     schema       of the rows; the last `partition_count` columns are the partition's, which stand
                  in no file
     places       the location of each partition that is known already, by its values
+    is_new       whether nothing else may be there
     """
 
     location: Location
@@ -41,6 +42,7 @@ class Target:
     compression: str | None = None
     partition_count: int = 0
     places: Mapping[Values, Location] = field(default_factory=dict)
+    is_new: bool = False
 
     def place_of(self, values: Values) -> Location:
         if values in self.places:
@@ -90,11 +92,7 @@ class DataWriting:
 
         table   one that is created within the context, and goes if it does not come to its end
         """
-        if self._lake.is_history(target.location):
-            raise QueryFailed(
-                f"{target.location} is in the history of a feature group, into which records are"
-                " put: name another location"
-            )
+        _check_no_history(self._lake, target.location)
         with ExitStack() as opened:
             parts = _Parts(self._lake, target, context, opened)
             rows = 0
@@ -107,10 +105,25 @@ class DataWriting:
                 self._lake.check_writable(place)
             note = Note(context.statement_id, places, table)
             with self._pending.noted(note):
+                if target.is_new:
+                    self._check_alone(note, target.location)
                 for place, staged in found:
                     context.cancellation.check()
                     self._lake.publish(place, staged, "application/octet-stream")
                 yield Written(rows, places, parts.locations)
+
+    def _check_alone(self, note: Note, location: Location) -> None:
+        """Raises QueryFailed where another statement writes into a location that was empty.
+
+        Once its note is there: of two statements at a time, the later one sees the other's note, or
+        its files. Where each sees the other, neither goes on.
+        """
+        if self._pending.has_others(note, location):
+            raise QueryFailed(
+                f"HIVE_PATH_ALREADY_EXISTS: another statement writes into {location} at this"
+                " moment: name another location"
+            )
+        self.check_empty(location)
 
 
 class _Parts:
@@ -169,11 +182,20 @@ class _Parts:
         staged = self._lake.new_file()
         self._opened.callback(staged.close)
         schema = pa.schema([self._target.schema.field(place) for place in range(self._width)])
+        self.locations[values] = self._target.place_of(values)
+        _check_no_history(self._lake, self.locations[values])
         writer = file_writer(self._target.format, staged, schema, self._target.compression)
         self._opened.callback(writer.abandon)
         self._writers[values] = (staged, writer)
-        self.locations[values] = self._target.place_of(values)
         return writer
+
+
+def _check_no_history(lake: Lake, location: Location) -> None:
+    if lake.is_history(location):
+        raise QueryFailed(
+            f"{location} is in the history of a feature group, into which records are put: name"
+            " another location"
+        )
 
 
 def brought_to(answer: Answer, schema: pa.Schema, places: Sequence[int | None]) -> Answer:

@@ -12,7 +12,8 @@ from tandem.errors import ConflictError, ResourceNotFound
 from tandem.model.batch_load import BatchLoad, ListedFile
 from tandem.registry.base import DocumentRegistry
 from tandem.service.batch_loads.failed_rows import FailedRows
-from tandem.service.typed_documents import TypedDocuments, until_unopposed
+from tandem.service.compare_and_set import until_unopposed
+from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "batch-load"
 _FILES_KIND = "batch-load-files"

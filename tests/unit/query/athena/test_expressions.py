@@ -223,6 +223,9 @@ COLLECTIONS = [
     ("any_match(CAST(NULL AS array(bigint)), x -> x > 1)", None),
     ("flatten(ARRAY[ARRAY[1], ARRAY[2]])", [1, 2]),
     ("repeat('x', 2)", ["x", "x"]),
+    ("cardinality(sequence(9999, 0))", 10_000),
+    ("sequence(-9000000000000000000, 9000000000000000000, 9000000000000000000)[3]", 9 * 10**18),
+    ("cardinality(repeat('x', 10000))", 10_000),
     ("map_keys(map(ARRAY['k'], ARRAY[1]))", ["k"]),
     ("arrays_overlap(ARRAY[1], ARRAY[1, 2])", True),
 ]
@@ -257,6 +260,13 @@ def test_an_expression(value: Value, expression: str, expected: object) -> None:
         ("SELECT 1 UNION SELECT 1, 2", "different number of fields"),
         ("SELECT lower()", r"Unexpected parameters \(\) for function lower"),
         ("SELECT length('a', 1)", r"Unexpected parameters \(varchar, int\)"),
+        ("SELECT sequence(1, 3000000000)", "not have more than 10000 entries"),
+        ("SELECT sequence(items, -items, -1) FROM (SELECT 5000 AS items)", "more than 10000"),
+        (
+            "SELECT sequence(DATE '1900-01-01', DATE '2024-01-01')",
+            "INVALID_FUNCTION_ARGUMENT: result of sequence function",
+        ),
+        ("SELECT repeat('x', 2000000000)", "less than or equal to 10000"),
         ("SELECT frobnicate(1)", "line 1:8: Function 'frobnicate' not registered"),
         ("SELECT date_format(now(), '%U')", "'%U'"),
         ("SELECT date_format(now(), LeadSource) FROM t", "must be a literal"),

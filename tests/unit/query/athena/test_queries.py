@@ -151,6 +151,9 @@ def test_parameters(run):
     query = "SELECT items FROM t WHERE customer = ? AND items >= ?"
     assert rows(run(query, ("'c-1'", "CAST(7 AS bigint)"))) == [[7]]
     assert rows(run(query, ("'c-1'' OR 1=1 --'", "0"))) == []
+    for value in ("customer", "(SELECT max(customer) FROM t)", "'c-1' OR items > 0"):
+        with pytest.raises(QueryFailed, match="EXPRESSION_NOT_CONSTANT"):
+            run(query, (value, "0"))
 
 
 def test_views_stand_for_their_queries(run):
@@ -167,6 +170,18 @@ def test_views_stand_for_their_queries(run):
     assert isinstance(looped, CreateView)
     with pytest.raises(QueryFailed, match="RECURSIVE"):
         run("SELECT * FROM a", views=views | {looped.view: looped.query})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE r (n) AS (SELECT n FROM r UNION ALL SELECT n + 1 FROM r) SELECT n FROM r",
+        "WITH RECURSIVE r AS (SELECT * FROM r) SELECT * FROM r",
+    ],
+)
+def test_a_recursion_without_a_beginning(run, query):
+    with pytest.raises(QueryFailed, match="INVALID_RECURSIVE_REFERENCE: line 1:"):
+        run(query)
 
 
 def test_the_engine_sees_a_name_for_every_table_that_differs():

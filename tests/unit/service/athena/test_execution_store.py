@@ -11,7 +11,7 @@ from tandem.model.query_execution import (
 )
 from tandem.registry.memory import MemoryRegistry
 from tandem.service.athena.execution_store import INTERRUPTED, ExecutionStore
-from tandem.service.typed_documents import Overtaken
+from tandem.service.compare_and_set import Overtaken
 
 from .bench import Processes
 

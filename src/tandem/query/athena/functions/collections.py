@@ -27,6 +27,10 @@ from tandem.query.athena.types import (
 )
 
 _MANY = 1_000
+ENTRIES_MAX = 10_000
+"""So many does a function make of numbers alone, as in Athena. Without a limit, one short statement
+could take all memory: the engine counts it only where values are stored.
+"""
 
 
 def _element(types: Sequence[Type]) -> Type:
@@ -67,15 +71,30 @@ def _reduce(call: Call) -> str:
 def _sequence(call: Call) -> str:
     start, stop, *step = call.arguments
     if is_date(call.types[0]) or is_moment(call.types[0]):
-        step = step or ["INTERVAL 1 DAY"]
-        made = f"generate_series(CAST({start} AS TIMESTAMP), CAST({stop} AS TIMESTAMP), {step[0]})"
+        every = step[0] if step else "INTERVAL 1 DAY"
+        # Months count as 30 days here.
+        made = _limited_series("epoch(it.stop) - epoch(it.start)", "epoch(it.every)")
+        of = f"start: CAST({start} AS TIMESTAMP), stop: CAST({stop} AS TIMESTAMP), every: {every}"
         target = "DATE" if is_date(call.types[0]) else "TIMESTAMP"
-        return f"list_transform({made}, lambda x: CAST(x AS {target}))"
+        series = f"list_transform([{{{of}}}], lambda it: {made})[1]"
+        return f"list_transform({series}, lambda x: CAST(x AS {target}))"
     if not step:
-        step = ["(CASE WHEN ends[1] <= ends[2] THEN 1 ELSE -1 END)"]
-        made = f"generate_series(ends[1], ends[2], {step[0]})"
-        return f"list_transform([[{start}, {stop}]], lambda ends: {made})[1]"
-    return f"generate_series({start}, {stop}, {step[0]})"
+        made = _limited_series("it.stop::HUGEINT - it.start", "1", _TO_THE_STOP)
+        return f"list_transform([{{start: {start}, stop: {stop}}}], lambda it: {made})[1]"
+    made = _limited_series("it.stop::HUGEINT - it.start", "it.every::HUGEINT")
+    of = f"start: {start}, stop: {stop}, every: {step[0]}"
+    return f"list_transform([{{{of}}}], lambda it: {made})[1]"
+
+
+_TO_THE_STOP = "(CASE WHEN it.start <= it.stop THEN 1 ELSE -1 END)"
+
+
+def _limited_series(distance: str, step: str, every: str = "it.every") -> str:
+    return (
+        f"CASE WHEN abs({distance}) >= {ENTRIES_MAX} * abs({step}) THEN error("
+        "'INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than"
+        f" {ENTRIES_MAX} entries') ELSE generate_series(it.start, it.stop, {every}) END"
+    )
 
 
 def _row(call: Call) -> str:
@@ -98,8 +117,11 @@ def _slice(call: Call) -> str:
 
 
 def _repeat(call: Call) -> str:
-    value, count = call.arguments
-    return f"list_transform(range({count}), lambda x: {value})"
+    limited = (
+        f"CASE WHEN {{0}} > {ENTRIES_MAX} THEN error('INVALID_FUNCTION_ARGUMENT: count argument of"
+        f" repeat function must be less than or equal to {ENTRIES_MAX}') ELSE {{0}} END"
+    )
+    return f"list_transform(range({call.once(1, limited)}), lambda x: {call.arguments[0]})"
 
 
 def _position(call: Call) -> str:

@@ -1,11 +1,14 @@
-"""A load meets a full disk: it says so, nothing is half-written, and it goes on when there is room.
+"""Work meets a full disk: it says so, nothing is half-written, and it goes on when there is room.
 
 The disk is a small file system in memory, which only root can mount.
 """
 
+import random
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import tandem
-from tandem.errors import StoreUnavailable
+from tandem.errors import StoreUnavailable, ValidationError
+from tandem.rows.rows import Spool
 
 ROWS = 60_000
 
@@ -40,6 +44,40 @@ def frame() -> pa.Table:
             "note": [f"{row} {'x' * 400}" for row in range(ROWS)],
         }
     )
+
+
+def test_rows_that_find_no_room(small_disk: Path) -> None:
+    noise = [random.randbytes(200).hex() for _ in range(ROWS)]  # nothing makes it smaller
+    rows = frame().set_column(2, "note", pa.array(noise))
+    labels = pa.table({"id": rows["id"], "event_time": pa.repeat(1e6, ROWS)}).slice(0, 50_000)
+    with tandem.connect(small_disk / "data", delivery_interval_seconds=3_600) as store:
+        group = store.create_feature_group(
+            "wide", features=rows, record_identifier="id", event_time="time"
+        )
+        group.ingest(rows.slice(0, 10_000), target_stores=["OfflineStore"])
+        made = store.training_set(labels, ["wide:note"], record=False)
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "filler").write_bytes(bytes(free - (1 << 20)))
+        query = "SELECT id, note FROM wide"
+        table = "CREATE TABLE full WITH (external_location = 's3://tandem/full/') AS"
+        for call, error in (
+            (lambda: spooled(rows, small_disk), StoreUnavailable),
+            (lambda: made.to_parquet(small_disk / "out.parquet"), ValidationError),
+            (lambda: made.to_parquet("s3://tandem/sets/out"), StoreUnavailable),
+            (lambda: store.sql(f"{table} {query}", dialect="athena"), StoreUnavailable),
+        ):
+            with pytest.raises(error, match="No space left"):
+                call()
+        assert list(small_disk.glob("*out*")) == []
+        assert list((small_disk / "data" / "s3" / "tandem").glob("sets/*")) == []
+        (small_disk / "filler").unlink()
+        assert len(made.to_parquet("s3://tandem/sets/out")) == 1
+
+
+def spooled(rows: pa.Table, folder: Path) -> None:
+    with closing(Spool(rows.schema, folder, memory_bytes=0)) as spool:
+        for batch in rows.to_batches(max_chunksize=1_000):
+            spool.add(batch)
 
 
 @pytest.mark.parametrize("stores", [["OfflineStore"], ["OnlineStore", "OfflineStore"]])
