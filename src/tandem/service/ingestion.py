@@ -43,7 +43,13 @@ from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion_chunks import Chunks
-from tandem.service.ingestion_mark import KEPT_SECONDS, IngestionMark, content_of, mark_name
+from tandem.service.ingestion_mark import (
+    KEPT_SECONDS,
+    IngestionMark,
+    check_ingestion_id,
+    content_of,
+    mark_name,
+)
 from tandem.service.records import check_targets
 
 _SLICE_ROWS = 2_048
@@ -54,7 +60,6 @@ _SLICES_AT_A_TIME = 4
 """That many are made in one go, while those before them commit."""
 _BAD_ROWS_MAX = 100_000
 """They are kept in memory; an input with more of them is the wrong one."""
-_ID_LENGTH_MAX = 128
 
 
 class OnError(StrEnum):
@@ -155,11 +160,8 @@ class Ingestion:
         given = options or IngestOptions()
         group = self._groups.find_for_loading(group_name)
         given = replace(given, targets=check_targets(group, given.targets))
-        if given.ingestion_id is not None and not 1 <= len(given.ingestion_id) <= _ID_LENGTH_MAX:
-            raise ValidationError(
-                f"ingestion_id {given.ingestion_id[:64]!r} is not valid: it has 1 to"
-                f" {_ID_LENGTH_MAX} characters"
-            )
+        if given.ingestion_id is not None:
+            check_ingestion_id(given.ingestion_id)
         load = _Load(
             lambda: self._groups.find_for_loading(group_name),
             given,
@@ -176,6 +178,7 @@ class Ingestion:
 
     def standing(self, group_name: str, ingestion_id: str) -> IngestionMark:
         """How far an input is in; whoever sends it again may begin behind what is done."""
+        check_ingestion_id(ingestion_id)
         group = self._groups.find_for_loading(group_name)
         with self._store.log() as log:
             return IngestionMark.read(log.mark(mark_name(group.group_id, ingestion_id)) or b"")
