@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,33 @@ def test_one_that_cannot_be_started_is_told_of(tmp_path: Path) -> None:
         group = create(server)
         group.put({"id": "a", "time": 1.7e9, "value": 1})
         assert group.get("a") is not None
+
+
+def test_requests_do_not_wait_for_one_that_does_not_answer(tmp_path: Path) -> None:
+    given = {"TANDEM_BATCH_LOAD_FOLDERS": str(tmp_path)}
+    with ServerProcess(tmp_path / "data", environment=given) as server:
+        group = create(server)
+        store = tandem.connect(server.url)
+        assert group.ingest(ROWS) == 3
+        (child,) = children(server)
+        os.kill(child, signal.SIGSTOP)
+        (file := tmp_path / "rows.csv").write_text("id,time\nb,1700000000\n")
+        calls = [lambda: group.ingest(ROWS), lambda: store.batch_load("customers", str(file))]
+        with ThreadPoolExecutor(12) as callers:
+            waiting = [callers.submit(call) for call in calls for _ in range(6)]
+            try:
+                time.sleep(0.5)
+                begun = time.monotonic()
+                counted = store.sql("SELECT count(*) AS n FROM customers").to_arrow()
+                assert counted["n"].to_pylist() == [3]
+                assert len(list(store.batch_loads())) == 0
+                assert time.monotonic() - begun < 5
+                assert not any(call.done() for call in waiting)
+            finally:
+                os.kill(child, signal.SIGCONT)
+            assert [call.result() for call in waiting[:6]] == [3] * 6
+            for call in waiting[6:]:
+                assert call.result().wait().status == "Completed"
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

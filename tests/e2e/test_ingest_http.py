@@ -94,6 +94,7 @@ def test_the_library_gives_failed_rows_back(server: ServerProcess, group: str) -
         ("POST", "Start=-1", "Start '-1'"),
         ("POST", "Start=1e3", "Start '1e3'"),
         ("POST", f"IngestionId={'x' * 129}", "1 to 128 characters"),
+        ("GET", f"IngestionId={'%F0%9F%98%80' * 128}", "384 bytes"),
         ("POST", "TargetStores=Both", "TargetStores 'Both'"),
         ("GET", "", "IngestionId is missing"),
     ],

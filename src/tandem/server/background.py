@@ -7,16 +7,13 @@ share an interpreter with them.
 
 Of batch loads, those that are started over HTTP are the background process's; the server finds in
 the registry how far they are, and stops them there.
-
-The socket lies in a folder that only this user may enter.
 """
 
 import logging
-import shutil
+import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -31,6 +28,7 @@ from urllib3.connection import HTTPConnection
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.sdk.http import Http
+from tandem.server.socket_folder import SocketFolder
 
 _log = logging.getLogger("tandem.background")
 _STOP_SECONDS_MAX = 20.0
@@ -67,12 +65,11 @@ class Background:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Not in the data folder: the path of a socket has about a hundred characters at most.
-        self._folder = Path(tempfile.mkdtemp(prefix="tandem-"))
-        self._socket = self._folder / "loads"
-        self._http = Http("http://localhost", _UnixPool(self._socket))
+        self._folder = SocketFolder(settings.data)
+        self._http = Http("http://localhost", _UnixPool(self._folder.socket))
         self._is_ready = threading.Event()
         self._is_closing = threading.Event()
+        self._replacing = threading.Lock()
         self._process = self._start()
         self._thread = threading.Thread(target=self._watch, name="tandem-background", daemon=True)
         self._thread.start()
@@ -98,28 +95,39 @@ class Background:
 
     def close(self) -> None:
         """Lets the process end what it has in hand, and stops it."""
-        self._is_closing.set()
+        with self._replacing:
+            self._is_closing.set()
         self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)  # one that somebody has halted could not end
         try:
             self._process.wait(_STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._thread.join()
+        self._close_pipes()
         self._http.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def _wait_until_ready(self) -> None:
         if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
             raise StoreUnavailable("the process that loads rows has not started yet: try again")
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tandem.server.background_process"]
-        process = subprocess.Popen(  # noqa: S603 - this very program
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert process.stdin is not None
+        # -P: modules are not looked for in the folder that the server was started in.
+        command = [sys.executable, "-P", "-m", "tandem.server.background_process"]
+        # Whoever presses Ctrl-C stops the server, which stops this process when it is done with it.
+        # Blocked here, since the process takes a while to begin.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            process.stdin.write(msgspec.json.encode(Start.of(self._settings, self._socket)) + b"\n")
+            process = subprocess.Popen(  # noqa: S603 - this very program
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        assert process.stdin is not None
+        start = Start.of(self._settings, self._folder.socket)
+        try:
+            process.stdin.write(msgspec.json.encode(start) + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             _log.error("the background process ended before it began")
@@ -130,8 +138,9 @@ class Background:
         while True:
             begun = time.monotonic()
             assert self._process.stdout is not None
-            if self._process.stdout.readline() == READY:
-                self._is_ready.set()
+            for line in self._process.stdout:
+                if line == READY:
+                    self._is_ready.set()
             code = self._process.wait()
             self._is_ready.clear()
             if self._is_closing.is_set():
@@ -139,10 +148,22 @@ class Background:
             _log.error("the background process has ended with exit code %s: starting another", code)
             is_steady = time.monotonic() - begun > _STEADY_SECONDS
             pause_seconds = 0.0 if is_steady else min(2 * pause_seconds + 1, _PAUSE_SECONDS_MAX)
-            if self._is_closing.wait(pause_seconds):
-                return
+            while not self._is_closing.wait(pause_seconds) and not self._start_again():
+                pause_seconds = _PAUSE_SECONDS_MAX
+
+    def _start_again(self) -> bool:
+        """Whether there is another process, or none is wanted any more."""
+        with self._replacing:
+            if self._is_closing.is_set():
+                return True
+            try:
+                process = self._start()
+            except OSError as error:  # too many processes, for instance
+                _log.error("the background process cannot be started: %s", error)
+                return False
             self._close_pipes()
-            self._process = self._start()
+            self._process = process
+            return True
 
     def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

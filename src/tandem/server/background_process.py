@@ -7,7 +7,6 @@ by the next one. Nothing is lost by that, as by no other end.
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -25,8 +24,6 @@ _NICENESS = 10
 
 
 def main() -> None:
-    # Whoever presses Ctrl-C stops the server, which stops this process when it is done with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(_NICENESS)
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)

@@ -24,7 +24,7 @@ from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.background import Background, can_have_background
 from tandem.server.binding import check_binding
-from tandem.server.health import Health
+from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
@@ -88,7 +88,14 @@ def application(
     )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
-    health = Health(core.delivery.late_groups, lambda: background.problem if background else None)
+    health = Health(
+        HealthSources(
+            late_groups=core.delivery.late_groups,
+            refused_files=core.adoption.refused,
+            waiting_files=core.adoption.overdue,
+            problem=lambda: background.problem if background else None,
+        )
+    )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
 
 

@@ -43,7 +43,13 @@ from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.ingestion_chunks import Chunks
-from tandem.service.ingestion_mark import KEPT_SECONDS, IngestionMark, content_of, mark_name
+from tandem.service.ingestion_mark import (
+    KEPT_SECONDS,
+    IngestionMark,
+    check_ingestion_id,
+    content_of,
+    mark_name,
+)
 from tandem.service.records import check_targets
 
 _SLICE_ROWS = 2_048
@@ -54,7 +60,6 @@ _SLICES_AT_A_TIME = 4
 """That many are made in one go, while those before them commit."""
 _BAD_ROWS_MAX = 100_000
 """They are kept in memory; an input with more of them is the wrong one."""
-_ID_LENGTH_MAX = 128
 
 
 class OnError(StrEnum):
@@ -72,12 +77,14 @@ class IngestOptions:
     ingestion_id   names the input, so that a call that was cut short can be made again; None: one
                    is made, and forgotten when the call ends well
     start          how many rows of the input come before the first one that is given
+    kept_seconds   how long an input with an id can be gone on with after its last commit
     """
 
     targets: TargetStores | None = None
     ingestion_id: str | None = None
     on_error: OnError = OnError.RAISE
     start: int = 0
+    kept_seconds: int = KEPT_SECONDS
 
 
 class Ingested(NamedTuple):
@@ -153,11 +160,8 @@ class Ingestion:
         given = options or IngestOptions()
         group = self._groups.find_for_loading(group_name)
         given = replace(given, targets=check_targets(group, given.targets))
-        if given.ingestion_id is not None and not 1 <= len(given.ingestion_id) <= _ID_LENGTH_MAX:
-            raise ValidationError(
-                f"ingestion_id {given.ingestion_id[:64]!r} is not valid: it has 1 to"
-                f" {_ID_LENGTH_MAX} characters"
-            )
+        if given.ingestion_id is not None:
+            check_ingestion_id(given.ingestion_id)
         load = _Load(
             lambda: self._groups.find_for_loading(group_name),
             given,
@@ -174,9 +178,18 @@ class Ingestion:
 
     def standing(self, group_name: str, ingestion_id: str) -> IngestionMark:
         """How far an input is in; whoever sends it again may begin behind what is done."""
+        check_ingestion_id(ingestion_id)
         group = self._groups.find_for_loading(group_name)
         with self._store.log() as log:
             return IngestionMark.read(log.mark(mark_name(group.group_id, ingestion_id)) or b"")
+
+    def forget(self, group: FeatureGroup, ingestion_id: str) -> None:
+        """Forgets how far an input is in: nobody will give it again."""
+        name = mark_name(group.group_id, ingestion_id)
+        with self._store.log() as log:
+            packed = log.mark(name)
+        if packed:
+            self._commits.submit([Mark(name, packed, b"", expires_at_ms=0)]).result()
 
 
 class _Load:
@@ -199,6 +212,7 @@ class _Load:
         self._targets = options.targets
         self._skips = options.on_error is OnError.SKIP
         self._start = options.start
+        self._kept_seconds = options.kept_seconds
         self._is_own_id = options.ingestion_id is None
         self._ingestion_id = options.ingestion_id or secrets.token_hex(8)
         self._mark_name = mark_name(self._group_id, self._ingestion_id)
@@ -346,7 +360,7 @@ class _Load:
                 )
 
     def _mark(self, packed: bytes) -> Mark:
-        expires_at_ms = self._clock() // 1_000 + KEPT_SECONDS * 1_000
+        expires_at_ms = self._clock() // 1_000 + self._kept_seconds * 1_000
         mark = Mark(self._mark_name, self._packed_mark, packed, expires_at_ms)
         self._packed_mark = packed
         return mark

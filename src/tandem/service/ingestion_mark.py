@@ -6,10 +6,27 @@ from zlib import crc32
 import msgspec
 import pyarrow as pa
 
+from tandem.errors import ValidationError
 from tandem.rows.record_table import KEY_COLUMNS
 
 KEPT_SECONDS = 7 * 86_400
 """So long after its last commit, an ingestion can be gone on with."""
+
+_ID_LENGTH_MAX = 128
+_ID_BYTES_MAX = 384
+"""The name of a mark is a key of the store, which takes 511 bytes."""
+
+
+def check_ingestion_id(ingestion_id: str) -> None:
+    """Raises ValidationError where it is empty or too long."""
+    if (
+        not 1 <= len(ingestion_id) <= _ID_LENGTH_MAX
+        or len(ingestion_id.encode(errors="replace")) > _ID_BYTES_MAX
+    ):
+        raise ValidationError(
+            f"ingestion_id {ingestion_id[:64]!r} is not valid: it has 1 to {_ID_LENGTH_MAX}"
+            f" characters, {_ID_BYTES_MAX} bytes in UTF-8 at most"
+        )
 
 
 class IngestionMark(NamedTuple):

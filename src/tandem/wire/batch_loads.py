@@ -72,6 +72,10 @@ class BatchLoadApi:
         self._tokens = PageTokens(token_key)
         # Of their own, since the listing of a large bucket takes its time.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batch-load-calls")
+        # Whoever looks or cancels must not wait for the process that takes loads on.
+        self._start_threads = ThreadPoolExecutor(
+            _THREADS, thread_name_prefix="tandem-batch-load-starts"
+        )
         every, one = "/tandem/batch-loads", "/tandem/batch-loads/{BatchLoadId}"
         by_id = shapes.BatchLoadRequest
         table: list[tuple[str, str, str, type[Any], Callable[[Any], msgspec.Struct]]] = [
@@ -92,7 +96,9 @@ class BatchLoadApi:
                     path=path,
                     request=request,
                     query={one: one for one in members} if name == "ListBatchLoads" else {},
-                    perform=self._in_thread(work),
+                    perform=_in_thread(
+                        self._start_threads if name == "StartBatchLoad" else self._threads, work
+                    ),
                     errors=(ResourceNotFound, ConflictError, ResourceLimitExceeded),
                 )
                 for name, method, path, request, work in table
@@ -160,11 +166,12 @@ class BatchLoadApi:
     def _group_name(self, given: str) -> str:
         return feature_group_name(given, self._core.groups.account)
 
-    def _in_thread(self, work: Callable[[Any], msgspec.Struct]) -> Any:
-        async def perform(call: Any) -> msgspec.Struct:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, call)
 
-        return perform
+def _in_thread(threads: ThreadPoolExecutor, work: Callable[[Any], msgspec.Struct]) -> Any:
+    async def perform(call: Any) -> msgspec.Struct:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, call)
+
+    return perform
 
 
 def _size(text: str | None) -> int:

@@ -151,6 +151,8 @@ class TandemApi:
         self._rest = RestJson([])
         # Of their own, so that long queries leave other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-tables")
+        # These wait for another process, which may be long; questions must not wait with them.
+        self._load_threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-loads")
 
     def claims(self, request: Request) -> bool:
         return request.raw_path.startswith(_PATHS)
@@ -217,7 +219,8 @@ class TandemApi:
         )
 
     async def _ingest(self, request: IngestRequest) -> IngestResponse:
-        return await self._in_thread(self._load, request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._load_threads, self._load, request)
 
     def _load(self, request: IngestRequest) -> IngestResponse:
         if self._load_elsewhere is not None:

@@ -345,6 +345,10 @@ def test_what_is_refused_before_a_row_is_read(core: Core, customers: FeatureGrou
         core.ingestion.ingest("online", unread(), IngestOptions(targets=TargetStores.OFFLINE))
     with pytest.raises(ValidationError, match="1 to 128 characters"):
         core.ingestion.ingest("customers", unread(), IngestOptions(ingestion_id=""))
+    with pytest.raises(ValidationError, match="384 bytes in UTF-8"):
+        core.ingestion.ingest("customers", unread(), IngestOptions(ingestion_id="😀" * 128))
+    longest = IngestOptions(ingestion_id="語" * 128)
+    assert core.ingestion.ingest("customers", table(3), longest).rows == 3
 
 
 def test_a_group_that_is_deleted_meanwhile(core: Core, customers: FeatureGroup) -> None:

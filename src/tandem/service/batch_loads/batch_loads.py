@@ -227,6 +227,12 @@ class BatchLoads:
                 f"batch load {earlier.batch_load_id} has used the ingestion id {ingestion_id!r} so"
                 " long ago that it cannot be gone on with: load what is missing, under another id"
             )
+        if earlier is None and rows_done:
+            # Of which files these are, nobody knows: to pass over as many rows might lose some.
+            raise ConflictError(
+                f"under the ingestion id {ingestion_id!r}, {rows_done} rows were loaded by an ingest"
+                " or by a batch load that is not kept any more: give another ingestion id"
+            )
         first = LoadProgress(
             files_total=len(files),
             bytes_total=sum(file.size_bytes for file in files),

@@ -6,8 +6,8 @@ from tandem.errors import ConflictError, ValidationError
 from tandem.model.batch_load import BatchLoad, ListedFile
 from tandem.rows.table_files import FileForm, form_of
 from tandem.service.ingestion import OnError
+from tandem.service.ingestion_mark import check_ingestion_id
 
-_ID_LENGTH_MAX = 128
 _NO_DELIMITERS = '\r\n"'
 
 
@@ -40,11 +40,8 @@ def check_request(new: NewBatchLoad) -> None:
     given = new.delimiter
     if given is not None and (len(given) != 1 or not given.isascii() or given in _NO_DELIMITERS):
         raise ValidationError(f"delimiter {given[:64]!r} is not valid: give one ASCII character")
-    if new.ingestion_id is not None and not 1 <= len(new.ingestion_id) <= _ID_LENGTH_MAX:
-        raise ValidationError(
-            f"ingestion_id {new.ingestion_id[:64]!r} is not valid: it has 1 to {_ID_LENGTH_MAX}"
-            " characters"
-        )
+    if new.ingestion_id is not None:
+        check_ingestion_id(new.ingestion_id)
 
 
 def check_forms(files: tuple[ListedFile, ...]) -> None:

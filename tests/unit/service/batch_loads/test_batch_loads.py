@@ -18,6 +18,7 @@ from tandem.errors import (
 )
 from tandem.model.batch_load import LoadStatus
 from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.ingestion import IngestOptions
 from unit.service.batch_loads.scenes import (
     SECONDS_MAX,
     START,
@@ -217,6 +218,15 @@ def test_an_ingestion_id_is_one_input(core: Core, inputs: Path) -> None:
     with pytest.raises(ConflictError, match=r"has loaded .*b\.parquet"):
         core.batch_loads.start(load_of(inputs, ingestion_id="one"))
     assert in_history(core) == list(range(170))
+
+
+def test_an_ingestion_id_that_something_else_has_used(core: Core, inputs: Path) -> None:
+    """Rows would be passed over that are not in."""
+    core.ingestion.ingest("customers", rows(20), IngestOptions(ingestion_id="one"))
+    pq.write_table(rows(50, 100), inputs / "a.parquet")
+    with pytest.raises(ConflictError, match="20 rows were loaded by an ingest"):
+        core.batch_loads.start(load_of(inputs, ingestion_id="one"))
+    assert done(core, load_of(inputs, ingestion_id="two")).progress.rows_written == 50
 
 
 def test_a_group_that_is_deleted_or_made_again(
