@@ -49,6 +49,7 @@ from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
+from tandem.service.streams import Streams
 
 _TAKE_OVER_SECONDS = 2.0
 """How long a load waits whose process is gone, beside the second in which the lease is taken."""
@@ -108,6 +109,8 @@ class Core:
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
         self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
+        self.streams = Streams(self.groups, self.records, self.online, self._commits, clock)
+        opened.callback(self.streams.close)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
             self.groups,

@@ -44,6 +44,9 @@ SECTIONS = {
         ),
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
+        "stream": LazyCommand(
+            "tandem.cli.stream:stream", "Write what Kafka's or Kinesis' messages say."
+        ),
         "batch-load": LazyCommand(
             "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
         ),

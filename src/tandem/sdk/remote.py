@@ -21,6 +21,7 @@ from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, Remote
 from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
+from tandem.sdk.remote_streams import RemoteStreams
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -35,6 +36,7 @@ class RemoteBackend(Backend):
         self.tags = RemoteTags(self._http)
         self.files = RemoteFiles(self._http)
         self.datasets = RemoteDatasets(self._http)
+        self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
 
     def put(

@@ -30,6 +30,7 @@ from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
+from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
 
 _SHUTDOWN_SECONDS = 15
@@ -80,7 +81,11 @@ def application(
     key = core.token_key
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
-    router = Router(core, token_key=key, extensions=[tables, DatasetApi(core), batch_loads])
+    router = Router(
+        core,
+        token_key=key,
+        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+    )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(
