@@ -24,6 +24,7 @@ from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.background import Background, can_have_background
 from tandem.server.binding import check_binding
+from tandem.server.fast_lane import FastLane
 from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.batch_loads import BatchLoadApi
@@ -110,7 +111,7 @@ async def serve_core(
     """Answers what comes to `listener` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         application(core, is_insecure=is_insecure, background=background),
-        http="httptools",
+        http=FastLane,
         ws="none",
         lifespan="off",
         access_log=False,

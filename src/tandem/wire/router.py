@@ -116,7 +116,10 @@ class Router:
         return _domain_error(self._protocol(request), None, error, request.request_id)
 
     def _protocol(self, request: Request) -> WireProtocol:
-        return next(protocol for protocol in self._protocols if protocol.claims(request))
+        for protocol in self._protocols:
+            if protocol.claims(request):
+                return protocol
+        raise AssertionError("the last protocol claims whatever is left")
 
 
 def _domain_error(
