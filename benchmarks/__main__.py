@@ -13,6 +13,7 @@ from benchmarks import (
     embedded,
     feast_join,
     ingest,
+    sagemaker_ingest,
     serving,
     training_sets,
 )
@@ -26,7 +27,7 @@ NAMES = (
     "control-plane",
     "ingest",
 )
-LONG = ("training-sets", "feast")
+LONG = ("training-sets", "feast", "sagemaker-ingest")
 """Named ones only: minutes of work, much disk, and packages of others."""
 
 
@@ -50,6 +51,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
             control_plane.run()
         elif name == "ingest":
             ingest.run(rows or 1_000_000)
+        elif name == "sagemaker-ingest":
+            sagemaker_ingest.run()
         elif name == "training-sets":
             training_sets.run(rows or 50_000_000)
         elif name == "feast":

@@ -4,6 +4,7 @@ The disk is a small file system in memory, which only root can mount.
 """
 
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tandem
@@ -100,3 +102,28 @@ def test_a_full_disk(small_disk: Path, stores: list[str]) -> None:
         assert found.to_numpy().tolist() == [[ROWS, ROWS]]
         record = group.get("C59999")
         assert (record is not None) == ("OnlineStore" in stores)
+
+
+def test_a_batch_load_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    for part in range(12):
+        pq.write_table(frame().slice(part * 5_000, 5_000), incoming / f"{part:02}.parquet")
+    settings = {"batch_load_folders": str(incoming), "delivery_interval_seconds": 0.1}
+    with tandem.connect(small_disk / "data", **settings) as store:
+        store.create_feature_group(
+            "load", features=frame(), record_identifier="id", event_time="time"
+        )
+        load = store.batch_load("load", str(incoming), ingestion_id="one")
+        # Where the registry has no room either, the end is stored once there is some.
+        load.wait(timeout_seconds=15)
+        remount = ["mount", "-o", "remount,size=400m", str(small_disk)]
+        subprocess.run(remount, check=True)
+        assert load.wait(timeout_seconds=15).status == "Failed"
+        assert re.search("full|No space", str(load.failure_reason))
+        assert load.progress.rows_done < ROWS
+        again = store.batch_load("load", str(incoming), ingestion_id="one").wait()
+        assert again.status == "Completed"
+        assert again.progress.rows_written == ROWS - load.progress.rows_done
+        found = store.sql("SELECT count(*) AS n, count(DISTINCT id) AS k FROM load").to_pandas()
+        assert found.to_numpy().tolist() == [[ROWS, ROWS]]

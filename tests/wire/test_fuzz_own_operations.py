@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
+from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
 from tandem.wire.tandem_api import TandemApi
@@ -218,7 +219,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     settings_of_test = Settings(data=folder, online_map_size_bytes=1 << 26)
     core = Core(settings_of_test, lambda: START_US, in_background=False)
     bench = Bench()
-    bench.router = Router(core, token_key=b"k" * 32, extensions=[TandemApi(core)])
+    bench.router = Router(
+        core, token_key=b"k" * 32, extensions=[TandemApi(core), BatchLoadApi(core)]
+    )
     for name in ("both", "other"):
         request = group_request(
             name,
@@ -303,9 +306,31 @@ def streams(draw: st.DrawFn, with_request: bool) -> bytes:
     return bytes(sink.getvalue())
 
 
+batch_loads = st.fixed_dictionaries(
+    {
+        "FeatureGroupName": names | st.just("both") | junk,
+        "Location": st.sampled_from(
+            ["s3://bucket/", "s3://bucket/**/[", "s3://..", "/etc/passwd", "/tmp/../x", "é*"]
+        )
+        | texts
+        | junk,
+    },
+    optional={
+        "Format": st.sampled_from(["csv", "parquet", "x"]) | junk,
+        "Delimiter": texts | junk,
+        "TargetStores": st.lists(st.sampled_from(["OnlineStore", "x"])) | junk,
+        "OnError": st.sampled_from(["raise", "skip", "x"]) | junk,
+        "IngestionId": texts | junk,
+        "FailedRowsLocation": st.sampled_from(["s3://bucket/x.csv", "/x.parquet"]) | texts | junk,
+    },
+)
 TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
     "query": st.tuples(
         st.just("/tandem/query"), (questions | junk).map(lambda body: json.dumps(body).encode())
+    ),
+    "batch load": st.tuples(
+        st.sampled_from(["/tandem/batch-loads", "/tandem/batch-loads/x/cancel"]),
+        (batch_loads | junk).map(lambda body: json.dumps(body).encode()),
     ),
     "training set": st.tuples(st.just("/tandem/training-set"), streams(True)),
     "ingest": st.tuples(

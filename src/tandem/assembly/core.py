@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tandem.assembly import backends
+from tandem.assembly.batch_loads import batch_loads
 from tandem.assembly.clone_lock import CloneLock
 from tandem.assembly.presence import Presence
 from tandem.assembly.settings import Settings
@@ -25,6 +26,7 @@ from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
+from tandem.service.batch_loads import BatchLoads
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
@@ -47,6 +49,9 @@ from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
+
+_TAKE_OVER_SECONDS = 2.0
+"""How long a load waits whose process is gone, beside the second in which the lease is taken."""
 
 
 class Core:
@@ -73,6 +78,7 @@ class Core:
             opened.callback(self._workers.close)
             opened.callback(self._commits.close)
             opened.callback(self.cloning.close)
+            opened.callback(self.batch_loads.close)
             self._opened = opened.pop_all()
 
     def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
@@ -117,6 +123,19 @@ class Core:
         self.delivery.check()
         self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
+        self._open_adoption(registry, definitions, clock)
+        self._open_athena(registry, clock, opened)
+        self.batch_loads: BatchLoads = batch_loads(
+            settings,
+            registry,
+            self._lake_objects,
+            self.groups,
+            self.ingestion,
+            self._presence,
+            clock,
+        )
+
+    def _open_adoption(self, registry: Registry, definitions: Definitions, clock: Clock) -> None:
         parts = AdoptionParts(
             groups=self.groups,
             definitions=definitions,
@@ -129,8 +148,7 @@ class Core:
             clock=clock,
         )
         self.history_files = HistoryFileLists(self.groups, self.offline, self.delivery)
-        self.adoption = Adoption(parts, settings.adoption_still_seconds)
-        self._open_athena(registry, clock, opened)
+        self.adoption = Adoption(parts, self.settings.adoption_still_seconds)
 
     def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
         self._presence = Presence(self.settings.data / "processes")
@@ -166,6 +184,11 @@ class Core:
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
             Task("queries", self.athena.end_interrupted, settings.expiry_interval_seconds),
+            Task(
+                "batch-loads",
+                self.batch_loads.resume_abandoned,
+                min(_TAKE_OVER_SECONDS, settings.expiry_interval_seconds),
+            ),
         ]
 
     def fail_interrupted_clones(self) -> int:

@@ -10,6 +10,11 @@ from typing import Any, get_type_hints
 from tandem.errors import ValidationError
 
 _BOOLEANS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+_BEGINNINGS = {
+    "batch_load_folders": ("/",),
+    "batch_load_s3": ("s3://",),
+    "batch_load_s3_endpoint": ("http://", "https://"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,13 @@ class Settings:
     background_process         whether a server delivers and loads in a process beside the one that
                                answers requests
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
+    batch_load_folders         folders of this machine that batch loads may read and write, with
+                               commas between them; none
+    batch_load_s3              prefixes of S3 that they may read and write, as s3://bucket/prefix,
+                               with commas between them; the store's own buckets need none
+    batch_load_s3_endpoint     the URL of that S3; empty for AWS
+    batch_loads_at_once        batch loads that run side by side; others wait
+    batch_loads_max            batch loads that are kept once they are over; the oldest go
     """
 
     data: Path = Path("tandem-data")
@@ -61,6 +73,11 @@ class Settings:
     athena_executions_max: int = 1_000
     background_process: bool = True
     s3_gateway: bool = True
+    batch_load_folders: str = ""
+    batch_load_s3: str = ""
+    batch_load_s3_endpoint: str = ""
+    batch_loads_at_once: int = 2
+    batch_loads_max: int = 500
 
     def __post_init__(self) -> None:
         if not (len(self.account_id) == 12 and self.account_id.isdigit()):
@@ -74,6 +91,12 @@ class Settings:
                 )
             if type_ in (int, float) and not 0 < value < math.inf:
                 raise ValidationError(f"{name} {value} is not valid: it must be above 0 and finite")
+        for name, beginnings in _BEGINNINGS.items():
+            for one in listed(getattr(self, name)):
+                if not one.startswith(beginnings):
+                    raise ValidationError(
+                        f"{name} {one!r} is not valid: it begins with {' or '.join(beginnings)}"
+                    )
 
 
 def settings_from_environment(
@@ -99,6 +122,11 @@ def settings_from_environment(
                     f" {type_.__name__}"
                 ) from None
     return Settings(**values, **given)
+
+
+def listed(value: str) -> list[str]:
+    """The members of a setting that is a list."""
+    return [one.strip() for one in value.split(",") if one.strip()]
 
 
 def _value_of(type_: type, text: str) -> Any:

@@ -8,8 +8,8 @@ import click
 
 from tandem.cli.output import Failure
 from tandem.errors import TandemError
+from tandem.rows.table_files import read_table
 from tandem.sdk.declaration_files import declarations
-from tandem.sdk.files import read_table
 
 
 class _ReadFile(click.Path):

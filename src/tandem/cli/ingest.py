@@ -63,7 +63,7 @@ def ingest(
         raise click.UsageError(f"File {source!r} does not exist.")
     if is_plain and Path(source).is_dir():
         raise click.UsageError(f"{source!r} is a directory: give a pattern of its files.")
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task(name, total=None)
         done = store.feature_group(name).ingest(
             source,
@@ -87,7 +87,7 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f} rows/s")
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
     """On a terminal; the output of a command in a pipe is its result alone."""
     return Progress(
         SpinnerColumn(),

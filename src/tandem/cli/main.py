@@ -48,6 +48,9 @@ SECTIONS = {
             "tandem.cli.files:adopt", "Make rows of files that others put into a history."
         ),
         "files": LazyCommand("tandem.cli.files:files", "List the files of a history."),
+        "batch-load": LazyCommand(
+            "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
+        ),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."

@@ -50,8 +50,9 @@ class BadRow(NamedTuple):
     reason: str
 
 
-FAILED_ROW, FAILED_REASON = "_row", "_reason"
+FAILED_ROW, FAILED_REASON, FAILED_FILE = "_row", "_reason", "_file"
 """Columns of a table of failed rows. Names of features begin with a letter or digit."""
+FAILED_COLUMNS = frozenset({FAILED_ROW, FAILED_REASON, FAILED_FILE})
 
 
 def failed_rows(given: pa.Table, first_row: int, bad_rows: Sequence[BadRow]) -> pa.Table:

@@ -10,6 +10,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
+from tandem.sdk.batch_load_control import BatchLoadControl
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.file_control import FileControl
@@ -20,8 +21,8 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features, tags and files, and its training sets, are seams of their
-    own. Raises `tandem.errors`.
+    Its feature groups, their features, tags and files, its training sets and its batch loads, are
+    seams of their own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
@@ -29,6 +30,7 @@ class Backend(ABC):
     tags: TagControl
     files: FileControl
     datasets: DatasetControl
+    batch_loads: BatchLoadControl
 
     @abstractmethod
     def put(

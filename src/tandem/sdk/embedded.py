@@ -14,6 +14,7 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.backend import Backend
+from tandem.sdk.embedded_batch_loads import EmbeddedBatchLoads
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.sdk.embedded_files import EmbeddedFiles
@@ -42,6 +43,7 @@ class EmbeddedBackend(Backend):
         self.tags = EmbeddedTags(self._core)
         self.files = EmbeddedFiles(self._core)
         self.datasets = EmbeddedDatasets(self._core)
+        self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
 
     def put(
         self,

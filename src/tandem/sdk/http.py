@@ -99,9 +99,18 @@ class Http:
         self._check(response)
         return self._parsed(response.data)
 
-    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table) -> pa.Table:
-        """The table that answers a question, which is JSON or a table itself."""
-        if isinstance(request, pa.Table):
+    def send_json(self, path: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """As `send_table`, JSON."""
+        headers = {"Content-Type": "application/json"}
+        response = self._once("POST", path, json_bytes(request), headers)
+        self._check(response)
+        return self._parsed(response.data)
+
+    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table | None) -> pa.Table:
+        """The table that answers a question, which is JSON, a table itself, or just the path."""
+        if request is None:
+            answer = self._call("GET", path, None, {})
+        elif isinstance(request, pa.Table):
             answer = self._call("POST", path, arrow_bytes(request), _ARROW)
         else:
             headers = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from tandem.errors import ValidationError
 from tandem.rows.plain_text import batches_with_plain_text, plain_schema
 from tandem.rows.rows import BATCH_ROWS, RowStream, TableRows
-from tandem.sdk.files import read_table
+from tandem.rows.table_files import read_table
 from tandem.sdk.frames import to_arrow
 from tandem.service.datasets import Labels
 

@@ -16,6 +16,7 @@ from tandem.query.base import SqlDialect
 from tandem.sdk.aws_shapes import feature_values, values_json
 from tandem.sdk.backend import Backend
 from tandem.sdk.http import Http, error_of_code
+from tandem.sdk.remote_batch_loads import RemoteBatchLoads
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
 from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_files import RemoteFiles
@@ -34,6 +35,7 @@ class RemoteBackend(Backend):
         self.tags = RemoteTags(self._http)
         self.files = RemoteFiles(self._http)
         self.datasets = RemoteDatasets(self._http)
+        self.batch_loads = RemoteBatchLoads(self._http)
 
     def put(
         self,

@@ -19,8 +19,8 @@ import pyarrow as pa
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.rows.plain_text import with_plain_text
-from tandem.rows.record_table import FAILED_REASON, FAILED_ROW
-from tandem.sdk.files import count_rows, iterate_tables
+from tandem.rows.record_table import FAILED_COLUMNS
+from tandem.rows.table_files import count_rows, iterate_tables, local_file
 from tandem.sdk.frames import to_arrow
 
 _S3 = "s3://"
@@ -40,7 +40,7 @@ def source_of(given: Any, group: FeatureGroup, buckets: Path | None) -> Source:
     Raises ValidationError where it is nothing that can be ingested, or a file cannot be read.
     """
     if isinstance(given, str | Path):
-        files = _files(str(given), buckets)
+        files = [local_file(path) for path in _files(str(given), buckets)]
         pieces = chain.from_iterable(iterate_tables(file, group) for file in files)
         return Source(_without_failures(pieces), count_rows(files))
     if isinstance(given, pa.RecordBatchReader):
@@ -90,5 +90,5 @@ def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 def _without_failures(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Without the columns that a table of failed rows has more, so that it can be given again."""
     for table in tables:
-        kept = [name for name in table.column_names if name not in (FAILED_ROW, FAILED_REASON)]
+        kept = [name for name in table.column_names if name not in FAILED_COLUMNS]
         yield table.select(kept) if len(kept) < table.num_columns else table

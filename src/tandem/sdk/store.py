@@ -18,6 +18,7 @@ from typing import Any
 
 from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
+from tandem.model.batch_load import LoadStatus
 from tandem.model.feature_group import (
     FeatureGroup,
     FeatureType,
@@ -37,16 +38,17 @@ from tandem.sdk.arguments import (
     choice,
     definitions,
     microseconds,
+    target_stores_of,
     ttl_duration,
 )
 from tandem.sdk.backend import Backend
+from tandem.sdk.batch_load import BatchLoad, BatchLoadList
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
-from tandem.sdk.embedded import EmbeddedBackend
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
@@ -55,8 +57,10 @@ from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
+from tandem.service.batch_loads import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
+from tandem.service.ingestion import OnError
 
 
 def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":
@@ -71,6 +75,9 @@ def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureSt
         return FeatureStore(RemoteBackend(location), location)
     if isinstance(location, str) and "://" in location:
         raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
+    # Here, since a client of a server needs none of the engines, which take most of the start.
+    from tandem.sdk.embedded import EmbeddedBackend
+
     backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
     return FeatureStore(backend, str(location))
 
@@ -349,6 +356,62 @@ class FeatureStore:
     def delete_dataset(self, dataset_id: str) -> None:
         """Forgets a recorded training set, its labels too. Raises ResourceNotFound."""
         self._backend.datasets.delete(checked_text(dataset_id, "dataset_id"))
+
+    def batch_load(
+        self,
+        group: str,
+        location: str,
+        *,
+        format: str | None = None,  # noqa: A002
+        delimiter: str | None = None,
+        target_stores: Sequence[str] | None = None,
+        on_error: str = OnError.RAISE,
+        ingestion_id: str | None = None,
+        failed_rows: str | None = None,
+    ) -> BatchLoad:
+        """Has the store load files into a feature group, in the background; returns at once.
+
+        location      `s3://bucket/…` of the store's own buckets, or of S3 or a folder of the
+                      store's machine that its settings allow: a file, a folder or a pattern
+        format        "csv", "parquet" or "jsonl"; without it, each file's ending tells
+        delimiter     of CSV
+        on_error      "raise": the first row that does not fit ends the load; "skip": such rows are
+                      left out, and are in its `failed`
+        ingestion_id  a name of yours for this input: a later load with the same name goes on behind
+                      the rows that are in
+        failed_rows   the file for rows that are left out, .csv or .parquet, in an allowed place
+
+        Raises ResourceNotFound, ValidationError, AccessForbidden where the location is not allowed,
+        and ConflictError where the ingestion id is in use.
+        """
+        targets = target_stores_of(target_stores)
+        new = NewBatchLoad(
+            group_name=checked_group_name(group, "group"),
+            location=checked_text(location, "location"),
+            form=None if format is None else checked_text(format, "format"),
+            delimiter=None if delimiter is None else checked_text(delimiter, "delimiter"),
+            target_stores=() if targets is None else tuple(targets.names()),
+            on_error=choice(OnError, on_error, "on_error"),
+            ingestion_id=None
+            if ingestion_id is None
+            else checked_text(ingestion_id, "ingestion_id"),
+            failed_rows=None if failed_rows is None else checked_text(failed_rows, "failed_rows"),
+        )
+        return BatchLoad(self._backend.batch_loads, self._backend.batch_loads.start(new))
+
+    def batch_loads(self, group: str | None = None, status: str | None = None) -> BatchLoadList:
+        """The batch loads, the newest first; of a feature group, or in a status such as
+        "InProgress". Shown as a table.
+        """
+        name = None if group is None else checked_group_name(group, "group")
+        wanted = None if status is None else choice(LoadStatus, status, "status")
+        found = self._backend.batch_loads.all(name, wanted)
+        return BatchLoadList([BatchLoad(self._backend.batch_loads, one) for one in found])
+
+    def find_batch_load(self, batch_load_id: str) -> BatchLoad:
+        """The batch load with this id. Raises ResourceNotFound."""
+        control = self._backend.batch_loads
+        return BatchLoad(control, control.find(checked_text(batch_load_id, "batch_load_id")))
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.

@@ -5,6 +5,9 @@ share an interpreter with them.
        │                        │             again where it ends first
        └── loads, over a socket ┘             on the same data folder
 
+Of batch loads, those that are started over HTTP are the background process's; the server finds in
+the registry how far they are, and stops them there.
+
 The socket lies in a folder that only this user may enter.
 """
 
@@ -16,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,9 +88,13 @@ class Background:
 
         Raises StoreUnavailable, too, where the process ends meanwhile: the load may be in.
         """
-        if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
-            raise StoreUnavailable("the process that loads rows has not started yet: try again")
+        self._wait_until_ready()
         return self._http.send_arrow(target, body)
+
+    def start_batch_load(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Has a batch load taken on; returns the answer, or raises the error it is."""
+        self._wait_until_ready()
+        return self._http.send_json("/tandem/batch-loads", request)
 
     def close(self) -> None:
         """Lets the process end what it has in hand, and stops it."""
@@ -99,6 +107,10 @@ class Background:
         self._thread.join()
         self._http.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait_until_ready(self) -> None:
+        if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
+            raise StoreUnavailable("the process that loads rows has not started yet: try again")
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tandem.server.background_process"]

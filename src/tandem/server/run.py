@@ -26,6 +26,7 @@ from tandem.server.background import Background, can_have_background
 from tandem.server.binding import check_binding
 from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
+from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
@@ -76,8 +77,10 @@ def application(
     core: Core, *, is_insecure: bool = False, background: Background | None = None
 ) -> Application:
     """The ASGI application over a running core, whose loads the background process carries out."""
+    key = core.token_key
     tables = TandemApi(core, background.load if background else None)
-    router = Router(core, token_key=core.token_key, extensions=[tables, DatasetApi(core)])
+    batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
+    router = Router(core, token_key=key, extensions=[tables, DatasetApi(core), batch_loads])
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(

@@ -98,6 +98,18 @@ class Ingested(NamedTuple):
 Progress = Callable[[int], None]
 """Is told how many rows of the input are done, again and again."""
 
+TakeFailed = Callable[[pa.Table], None]
+"""Gets rows that are left out, as `Ingested.failed` has them, before the mark passes them: when it
+returns, they are kept. After a call that was cut short, the last ones may come again.
+"""
+
+RowName = Callable[[int], str]
+"""What error messages call a row of the input, by its number from 0."""
+
+
+def _row_name(row: int) -> str:
+    return f"row {row}"
+
 
 class _Chunk(NamedTuple):
     """Rows that are checked and staged; the stage is to be closed when they are written.
@@ -128,8 +140,12 @@ class Ingestion:
         rows: pa.Table | Iterable[pa.Table],
         options: IngestOptions | None = None,
         progress: Progress = lambda _rows: None,
+        *,
+        take_failed: TakeFailed | None = None,
+        row_name: RowName = _row_name,
     ) -> Ingested:
-        """Puts every row as a record; durable at return.
+        """Puts every row as a record; durable at return. Rows that are left out are in the result,
+        or with `take_failed`. What `progress` raises ends the call between two commits.
 
         Raises ValidationError that names the row (from 0), the feature and the value, and says what
         is written; ConflictError where the ingestion id stands for another input; StoreUnavailable
@@ -150,6 +166,8 @@ class Ingestion:
             self._store,
             self._commits,
             self._clock,
+            take_failed,
+            row_name,
         )
         try:
             return load.run(rows, progress)
@@ -181,8 +199,11 @@ class _Load:
         store: OnlineStore,
         commits: GroupCommit,
         clock: Clock,
+        take_failed: TakeFailed | None,
+        row_name: RowName,
     ) -> None:
         self._find_group = find_group
+        self._row_name = row_name
         self._group_id = find_group().group_id
         assert options.targets is not None
         self._targets = options.targets
@@ -200,6 +221,7 @@ class _Load:
         self._done = IngestionMark.read(self._packed_mark).rows
         self._rows = 0
         self._failed: list[pa.Table] = []
+        self._take_failed = take_failed or self._failed.append
         self._pending: deque[tuple[Future[list[Outcome]], int, int]] = deque()
 
     def run(self, rows: pa.Table | Iterable[pa.Table], progress: Progress) -> Ingested:
@@ -253,7 +275,7 @@ class _Load:
             found = check_rows(group, chunk, stops_at_first=not self._skips)
             if found.bad_rows and not self._skips:
                 row, reason = found.bad_rows[0]
-                raise ValidationError(f"row {first_row + row}: {reason}")
+                raise ValidationError(f"{self._row_name(first_row + row)}: {reason}")
             yield chunk, found
             first_row += chunk.num_rows
 
@@ -265,8 +287,9 @@ class _Load:
             failed = failed_rows(chunk, before.rows, found.bad_rows)
             if after.bad_rows > _BAD_ROWS_MAX:
                 raise ValidationError(
-                    f"more than {_BAD_ROWS_MAX} rows do not fit, such as row"
-                    f" {before.rows + found.bad_rows[0].row}: {found.bad_rows[0].reason}"
+                    f"more than {_BAD_ROWS_MAX} rows do not fit, such as"
+                    f" {self._row_name(before.rows + found.bad_rows[0].row)}:"
+                    f" {found.bad_rows[0].reason}"
                 )
         rows = found.table.combine_chunks()
         if self._is_online:
@@ -293,6 +316,8 @@ class _Load:
             for write in self._slices(chunk, writer):
                 end = write.start + write.count
                 is_last = end == chunk.staged.rows.num_rows
+                if is_last and chunk.failed is not None:
+                    self._take_failed(chunk.failed)
                 mark = chunk.after if is_last else chunk.before._replace(written=end)
                 # A chunk of bad rows alone has an empty slice, and moves the mark nevertheless.
                 requests: list[Request] = [write] if write.count else []
@@ -302,8 +327,6 @@ class _Load:
             self._settle(0, progress)
         finally:
             wait(future for future, _, _ in self._pending)
-        if chunk.failed is not None:
-            self._failed.append(chunk.failed)
         # The allocator would keep what a chunk took, of every thread that worked on it.
         pa.default_memory_pool().release_unused()
 

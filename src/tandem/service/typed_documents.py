@@ -51,6 +51,12 @@ class TypedDocuments(Generic[Value]):
         except ConflictError as error:
             raise Overtaken(str(error)) from error
 
+    def remove_one(self, kind: str, name: str) -> None:
+        """Removes what is there, if anything is. Raises Overtaken where it changes meanwhile."""
+        document = self._registry.document(kind, name)
+        if document is not None:
+            self.remove(kind, name, document.revision)
+
     def remove_all(self, kind: str) -> None:
         """Removes what nobody can find any more; what is changed meanwhile may stay."""
         for name, document in self._registry.documents(kind).items():

@@ -172,7 +172,7 @@ class TandemApi:
         if not isinstance(answer, Table):
             return self._rest.encode(call, answer, request_id)
         headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
-        return Response(200, headers, _arrow_bytes(answer.content))
+        return Response(200, headers, arrow_bytes(answer.content))
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
         return self._rest.encode_error(code, message, request_id)
@@ -290,7 +290,7 @@ def arrow_table(body: bytes) -> pa.Table:
     return with_plain_text(table)
 
 
-def _arrow_bytes(table: pa.Table) -> bytes:
+def arrow_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

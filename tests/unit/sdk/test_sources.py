@@ -13,7 +13,7 @@ import pytest
 
 from tandem.errors import ValidationError
 from tandem.sdk.sources import source_of
-from unit.sdk.test_files import GROUP
+from unit.rows.test_table_files import GROUP
 
 ROWS = pa.table({"id": ["a", "b", "c"], "count": [1, 2, 3]})
 

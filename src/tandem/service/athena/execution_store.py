@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from tandem.errors import ConflictError, ResourceNotFound
 from tandem.model.query_execution import ErrorCategory, ExecutionState, QueryExecution
 from tandem.registry.base import DocumentRegistry
-from tandem.service.athena.presence import Presence
 from tandem.service.clock import Clock
 from tandem.service.compare_and_set import Overtaken
+from tandem.service.presence import Presence
 from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-execution"

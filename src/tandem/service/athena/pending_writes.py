@@ -17,9 +17,9 @@ from tandem.errors import ResourceNotFound
 from tandem.model.catalog import CatalogTable
 from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.lake import FilePlace, Lake, Location
-from tandem.service.athena.presence import Presence
 from tandem.service.catalog import Catalog
 from tandem.service.compare_and_set import Overtaken
+from tandem.service.presence import Presence
 from tandem.service.typed_documents import TypedDocuments
 
 MADE_BY = "presto_query_id"

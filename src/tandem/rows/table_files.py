@@ -5,9 +5,12 @@ that `007` stays `007` where the feature is a String, and `89.50` stays `89.50`;
 value.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -18,12 +21,56 @@ import pyarrow.parquet
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureType
 
-_PARQUET = (".parquet", ".pq")
-_JSON_LINES = (".jsonl", ".ndjson")
-_CSV = (".csv", ".tsv")
 _BATCH_ROWS = 1 << 16
 _BLOCK_BYTES = 16 << 20
 """A row may not be longer; the largest record has 350 KB, which text may write down longer."""
+
+
+class FileForm(StrEnum):
+    """How a table is written down."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON_LINES = "jsonl"
+
+
+_FORMS = {
+    ".csv": FileForm.CSV,
+    ".tsv": FileForm.CSV,
+    ".parquet": FileForm.PARQUET,
+    ".pq": FileForm.PARQUET,
+    ".jsonl": FileForm.JSON_LINES,
+    ".ndjson": FileForm.JSON_LINES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file wherever it lies.
+
+    name        a path or a URI; its ending tells how the table is written, unless `form` does
+    open        a file object of pyarrow's or of Python's, to read from any position
+    delimiter   what separates the cells of CSV; None: a comma, or a tab where the name ends in .tsv
+    """
+
+    name: str
+    open: Callable[[], AbstractContextManager[Any]]
+    form: FileForm | None = None
+    delimiter: str | None = None
+
+
+def local_file(path: Path) -> TableFile:
+    return TableFile(str(path), lambda: pa.OSFile(str(path), "rb"))
+
+
+def form_of(name: str) -> FileForm:
+    """How the table in a file of this name is written. Raises ValidationError."""
+    ending = PurePosixPath(name).suffix.lower()
+    if ending not in _FORMS:
+        raise ValidationError(
+            f"{name} ends in {ending!r}: give a file that ends in {', '.join(_FORMS)}"
+        )
+    return _FORMS[ending]
 
 
 def read_table(path: Path, group: FeatureGroup | None = None) -> pa.Table:
@@ -32,48 +79,52 @@ def read_table(path: Path, group: FeatureGroup | None = None) -> pa.Table:
 
     Raises ValidationError that names the file.
     """
-    with _errors_named(path):
-        pieces = list(_pieces(path, group))
+    with _errors_named(str(path)):
+        pieces = list(_pieces(local_file(path), group))
         return pa.concat_tables(pieces, promote_options="default")
 
 
-def iterate_tables(path: Path, group: FeatureGroup) -> Iterator[pa.Table]:
-    """The rows of a file, as of `read_table`, piece by piece. Raises ValidationError."""
-    with _errors_named(path):
-        yield from _pieces(path, group)
+def iterate_tables(file: TableFile, group: FeatureGroup) -> Iterator[pa.Table]:
+    """The rows of a file, as of `read_table`, piece by piece. The first piece is empty: it has the
+    columns. Raises ValidationError.
+    """
+    with _errors_named(file.name):
+        yield from _pieces(file, group)
 
 
-def count_rows(paths: Sequence[Path]) -> int | None:
+def count_rows(files: Sequence[TableFile]) -> int | None:
     """How many rows the files have; None where only reading them would tell. Raises ValidationError
     where one of them does not exist, has another ending or is no whole Parquet file.
     """
     counts = []
-    for path in paths:
-        with _errors_named(path):
-            ending = _ending(path)
-            if ending in _PARQUET:
-                counts.append(pa.parquet.read_metadata(path).num_rows)
-            else:
-                path.stat()
-    return sum(counts) if len(counts) == len(paths) else None
+    for file in files:
+        with _errors_named(file.name):
+            form = file.form or form_of(file.name)
+            with file.open() as opened:
+                if form is FileForm.PARQUET:
+                    counts.append(pa.parquet.read_metadata(opened).num_rows)
+    return sum(counts) if len(counts) == len(files) else None
 
 
-def _pieces(path: Path, group: FeatureGroup | None) -> Iterator[pa.Table]:
+def _pieces(file: TableFile, group: FeatureGroup | None) -> Iterator[pa.Table]:
     """At least one, so that there is a schema."""
-    ending = _ending(path)
-    if ending in _PARQUET:
-        # Read ahead, a row group of a million rows would be in memory whole.
-        with pa.parquet.ParquetFile(path, pre_buffer=False) as file:
-            yield file.schema_arrow.empty_table()
-            for batch in file.iter_batches(_BATCH_ROWS):
-                yield pa.Table.from_batches([batch])
-    elif ending in _JSON_LINES:
-        with _open_json_lines(path, group) as reader:
-            yield from _batches_of(reader)
-    else:
-        with _open_csv(path, group, "\t" if ending == ".tsv" else ",") as reader:
-            for piece in _batches_of(reader):
-                yield _as_group_writes_it(piece, group)
+    form = file.form or form_of(file.name)
+    with file.open() as opened:
+        if form is FileForm.PARQUET:
+            # Read ahead, a row group of a million rows would be in memory whole.
+            with pa.parquet.ParquetFile(opened, pre_buffer=False) as parquet:
+                yield parquet.schema_arrow.empty_table()
+                for batch in parquet.iter_batches(_BATCH_ROWS):
+                    yield pa.Table.from_batches([batch])
+        elif form is FileForm.JSON_LINES:
+            with _open_json_lines(opened, group) as reader:
+                yield from _batches_of(reader)
+        else:
+            is_tabs = file.name.lower().endswith(".tsv")
+            delimiter = file.delimiter or ("\t" if is_tabs else ",")
+            with _open_csv(opened, group, delimiter) as reader:
+                for piece in _batches_of(reader):
+                    yield _as_group_writes_it(piece, group)
 
 
 def _batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
@@ -82,28 +133,18 @@ def _batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
         yield pa.Table.from_batches([batch])
 
 
-def _ending(path: Path) -> str:
-    endings = [*_CSV, *_PARQUET, *_JSON_LINES]
-    ending = path.suffix.lower()
-    if ending not in endings:
-        raise ValidationError(
-            f"{path} ends in {ending!r}: give a file that ends in {', '.join(endings)}"
-        )
-    return ending
-
-
 @contextmanager
-def _errors_named(path: Path) -> Iterator[None]:
+def _errors_named(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValidationError(f"{path} cannot be read: {error}") from error
+        raise ValidationError(f"{name} cannot be read: {error}") from error
 
 
-def _open_csv(path: Path, group: FeatureGroup | None, delimiter: str) -> pa.RecordBatchReader:
+def _open_csv(opened: Any, group: FeatureGroup | None, delimiter: str) -> pa.RecordBatchReader:
     features = group.features if group is not None else ()
     return pa.csv.open_csv(
-        path,
+        opened,
         read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pa.csv.ConvertOptions(
@@ -148,7 +189,7 @@ _MOMENTS = (
 )
 
 
-def _open_json_lines(path: Path, group: FeatureGroup | None) -> pa.RecordBatchReader:
+def _open_json_lines(opened: Any, group: FeatureGroup | None) -> pa.RecordBatchReader:
     # Left to itself, the reader takes a text that looks like a date for a timestamp.
     texts = [
         (feature.name, pa.string())
@@ -156,7 +197,7 @@ def _open_json_lines(path: Path, group: FeatureGroup | None) -> pa.RecordBatchRe
         if feature.type is FeatureType.STRING and feature.collection is None
     ]
     return pa.json.open_json(
-        path,
+        opened,
         read_options=pa.json.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa.json.ParseOptions(explicit_schema=pa.schema(texts) if texts else None),
     )

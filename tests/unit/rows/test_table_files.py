@@ -8,7 +8,7 @@ import pytest
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
-from tandem.sdk.files import read_table
+from tandem.rows.table_files import read_table
 
 GROUP = FeatureGroup(
     name="g",
