@@ -75,11 +75,20 @@ def rounds(folder: Path, count: int, **variables: str) -> list[str]:
                 if left.refused or left.waiting:
                     return [f"files are left: {left}"]
             else:
-                time.sleep(chance.uniform(0.1, 0.7))
+                wait_for_adoption(data)
+                time.sleep(chance.uniform(0.0, 0.5))
             server.kill()
         if wrong := verify(data, ROWS if is_last else 0):
             return wrong
     return []
+
+
+def wait_for_adoption(data: Path) -> None:
+    """So that the server is killed while it adopts, however long its background takes to start."""
+    place, deadline = Path((data.parent / "place").read_text()), time.monotonic() + 60
+    while not any(place.parent.glob("_adopting/*")) and any(place.rglob("part-*.parquet")):
+        assert time.monotonic() < deadline, "nobody adopts the files"
+        time.sleep(0.005)
 
 
 def test_kill_9_during_adoption(tmp_path: Path) -> None:
