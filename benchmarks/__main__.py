@@ -15,6 +15,7 @@ from benchmarks import (
     ingest,
     sagemaker_ingest,
     serving,
+    stream,
     training_sets,
 )
 
@@ -26,6 +27,7 @@ NAMES = (
     "as-of",
     "control-plane",
     "ingest",
+    "stream",
 )
 LONG = ("training-sets", "feast", "sagemaker-ingest")
 """Named ones only: minutes of work, much disk, and packages of others."""
@@ -51,6 +53,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
             control_plane.run()
         elif name == "ingest":
             ingest.run(rows or 1_000_000)
+        elif name == "stream":
+            stream.run(rows or 300_000)
         elif name == "sagemaker-ingest":
             sagemaker_ingest.run()
         elif name == "training-sets":

@@ -36,6 +36,8 @@ def free_port() -> int:
 class ServerProcess:
     """`tandem serve` on a folder. `environment` adds variables, as settings for instance."""
 
+    program: tuple[str, ...] = ("-m", "tandem")
+
     def __init__(
         self, data: Path, *, port: int | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
@@ -46,7 +48,7 @@ class ServerProcess:
         self._start()
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "tandem", "serve"]
+        command = [sys.executable, *self.program, "serve"]
         command += ["--data", str(self.data), "--port", str(self.port)]
         self.log = self.data.parent / f"{self.data.name}.log"
         with self.log.open("ab") as log:

@@ -23,6 +23,7 @@ from e2e.command_line import CommandLine
 from e2e.server_process import ServerProcess, free_port
 from tandem.errors import AccessForbidden, ConflictError, ResourceNotFound, ValidationError
 from tandem.model.batch_load import LoadProgress
+from tandem.service.batch_loads.s3 import S3
 
 PREFIX = "s3://lake/features"
 KEYS = {
@@ -260,6 +261,15 @@ def test_an_object_of_another_s3_that_goes(
     lake.delete_object(Bucket="lake", Key=f"{folder}/b.csv")
     assert load.wait().status == "Failed"
     assert f"s3://lake/{folder}/b.csv was there" in str(load.failure_reason)
+
+
+def test_credentials_that_another_s3_refuses(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(AccessForbidden, match="closed to the store's own credentials"):
+        S3([PREFIX], s3_endpoint).find(f"{PREFIX}/x.csv")
 
 
 def test_the_stores_own_buckets(server: ServerProcess, name: str) -> None:

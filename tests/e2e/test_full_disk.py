@@ -7,6 +7,8 @@ import random
 import re
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import tandem
+from e2e.streams.memory_topic import MemorySource, MemoryTopic
+from e2e.streams.scenes import definition, each_once, tokens_in_history
 from tandem.errors import StoreUnavailable, ValidationError
 from tandem.rows.rows import Spool
+from tandem.streams import Stream
 
 ROWS = 60_000
 
@@ -127,3 +132,28 @@ def test_a_batch_load_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         assert again.progress.rows_written == ROWS - load.progress.rows_done
         found = store.sql("SELECT count(*) AS n, count(DISTINCT id) AS k FROM load").to_pandas()
         assert found.to_numpy().tolist() == [[ROWS, ROWS]]
+
+
+def test_a_stream_waits_for_room(small_disk: Path) -> None:
+    """And its consumer is not told to read on meanwhile."""
+    topic = MemoryTopic(partitions=1)
+    for row in range(6_000):
+        topic.add({"token": f"t{row}", "note": "x" * 4_000}, f"K{row}")
+    with tandem.connect(small_disk / "data", delivery_interval_seconds=0.2) as store:
+        features = {"id": "String", "time": "String", "token": "String", "note": "String"}
+        store.create_feature_group(
+            "load", features=features, record_identifier="id", event_time="time"
+        )
+        mapped = {"id": "$key", "time": "$timestamp", "token": "token", "note": "note"}
+        given = definition("load", groups={"load": {"features": mapped}}, batch={"messages": 300})
+        stream = Stream(store, given, source=MemorySource(topic))
+        thread = threading.Thread(target=stream.run, kwargs={"until_caught_up": True})
+        thread.start()
+        deadline = time.monotonic() + 60
+        while stream.status().last_error is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert stream.status().last_error is not None
+        subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
+        thread.join(60)
+        assert stream.status().last_error is None
+        assert tokens_in_history(store, "load") == each_once(6_000)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 import botocore.session
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.utils import percent_encode_sequence
@@ -69,6 +69,12 @@ def service_model(service: str) -> ServiceModel:
     if service not in _models:
         _models[service] = _session.get_service_model(service)
     return _models[service]
+
+
+def pattern_in_python(shape: Shape) -> str:
+    """The pattern of a text: characters beyond 16 bits are one, and it is not anchored."""
+    pattern: str = shape.metadata.get("pattern", "").removeprefix("^").removesuffix("$")
+    return pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,10 @@ GLUE_REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         **_TABLE, "PartitionValueList": ["2024-05-01"], "PartitionInput": PARTITION}),
     (GLUE, "DeletePartition", {**_TABLE, "PartitionValues": ["2024-05-01"]}),
     (GLUE, "BatchDeletePartition", {**_TABLE, "PartitionsToDelete": [_OLD]}),
+    (GLUE, "SearchTables", {
+        **_CATALOG, "MaxResults": 1, "ResourceShareType": "ALL", "IncludeStatusDetails": True,
+        "Filters": [{"Key": "CreateTime", "Value": "0", "Comparator": "GREATER_THAN"}],
+        "SearchText": "orders", "SortCriteria": [{"FieldName": "Name", "Sort": "ASC"}]}),
 ]  # fmt: skip
 NOT_SERVED = {
     # Given at all, these are refused: `test_glue`.
@@ -136,7 +140,8 @@ NOT_SERVED = {
 }
 TOKENS = {
     # Tokens are sealed, so they cannot be made up.
-    *(f"Get{name}.NextToken" for name in ("Databases", "Tables", "TableVersions", "Partitions"))
+    *(f"Get{name}.NextToken" for name in ("Databases", "Tables", "TableVersions", "Partitions")),
+    "SearchTables.NextToken",
 }
 
 

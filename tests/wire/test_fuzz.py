@@ -19,7 +19,7 @@ from tandem.errors import TandemError
 from tandem.wire.error_table import ERROR_TABLE
 from tandem.wire.http import Request, Response
 
-from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, QUERIES, make_query
+from .athena_requests import ATHENA_OPERATIONS, OUTPUTS, PREPARED, QUERIES, make_query
 from .bench import (
     ATHENA,
     GLUE,
@@ -138,6 +138,8 @@ FAMILIAR: dict[str, list[Any]] = {
         *(".*", "(", "a|b", "year = 1", "((((((", "day"),
     ],
     "VersionId": ["0", "1", "2"],
+    "FieldName": ["Name", "UpdateTime"],
+    "SearchText": ["orders", '"orders"', "x"],
     "NestedPropertyName": ["FeatureDefinitions"],
     "SortBy": ["CreationTime", "FeatureGroupName"],
     "S3Uri": ["s3://bucket/features", "https://x", "s3://"],
@@ -160,6 +162,9 @@ FAMILIAR: dict[str, list[Any]] = {
     "QueryExecutionIds[]": ["x"],
     "NamedQueryId": ["x"],
     "NamedQueryIds[]": ["x"],
+    "StatementName": [PREPARED, "new", "x"],
+    "PreparedStatementNames[]": [PREPARED, "x"],
+    "QueryStatement": ["SELECT ?", "INSERT INTO d.t VALUES (?, ?)", "DROP TABLE t", "SELEC"],
     "WorkGroup": ["primary", "spare", "x"],
     "CatalogName": ["AwsDataCatalog", "x"],
     "Database": ["sagemaker_featurestore", "x"],
@@ -198,6 +203,10 @@ FITTING: dict[str, list[Any]] = {
     "PartitionsToDelete": [[{"Values": ["2024-05-01"]}]],
     "StorageDescriptor": [STORAGE, {}],
     "Segment": [{"SegmentNumber": 0, "TotalSegments": 2}],
+    "Filters": [
+        [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}],
+        [{"Key": "Name", "Value": "orders"}, {"Key": "CreateTime", "Value": "1"}],
+    ],
     "SearchExpression": [
         {"Filters": [{"Name": "FeatureName", "Operator": "Contains", "Value": "e"}]},
         {"Filters": [{"Name": "CreationTime", "Operator": "LessThan", "Value": "2030-01-01"}]},

@@ -19,6 +19,7 @@ from tandem.assembly.settings import Settings
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
+from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
 
 from .bench import RUNTIME, SAGEMAKER, START_US, Bench, group_request, record
@@ -220,7 +221,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     core = Core(settings_of_test, lambda: START_US, in_background=False)
     bench = Bench()
     bench.router = Router(
-        core, token_key=b"k" * 32, extensions=[TandemApi(core), BatchLoadApi(core)]
+        core, token_key=b"k" * 32, extensions=[TandemApi(core), BatchLoadApi(core), StreamApi(core)]
     )
     for name in ("both", "other"):
         request = group_request(
@@ -324,6 +325,41 @@ batch_loads = st.fixed_dictionaries(
         "FailedRowsLocation": st.sampled_from(["s3://bucket/x.csv", "/x.parquet"]) | texts | junk,
     },
 )
+moves = st.fixed_dictionaries(
+    {"Partition": st.sampled_from(["0", "1", "a/b", ""]) | texts, "After": texts | junk},
+    optional={"Before": st.none() | texts | junk},
+)
+runs = st.fixed_dictionaries(
+    {"FeatureGroupName": names | junk},
+    optional={
+        "TargetStores": st.none() | st.lists(st.sampled_from(["OnlineStore", "x"])) | junk,
+        "Deletes": st.booleans() | junk,
+    },
+)
+
+
+@st.composite
+def stream_batches(draw: st.DrawFn) -> bytes:
+    """An envelope of runs, as many as are described or not."""
+    described = draw(
+        st.fixed_dictionaries(
+            {
+                "Topic": texts,
+                "Moves": st.lists(moves, max_size=3),
+                "Runs": st.lists(runs, max_size=2),
+            }
+        )
+        | junk
+    )
+    cells = draw(st.lists(streams(False) | st.binary(max_size=8) | st.none(), max_size=2))
+    envelope = pa.table({"run": pa.array(cells, pa.binary())})
+    envelope = envelope.replace_schema_metadata({"tandem.request": json.dumps(described)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, envelope.schema) as writer:
+        writer.write_table(envelope)
+    return bytes(sink.getvalue())
+
+
 TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
     "query": st.tuples(
         st.just("/tandem/query"), (questions | junk).map(lambda body: json.dumps(body).encode())
@@ -333,6 +369,10 @@ TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
         (batch_loads | junk).map(lambda body: json.dumps(body).encode()),
     ),
     "training set": st.tuples(st.just("/tandem/training-set"), streams(True)),
+    "stream batch": st.tuples(
+        st.sampled_from(["s", "a b", "%ff", "", "s/x"]).map(lambda name: f"/tandem/streams/{name}"),
+        stream_batches(),
+    ),
     "ingest": st.tuples(
         st.sampled_from(["both", "other", "nowhere", "a b", "%ff", ""]).map(
             lambda name: f"/tandem/ingest/{name}"

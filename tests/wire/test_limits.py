@@ -5,13 +5,16 @@ walk: it visits every member of every request shape.
 """
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from .athena_requests import ATHENA_NOT_SERVED, ATHENA_REQUESTS, ATHENA_TOKENS, make_athena
 from .bench import (
+    ATHENA,
     GLUE,
     OFFLINE,
     ROLE,
@@ -20,9 +23,11 @@ from .bench import (
     Bench,
     definition,
     group_request,
+    pattern_in_python,
     record,
     service_model,
 )
+from .conftest import create_groups
 from .glue_requests import GLUE_REQUESTS, NOT_SERVED, TOKENS, make_catalog
 from .role_requests import MARKERS, ROLE_REQUESTS, make_role
 from .session_requests import SESSION_REQUESTS
@@ -133,6 +138,7 @@ VALID: list[tuple[str, str, dict[str, Any]]] = [
     *ROLE_REQUESTS,
     *SESSION_REQUESTS,
     *GLUE_REQUESTS,
+    *ATHENA_REQUESTS,
 ]  # fmt: skip
 OPERATIONS = {(service, operation) for service, operation, _ in VALID}
 NOT_REACHED = {
@@ -144,6 +150,8 @@ NOT_REACHED = {
     *MARKERS,
     *TOKENS,
     *NOT_SERVED,
+    *ATHENA_TOKENS,
+    *ATHENA_NOT_SERVED,
     # All tags of a group are one page.
     "ListTags.NextToken",
     # An expression within an expression is like the one around it.
@@ -157,13 +165,15 @@ NOT_CHECKED = {
     "GetRecord.FeatureNames min",
     "DeleteRecord.TargetStores min",
 }
+WITH_PATTERNS = {ATHENA, GLUE}
+"""Whose patterns shapes check. Elsewhere names, ARNs and URIs are checked where they are used."""
 NAMES_OF_ENTRIES = ("Identifiers", "Entries")
 """A name that is none fails its entry alone, as an unknown group does."""
 Path = tuple[str | int, ...]
 
 
 def steps_beyond(
-    name: str, shape: Shape, value: Any, path: Path = ()
+    name: str, shape: Shape, value: Any, path: Path = (), *, patterns: bool
 ) -> Iterator[tuple[str, Path, Any]]:
     """(case, path, value beyond the limit) for each limit below `shape`; ABSENT removes."""
     limits = shape.metadata
@@ -172,21 +182,27 @@ def steps_beyond(
             yield f"{name}.{member} required", (*path, member), ABSENT
         for member, inner in shape.members.items():
             if member in value:
-                yield from steps_beyond(f"{name}.{member}", inner, value[member], (*path, member))
+                yield from steps_beyond(
+                    f"{name}.{member}", inner, value[member], (*path, member), patterns=patterns
+                )
     elif isinstance(shape, ListShape):
         if limits.get("min", 0) > 0:
             yield f"{name} min", path, value[: limits["min"] - 1]
         if "max" in limits:
             yield f"{name} max", path, (value * (limits["max"] + 1))[: limits["max"] + 1]
-        yield from steps_beyond(f"{name}[]", shape.member, value[0], (*path, 0))
+        yield from steps_beyond(f"{name}[]", shape.member, value[0], (*path, 0), patterns=patterns)
     elif isinstance(shape, MapShape):
         if "max" in limits:
             more = {str(number): "v" for number in range(limits["max"] + 1)}
             yield f"{name} max", path, more
         for key, inner in list(value.items())[:1]:
-            for case, _, beyond in steps_beyond(f"{name}{{key}}", shape.key, key):
+            for case, _, beyond in steps_beyond(
+                f"{name}{{key}}", shape.key, key, patterns=patterns
+            ):
                 yield case, path, {beyond: inner}
-            yield from steps_beyond(f"{name}{{}}", shape.value, inner, (*path, key))
+            yield from steps_beyond(
+                f"{name}{{}}", shape.value, inner, (*path, key), patterns=patterns
+            )
     elif shape.type_name == "string" and shape.enum:
         yield f"{name} enum", path, "Nonsense"
     elif shape.type_name == "string":
@@ -194,11 +210,20 @@ def steps_beyond(
             yield f"{name} min", path, "a" * (limits["min"] - 1)
         if "max" in limits:
             yield f"{name} max", path, "a" * (limits["max"] + 1)
+        if "pattern" in limits and patterns:
+            yield f"{name} pattern", path, strange_text(shape)
     elif shape.type_name in ("integer", "long"):
         if "min" in limits:
             yield f"{name} min", path, limits["min"] - 1
         if "max" in limits:
             yield f"{name} max", path, limits["max"] + 1
+
+
+def strange_text(shape: Shape) -> str:
+    """A text of a length that is allowed, which the pattern does not match."""
+    length = max(shape.metadata.get("min", 1), 1)
+    texts = (sign * length for sign in (" ", "\0"))
+    return next(text for text in texts if not re.fullmatch(pattern_in_python(shape), text))
 
 
 ABSENT = object()
@@ -217,17 +242,19 @@ def changed(params: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 
 def cases() -> Iterator[Any]:
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for service, operation, params in VALID:
         shape = service_model(service).operation_model(operation).input_shape
-        for case, path, value in steps_beyond(operation, shape, params):
+        for case, path, value in steps_beyond(
+            operation, shape, params, patterns=service in WITH_PATTERNS
+        ):
             in_the_path = (
                 path == ("FeatureGroupName",) and service == RUNTIME and value in ("", ABSENT)
             )
             skipped = case in NOT_CHECKED or case.rpartition(" ")[0] in NOT_CHECKED
-            if case in seen or skipped or in_the_path:
+            if (service, case) in seen or skipped or in_the_path:
                 continue  # an empty name in the path is another path: test_protocols has it
-            seen.add(case)
+            seen.add((service, case))
             yield pytest.param(service, operation, changed(params, path, value), path, id=case)
 
 
@@ -235,7 +262,7 @@ def cases() -> Iterator[Any]:
 def test_the_requests_are_valid(
     groups: Bench, service: str, operation: str, params: dict[str, Any]
 ) -> None:
-    prepare(groups)
+    prepare(groups, service)
     answer = groups.send(service, operation, **params)
     assert answer.status == 200, answer.parsed
 
@@ -246,9 +273,7 @@ def test_no_operation_is_left_out(groups: Bench) -> None:
         for service in groups.router.services
         for operation in service.operations
     }
-    # Athena's limits are in its shapes, and no request here goes a step beyond them yet.
-    without = {(service, name) for service, name in served if service == "athena"}
-    assert served - OPERATIONS == without
+    assert served == OPERATIONS
 
 
 def test_the_requests_have_every_member() -> None:
@@ -275,21 +300,35 @@ def _unsent(name: str, shape: Shape, values: list[Any]) -> Iterator[str]:
                 yield from _unsent(f"{name}.{member}", inner, found)
 
 
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[Bench]:
+    """What all refused requests meet: none of them changes anything, which each test asserts."""
+    made = Bench()
+    create_groups(made)
+    for service in (RUNTIME, ATHENA):
+        prepare(made, service)
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize(("service", "operation", "params", "path"), list(cases()))
 def test_one_step_beyond_is_refused(
-    groups: Bench, service: str, operation: str, params: dict[str, Any], path: Path
+    untouched: Bench, service: str, operation: str, params: dict[str, Any], path: Path
 ) -> None:
-    prepare(groups)
-    before = state(groups)
-    answer = groups.send(service, operation, **params)
+    before = state(untouched)
+    answer = untouched.send(service, operation, **params)
     if _is_name_of_an_entry(params, path):
         assert [error["ErrorCode"] for error in answer.parsed["Errors"]] == ["ValidationError"]
-        assert state(groups) == before
+        assert state(untouched) == before
         return
     assert answer.status == 400, answer.parsed
-    codes = {SAGEMAKER: "ValidationException", GLUE: "InvalidInputException"}
+    codes = {
+        SAGEMAKER: "ValidationException",
+        GLUE: "InvalidInputException",
+        ATHENA: "InvalidRequestException",
+    }
     assert answer.code == codes.get(service, "ValidationError")
-    assert state(groups) == before
+    assert state(untouched) == before
     assert any(_names(answer.message, step) for step in path), answer.message
 
 
@@ -320,8 +359,11 @@ def _names(message: str, step: str | int) -> bool:
     return any(word in message for word in (str(step), *words.get(str(step), ())))
 
 
-def prepare(bench: Bench) -> None:
+def prepare(bench: Bench, service: str) -> None:
     """Records and roles to work on, and a group in memory that has no Vector yet."""
+    if service == ATHENA:
+        make_athena(bench)
+        return
     make_role(bench)
     make_catalog(bench)
     plain = group_request("plain", storage="InMemory")

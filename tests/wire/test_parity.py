@@ -14,8 +14,19 @@ from tandem.wire.arns import _NAME_OR_ARN
 from tandem.wire.error_table import ERROR_TABLE, Dialect
 from tandem.wire.operation import Operation, Service
 from tandem.wire.router import Router
+from tandem.wire.shapes.patterns import pattern_of
 
-from .bench import ACCOUNT, ATHENA, GLUE, IAM, RUNTIME, SAGEMAKER, STS, service_model
+from .bench import (
+    ACCOUNT,
+    ATHENA,
+    GLUE,
+    IAM,
+    RUNTIME,
+    SAGEMAKER,
+    STS,
+    pattern_in_python,
+    service_model,
+)
 
 SAGEMAKER_NOT_YET = {
     *(f"{verb}Artifact" for verb in ("Create", "Describe", "Update", "Delete")),
@@ -69,7 +80,7 @@ STS_LEFT_OUT = {
 ATHENA_LEFT_OUT = re.compile(
     # Spark's notebooks and sessions, other catalogs than Glue's, and what is bought by the hour.
     r"Notebook|Calculation|Session|Capacity|Executor|DPUSizes|^(Create|Update|Delete)DataCatalog$"
-    r"|SystemTable|ResourceDashboard|PreparedStatement"
+    r"|SystemTable|ResourceDashboard"
 )
 ATHENA_MEMBERS_LEFT_OUT = re.compile(
     # What belongs to Spark, to other catalogs, to Identity Center, or to results that Athena keeps.
@@ -85,8 +96,8 @@ OF_THE_CATALOG = re.compile(
     r"|^(GetTags|TagResource|UntagResource)$"
 )
 GLUE_LEFT_OUT = {
-    # A search of all databases, and the deletion of versions, which go by themselves.
-    *("SearchTables", "DeleteTableVersion", "BatchDeleteTableVersion"),
+    # The deletion of versions, which go by themselves.
+    *("DeleteTableVersion", "BatchDeleteTableVersion"),
     "BatchUpdatePartition",
 }
 GLUE_MEMBERS_LEFT_OUT = {
@@ -351,6 +362,8 @@ def _differences(path: str, shape: Shape, kind: inspect.Type):
             yield f"{path} enum"
     elif shape.type_name == "string":
         assert isinstance(kind, inspect.StrType), path
+        if kind.pattern and pattern_of(kind.pattern) != pattern_in_python(shape):
+            yield f"{path} pattern"
         yield from _bound_differences(path, shape, kind.min_length, kind.max_length)
     elif shape.type_name == "map":
         assert isinstance(kind, inspect.DictType), path

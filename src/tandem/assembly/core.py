@@ -22,6 +22,7 @@ from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
 from tandem.registry.base import Registry
+from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
@@ -37,6 +38,7 @@ from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.history_files import HistoryFileLists
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
 from tandem.service.ingestion import Ingestion
@@ -47,6 +49,7 @@ from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
+from tandem.service.streams import Streams
 
 _TAKE_OVER_SECONDS = 2.0
 """How long a load waits whose process is gone, beside the second in which the lease is taken."""
@@ -106,6 +109,8 @@ class Core:
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
         self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
+        self.streams = Streams(self.groups, self.records, self.online, self._commits, clock)
+        opened.callback(self.streams.close)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
             self.groups,
@@ -122,15 +127,7 @@ class Core:
         self.iceberg_tables = IcebergTables(self.offline, self.delivery)
         self.expiry = Expiry(self.online, definitions, clock)
         self._open_athena(registry, clock, opened)
-        self.batch_loads: BatchLoads = batch_loads(
-            settings,
-            registry,
-            self._lake_objects,
-            self.groups,
-            self.ingestion,
-            self._presence,
-            clock,
-        )
+        self._open_files(registry, clock)
 
     def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
         self._presence = Presence(self.settings.data / "processes")
@@ -153,6 +150,31 @@ class Core:
         opened.callback(self.athena.close)
         self.sql = Sql(self.queries, self.athena)
 
+    def _open_files(self, registry: Registry, clock: Clock) -> None:
+        """What deals in files of others: put into histories by them, or loaded for them."""
+        parts = AdoptionParts(
+            groups=self.groups,
+            definitions=self._definitions,
+            offline=self.offline,
+            delivery=self.delivery,
+            ingestion=self.ingestion,
+            store=self.online,
+            commits=self._commits,
+            registry=registry,
+            clock=clock,
+        )
+        self.history_files = HistoryFileLists(self.groups, self.offline, self.delivery)
+        self.adoption = Adoption(parts, self.settings.adoption_still_seconds)
+        self.batch_loads: BatchLoads = batch_loads(
+            self.settings,
+            registry,
+            self._lake_objects,
+            self.groups,
+            self.ingestion,
+            self._presence,
+            clock,
+        )
+
     def _tasks(self) -> list[Task]:
         settings, delivery = self.settings, self.delivery
         return [
@@ -162,6 +184,7 @@ class Core:
                 settings.delivery_interval_seconds,
                 delivery.has_full_range,
             ),
+            Task("adoption", self.adoption.adopt_everywhere, settings.adoption_interval_seconds),
             Task("expiry", self.expiry.expire_once, settings.expiry_interval_seconds),
             Task("clones", self.fail_interrupted_clones, settings.expiry_interval_seconds),
             Task("queries", self.athena.end_interrupted, settings.expiry_interval_seconds),

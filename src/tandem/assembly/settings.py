@@ -35,6 +35,8 @@ class Settings:
     delivery_bytes_max         bytes of feature values in one delivery; they are held in memory
     expiry_interval_seconds    how often expired records and those of deleted groups are removed,
                                and clones that were cut short ended
+    adoption_interval_seconds  how often files that other programs put into histories are looked for
+    adoption_still_seconds     how long nobody must have changed such a file before it is adopted
     query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
     athena_queries_at_once     Athena's queries that run side by side; others wait
     athena_query_seconds_max   the longest that one of them may run
@@ -63,6 +65,8 @@ class Settings:
     delivery_entries_max: int = 50_000
     delivery_bytes_max: int = 64 << 20
     expiry_interval_seconds: float = 10.0
+    adoption_interval_seconds: float = 30.0
+    adoption_still_seconds: float = 5.0
     query_memory_bytes: int = 2 << 30
     athena_queries_at_once: int = 4
     athena_query_seconds_max: float = 1_800.0

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -57,6 +57,27 @@ def interrupts_obeyed() -> Iterator[None]:
         signal.set_wakeup_fd(descriptor)
         signal.signal(signal.SIGINT, handler)
         writing.close()
+
+
+@contextmanager
+def stops_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `stop`, once; a second one ends the process at once."""
+    heard = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        del frame
+        if heard.is_set():
+            os._exit(128 + number)
+        heard.set()
+        stop()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    handlers = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _end_soon(signals: socket.socket, is_over: threading.Event) -> None:

@@ -44,9 +44,17 @@ SECTIONS = {
         ),
         "delete-record": LazyCommand("tandem.cli.records:delete_record", "Delete a record."),
         "ingest": LazyCommand("tandem.cli.ingest:ingest", "Write every row of a file."),
+        "stream": LazyCommand(
+            "tandem.cli.stream:stream", "Write what Kafka's or Kinesis' messages say, each once."
+        ),
         "batch-load": LazyCommand(
             "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
         ),
+        "adopt": LazyCommand(
+            "tandem.cli.files:adopt",
+            "Make rows of Parquet files that other programs have put into a history.",
+        ),
+        "files": LazyCommand("tandem.cli.files:files", "List the files of a history."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),
         "dataset": LazyCommand(
             "tandem.cli.datasets:dataset", "Make training sets; say what they were made of."

@@ -6,6 +6,7 @@ exit code 1.
 
 import errno
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,12 @@ def with_store(
     *,
     may_make: bool = False,
     before: Callable[..., None] | None = None,
+    ends_at_interrupts: bool = True,
 ) -> Callable[..., Any]:
     """Gives a command the options --store and --json; it is called with the store, and whether
     JSON is wanted. With `may_make`, a folder that holds no store becomes one, unless the command
-    only plans. `before` sees the arguments before the store is opened.
+    only plans. `before` sees the arguments before the store is opened. A command that does not end
+    at interrupts sees to them itself.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +58,8 @@ def with_store(
             log_in_lines()
             try:
                 makes = may_make and not arguments.get("only_plan")
-                with interrupts_obeyed(), open_store(location, may_make=makes) as store:
+                obeyed = interrupts_obeyed() if ends_at_interrupts else nullcontext()
+                with obeyed, open_store(location, may_make=makes) as store:
                     command(store, as_json, **arguments)
             except TandemError as error:
                 raise Failure(str(error)) from error

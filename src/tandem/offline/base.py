@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -99,6 +101,88 @@ class OfflineStore(ABC):
         """Where other programs find and change the group's history as an Iceberg table; None where
         it is none.
         """
+
+    @abstractmethod
+    def arrivals(self, group: FeatureGroup) -> "Arrivals | None":
+        """Where files that other programs put into the group's history are found; None where a
+        history is no plain folder of files.
+        """
+
+
+class Arrival(NamedTuple):
+    """A file below a group's data folder that Tandem has not written.
+
+    path            relative to the data folder
+    still_seconds   how long nobody has changed it; 0 where it may be one that is being delivered
+    hindrance       why it cannot be taken, however long it stands still; None: it can
+    """
+
+    path: str
+    still_seconds: float
+    hindrance: str | None = None
+
+
+class Batch(NamedTuple):
+    """Files that were taken together: where each is now, by its path below the data folder.
+
+    is_sealed   all of them are to become rows, and no other comes
+    is_done     all of their rows are in
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    is_sealed: bool
+    is_done: bool
+
+
+class Arrivals(ABC):
+    """The files that other programs put below the data folder of one group.
+
+    Those that are taken lie outside of it, out of the reach of their writers and of readers who
+    list the folder. Every step is durable at return, and what a crash leaves is found by the next.
+    """
+
+    @abstractmethod
+    def alone(self, wait_seconds: float) -> AbstractContextManager[Sequence[Batch]]:
+        """Nobody else takes files of the group meanwhile; gives the batches that were left behind.
+
+        Raises ConflictError where others do for longer than `wait_seconds`.
+        """
+
+    @abstractmethod
+    def has_batches(self) -> bool:
+        """Whether there are batches in hand, or left behind."""
+
+    @abstractmethod
+    def found(self, is_delivering: Callable[[], bool]) -> Sequence[Arrival]:
+        """The files that lie there, in the order of their paths. `is_delivering` says whether the
+        group's delivery may be under way, or be cut short: its new files are in no manifest then.
+        """
+
+    @abstractmethod
+    def take(self, batch: str, paths: Sequence[str]) -> Batch:
+        """Moves files that were found into a batch; those that are gone meanwhile are left out."""
+
+    @abstractmethod
+    def refuse(self, batch: str, path: str) -> None:
+        """Puts a file of a batch that is not sealed where `refused_place` says."""
+
+    @abstractmethod
+    def seal(self, batch: str, without: Sequence[str]) -> Batch:
+        """Seals a batch; the files `without` are removed before."""
+
+    @abstractmethod
+    def finish(self, batch: str, forget: Callable[[], None]) -> None:
+        """Ends a sealed batch: it is done, then `forget` is called, then its files are removed."""
+
+    @abstractmethod
+    def refused(self) -> set[str]:
+        """Where refused files lie, relative to the group's folder."""
+
+
+def refused_place(batch: str, path: str) -> str:
+    """Where a refused file is kept, relative to the group's folder."""
+    return f"_refused/{batch}/{path}"
 
 
 class VersionedHistory(ABC):

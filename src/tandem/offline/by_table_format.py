@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import HistorySnapshot
 from tandem.model.write import LogEntry, LogPart
-from tandem.offline.base import NOTHING_READ, OfflineStore, SharedTables, VersionedHistory
+from tandem.offline.base import (
+    NOTHING_READ,
+    Arrivals,
+    OfflineStore,
+    SharedTables,
+    VersionedHistory,
+)
 from tandem.offline.locations import table_format
 
 
@@ -50,6 +56,9 @@ class OfflineStoreByTableFormat(OfflineStore):
 
     def shared(self, group: FeatureGroup) -> SharedTables | None:
         return self._of(group).shared(group)
+
+    def arrivals(self, group: FeatureGroup) -> Arrivals | None:
+        return self._of(group).arrivals(group)
 
     def _of(self, group: FeatureGroup) -> OfflineStore:
         if table_format(group) is not TableFormat.ICEBERG:

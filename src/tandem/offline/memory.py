@@ -68,6 +68,9 @@ class MemoryOfflineStore(OfflineStore):
     def versions(self, group: FeatureGroup) -> None:
         data_uri(group)
 
+    def arrivals(self, group: FeatureGroup) -> None:
+        data_uri(group)
+
     def _all(self, group_id: str) -> list[LogEntry]:
         by_partition = self._entries.get(group_id, {})
         return [entry for partition in sorted(by_partition) for entry in by_partition[partition]]

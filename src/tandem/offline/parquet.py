@@ -24,6 +24,7 @@ from tandem.model.feature_group import FeatureGroup, TableFormat
 from tandem.model.history import DataFile, HistorySnapshot
 from tandem.model.write import LogEntry, LogPart
 from tandem.offline import write_options
+from tandem.offline.arrivals import ArrivalFolder
 from tandem.offline.base import NOTHING_READ, ManifestStore, OfflineStore
 from tandem.offline.group_folders import GroupFolders, NewFile, settle_lost_race
 from tandem.offline.locations import GroupFolder, data_file_name, hour_folder, table_format
@@ -51,6 +52,7 @@ class ParquetOfflineStore(OfflineStore):
     def __init__(self, root: Path, manifests: ManifestStore) -> None:
         self._folders = GroupFolders(root)
         self._manifests = manifests
+        self._arrivals: dict[str, ArrivalFolder] = {}
 
     def check(self, group: FeatureGroup) -> None:
         if table_format(group) is TableFormat.ICEBERG:
@@ -98,6 +100,18 @@ class ParquetOfflineStore(OfflineStore):
 
     def versions(self, group: FeatureGroup) -> None:
         self._folders.of(group)
+
+    def arrivals(self, group: FeatureGroup) -> ArrivalFolder:
+        folder = self._folders.of(group)
+        known = self._arrivals.get(group.group_id)
+        if known is None:
+            # Kept, since it knows which listing had nothing new; a second one would do no harm.
+            known = ArrivalFolder(folder, lambda: self._own_files(group.group_id))
+            self._arrivals[group.group_id] = known
+        return known
+
+    def _own_files(self, group_id: str) -> set[str]:
+        return {file.path for file in self._manifests.manifest(group_id).files}
 
     def _write(
         self,

@@ -13,6 +13,8 @@ from tandem.query.base import SqlDialect
 from tandem.sdk.batch_load_control import BatchLoadControl
 from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
+from tandem.sdk.file_control import FileControl
+from tandem.sdk.stream_control import StreamControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -20,14 +22,16 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features and their tags, its training sets and its batch loads, are
-    seams of their own. Raises `tandem.errors`.
+    Its feature groups, their features, tags and files, its training sets, its batch loads and its
+    streams are seams of their own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
     features: FeatureControl
     tags: TagControl
+    files: FileControl
     datasets: DatasetControl
+    streams: StreamControl
     batch_loads: BatchLoadControl
 
     @abstractmethod

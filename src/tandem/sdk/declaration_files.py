@@ -5,13 +5,11 @@ declaration begins, and the member. That includes what YAML itself would let pas
 declaration has, and a member or a name that comes twice.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from tandem.errors import ValidationError
 from tandem.model.definition import check_group_name
@@ -27,6 +25,7 @@ from tandem.sdk.declaration import (
     declared_name,
 )
 from tandem.sdk.steps import after_creation
+from tandem.sdk.yaml_documents import documents
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -74,58 +73,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> Iterator[tuple[str, Declared]]:
     """Each declaration of a file, with the place where it begins."""
-    try:
-        loader = _Loader(file.read_text(encoding="utf-8"))
-        while loader.check_node():
-            node = loader.get_node()
-            document = loader.construct_document(node)
-            if node is not None and document is not None:
-                place = f"{file}:{node.start_mark.line + 1}"
-                yield place, _declared(document, place)
-    except OSError as error:
-        raise ValidationError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValidationError(f"{file} is not text in UTF-8 ({error.reason})") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise ValidationError(f"{file}{line}: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise ValidationError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        # What the makers of numbers and times raise for a value that is none.
-        raise ValidationError(f"{file} holds a value that cannot be read: {error}") from error
-    except RecursionError as error:
-        raise ValidationError(f"{file} is nested too deeply to be read") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with two habits changed: a member that comes twice is an error, and only true and false
-    are Booleans, so that a feature may be called `on`, and a tag may have the value NO or a date.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(
-                    problem="the name of a member must be a text", problem_mark=key.start_mark
-                )
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the member {key.value!r} comes twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_BOOLEAN = "tag:yaml.org,2002:bool"
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
-_Loader.yaml_implicit_resolvers = {
-    first: [one for one in resolvers if one[0] not in (_BOOLEAN, _TIMESTAMP)]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOLEAN, re.compile("true|false"), ["t", "f"])
+    for document, node in documents(file):
+        place = f"{file}:{node.start_mark.line + 1}"
+        yield place, _declared(document, place)
 
 
 def _declared(document: Any, place: str) -> Declared:

@@ -17,6 +17,8 @@ from tandem.sdk.backend import Backend
 from tandem.sdk.embedded_batch_loads import EmbeddedBatchLoads
 from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, EmbeddedTags
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
+from tandem.sdk.embedded_files import EmbeddedFiles
+from tandem.sdk.embedded_streams import EmbeddedStreams
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -40,7 +42,9 @@ class EmbeddedBackend(Backend):
         self.groups = EmbeddedGroups(self._core)
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
+        self.files = EmbeddedFiles(self._core)
         self.datasets = EmbeddedDatasets(self._core)
+        self.streams = EmbeddedStreams(self._core)
         self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
 
     def put(

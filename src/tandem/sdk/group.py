@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tandem.errors import ResourceNotFound, ValidationError
+from tandem.model.adopted_files import FilesAdopted
 from tandem.model.changes import GroupUpdate, MetadataUpdate, ThroughputUpdate
 from tandem.model.feature_group import (
     FeatureGroup,
@@ -30,6 +31,7 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.description import GroupDescription, describe_group
+from tandem.sdk.group_files import GroupFiles, group_files
 from tandem.sdk.ingest_result import IngestResult
 from tandem.sdk.sources import source_of
 from tandem.service.ingestion import IngestOptions, OnError
@@ -153,6 +155,24 @@ class FeatureGroupHandle:
         told = progress or (lambda _done, _rows: None)
         done = self._backend.ingest(self.name, tables, options, lambda done: told(done, rows))
         return IngestResult(done)
+
+    def adopt_files(self, *, target_stores: Sequence[str] | None = None) -> FilesAdopted:
+        """Makes rows of the Parquet files that other programs have put below the group's data
+        folder; durable and visible at return.
+
+        target_stores  "OfflineStore", with or without "OnlineStore"; None: as the group's tag
+                       `tandem:adopt-into` says, else the offline store alone
+
+        The answer says which files were taken, which are refused and why, and which wait to be
+        whole. Raises ValidationError where the group's history is no folder of Parquet files.
+        """
+        return self._backend.files.adopt(self.name, target_stores_of(target_stores))
+
+    def files(self) -> GroupFiles:
+        """The Parquet files of the group's history, with all that was written before the call."""
+        self._look_again()
+        found = self._backend.files.history(self.definition.name)
+        return group_files(self.definition, found, self._backend.buckets)
 
     def list_records(self, *, include_soft_deleted: bool = False) -> Iterator[str]:
         """The identifiers of the records that can be served, in no particular order."""

@@ -19,7 +19,9 @@ from tandem.sdk.http import Http, error_of_code
 from tandem.sdk.remote_batch_loads import RemoteBatchLoads
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
 from tandem.sdk.remote_datasets import RemoteDatasets
+from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
+from tandem.sdk.remote_streams import RemoteStreams
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -32,7 +34,9 @@ class RemoteBackend(Backend):
         self.groups = RemoteGroups(self._http)
         self.features = RemoteFeatures(self._http)
         self.tags = RemoteTags(self._http)
+        self.files = RemoteFiles(self._http)
         self.datasets = RemoteDatasets(self._http)
+        self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
 
     def put(

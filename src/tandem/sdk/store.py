@@ -57,6 +57,7 @@ from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
+from tandem.sdk.stream_control import StreamControl
 from tandem.service.batch_loads import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
@@ -424,6 +425,11 @@ class FeatureStore:
             checked_text(statement, "statement"), choice(SqlDialect, dialect, "dialect")
         )
         return Result(rows, self._backend.datasets.write_object)
+
+    @property
+    def streams(self) -> StreamControl:
+        """What `tandem.streams.Stream` writes through: batches of messages, and how far they go."""
+        return self._backend.streams
 
     def close(self) -> None:
         self._backend.close()

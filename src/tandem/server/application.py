@@ -6,28 +6,32 @@
                ─► body     read whole, refused above the limit
                ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
 
-Nothing here knows an operation; nothing in `wire` knows ASGI.
+Requests for records come without a scope, from `server.fast_lane`. Nothing here knows an operation;
+nothing in `wire` knows ASGI.
 """
 
 import asyncio
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
-from uuid import uuid4
+from functools import lru_cache
 
 from tandem.errors import AccessForbidden
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
 from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
-from tandem.wire.http import Request, Response
+from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
+from tandem.wire.s3 import is_s3
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
 BULK_BODY_BYTES_MAX = 1 << 30
 """Bodies of Tandem's own endpoints carry whole tables."""
 _BULK_PREFIX = b"/tandem/"
+_RECORD_PATHS = (b"/FeatureGroup/", b"/BatchGetRecord", b"/BatchWriteRecord")
 _HEALTH_PATH = b"/health"
+_HOSTS_MAX = 256
 
 
 def browser_reason(headers: Mapping[str, str]) -> str | None:
@@ -39,7 +43,12 @@ def browser_reason(headers: Mapping[str, str]) -> str | None:
         return "requests with an Origin header come from web pages, which are not answered"
     if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
         return "requests that a page of another site makes are not answered"
-    host = headers.get("host", "").rpartition("@")[2]
+    return _host_reason(headers.get("host", ""))
+
+
+@lru_cache(_HOSTS_MAX)
+def _host_reason(given: str) -> str | None:
+    host = given.rpartition("@")[2]
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name in ("", "localhost") or name.endswith(".localhost"):
         return None
@@ -82,27 +91,57 @@ class Application:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        path = path_of(scope)
-        headers = headers_of(scope)
-        reason = None if self._is_insecure else browser_reason(headers)
-        if path == _HEALTH_PATH:
-            return await self._health.answer(is_detailed=reason is None)
-        limit = BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
-        body = await _read_body(headers, receive, limit)
+    def takes_whole(
+        self, method: str, path: bytes, query: bytes, headers: Mapping[str, str]
+    ) -> bool:
+        """Whether a request needs nothing of ASGI: one for records, of bounded size, whose answer
+        is whole as well. `answer` is all there is to be done for it.
+        """
+        if not path.startswith(_RECORD_PATHS) or _announced_bytes(headers) > BODY_BYTES_MAX:
+            return False
+        return self._s3 is None or not is_s3(method, path, query, headers)
+
+    async def answer(
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> Response:
+        """The answer to a request that was read whole; `body` None: it is over the limit."""
         request = Request(
-            method=scope["method"],
+            method=method,
             raw_path=path,
-            query=scope["query_string"],
+            query=query,
             headers=headers,
             body=body or b"",
-            request_id=str(uuid4()),
+            request_id=new_request_id(),
         )
+        reason = None if self._is_insecure else browser_reason(headers)
         if reason is not None:
             return self._router.refuse(request, AccessForbidden(reason))
         if body is None:
-            return self._router.refuse_body(request, limit)
+            return self._router.refuse_body(request, _limit(path))
         return await self._router.answer(request)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        path = path_of(scope)
+        headers = headers_of(scope)
+        if path == _HEALTH_PATH:
+            is_detailed = self._is_insecure or browser_reason(headers) is None
+            return await self._health.answer(is_detailed=is_detailed)
+        body = await _read_body(headers, receive, _limit(path))
+        return await self.answer(scope["method"], path, scope["query_string"], headers, body)
+
+
+def _limit(path: bytes) -> int:
+    return BULK_BODY_BYTES_MAX if path.startswith(_BULK_PREFIX) else BODY_BYTES_MAX
+
+
+def _announced_bytes(headers: Mapping[str, str]) -> int:
+    text = headers.get("content-length", "")
+    return int(text) if text.isdigit() else 0
 
 
 async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | None:
@@ -110,8 +149,7 @@ async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -
 
     A body that is announced as too large is not waited for.
     """
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if _announced_bytes(headers) > limit:
         return None
     parts: list[bytes] = []
     size = 0

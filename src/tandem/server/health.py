@@ -5,19 +5,23 @@
                                                      process does not run
     {"status": "degraded", "late_groups": [          histories that cannot be written
         {"group_id": "…", "since": "2026-01-31T12:00:00Z", "reason": "…"}]}
+    {"status": "degraded", "refused_files": […],     files put into histories: not taken, with their
+                           "waiting_files": […]}     reasons; and those not whole for ten minutes
 
 An orchestrator that restarts what is not healthy would help none of these, hence 200.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from tandem.errors import TandemError
+from tandem.model.adopted_files import RefusedFile, WaitingFile
 from tandem.registry.base import LateGroup
 from tandem.wire.http import Response
 
@@ -25,15 +29,24 @@ _FRESH_SECONDS = 1.0
 """Whoever asks more often gets the same answer: to ask costs the server nothing."""
 
 
+_FILES_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSources:
+    """What health is made of. Files are by group id; `problem` says what is wrong with the
+    process itself.
+    """
+
+    late_groups: Callable[[], Mapping[str, LateGroup]]
+    refused_files: Callable[[], Sequence[RefusedFile]]
+    waiting_files: Callable[[], Mapping[str, Sequence[WaitingFile]]]
+    problem: Callable[[], str | None] = lambda: None
+
+
 class Health:
-    def __init__(
-        self,
-        late_groups: Callable[[], Mapping[str, LateGroup]],
-        problem: Callable[[], str | None] = lambda: None,
-    ) -> None:
-        """`problem` says what is wrong with the process itself."""
-        self._late_groups = late_groups
-        self._problem = problem
+    def __init__(self, sources: HealthSources) -> None:
+        self._sources = sources
         self._known: dict[str, Any] = {}
         self._known_until = 0.0
 
@@ -46,22 +59,34 @@ class Health:
         return Response(200, [("content-type", "application/json")], msgspec.json.encode(shown))
 
     def _look(self) -> dict[str, Any]:
+        sources = self._sources
         try:
-            late = self._late_groups()
+            found = {
+                "late_groups": [
+                    {"group_id": group_id, "since": _moment(late.since_us), "reason": late.reason}
+                    for group_id, late in sorted(sources.late_groups().items())
+                ],
+                "refused_files": [
+                    {
+                        "group_id": file.group_id,
+                        "file": file.kept_at,
+                        "since": _moment(file.since_us),
+                        "reason": file.reason,
+                    }
+                    for file in sources.refused_files()[:_FILES_MAX]
+                ],
+                "waiting_files": [
+                    {"group_id": group_id, "file": file.path, "reason": file.reason}
+                    for group_id, files in sorted(sources.waiting_files().items())
+                    for file in files[:_FILES_MAX]
+                ],
+            }
         except TandemError as error:
             return {"status": "degraded", "reason": str(error)}
-        problem = self._problem()
-        if problem is not None:
+        if (problem := sources.problem()) is not None:
             return {"status": "degraded", "reason": problem}
-        if not late:
-            return {"status": "ok"}
-        return {
-            "status": "degraded",
-            "late_groups": [
-                {"group_id": group_id, "since": _moment(group.since_us), "reason": group.reason}
-                for group_id, group in sorted(late.items())
-            ],
-        }
+        troubles = {name: named for name, named in found.items() if named}
+        return {"status": "degraded" if troubles else "ok", **troubles}
 
 
 def _moment(at_us: int) -> str:

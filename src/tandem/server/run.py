@@ -24,12 +24,14 @@ from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.background import Background, can_have_background
 from tandem.server.binding import check_binding
-from tandem.server.health import Health
+from tandem.server.fast_lane import FastLane
+from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
+from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
 
 _SHUTDOWN_SECONDS = 15
@@ -80,10 +82,21 @@ def application(
     key = core.token_key
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
-    router = Router(core, token_key=key, extensions=[tables, DatasetApi(core), batch_loads])
+    router = Router(
+        core,
+        token_key=key,
+        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+    )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
-    health = Health(core.delivery.late_groups, lambda: background.problem if background else None)
+    health = Health(
+        HealthSources(
+            late_groups=core.delivery.late_groups,
+            refused_files=core.adoption.refused,
+            waiting_files=core.adoption.overdue,
+            problem=lambda: background.problem if background else None,
+        )
+    )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
 
 
@@ -98,7 +111,7 @@ async def serve_core(
     """Answers what comes to `listener` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         application(core, is_insecure=is_insecure, background=background),
-        http="httptools",
+        http=FastLane,
         ws="none",
         lifespan="off",
         access_log=False,

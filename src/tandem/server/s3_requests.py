@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import cast
-from uuid import uuid4
 
 from tandem.errors import AccessForbidden
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
+from tandem.wire.http import new_request_id
 from tandem.wire.s3 import S3Gateway, S3Request, S3Response, is_s3
 
 
@@ -36,7 +36,7 @@ class S3Requests:
             query=scope["query_string"],
             headers=headers,
             body=body,
-            request_id=str(uuid4()),
+            request_id=new_request_id(),
         )
         if refusal is not None:
             response = self._gateway.refuse(request, AccessForbidden(refusal))

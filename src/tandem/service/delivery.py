@@ -129,6 +129,13 @@ class Delivery:
             for entry in self._log.read(partition, delivered.get(partition, 0), end, group.group_id)
         )
 
+    def may_have_files_under_way(self, group_id: str) -> bool:
+        """Whether the group may have new files that its manifest does not have yet, since a
+        delivery is in hand, or was when its process ended.
+        """
+        states = [self._log.state(partition) for partition in range(self._log.partitions)]
+        return any(state.intent is not None or group_id in state.late for state in states)
+
     def waiting(self) -> int:
         """How many entries wait for delivery; those that late groups wait for do not count."""
         ends = self._log.ends()

@@ -77,12 +77,14 @@ class IngestOptions:
     ingestion_id   names the input, so that a call that was cut short can be made again; None: one
                    is made, and forgotten when the call ends well
     start          how many rows of the input come before the first one that is given
+    kept_seconds   how long an input with an id can be gone on with after its last commit
     """
 
     targets: TargetStores | None = None
     ingestion_id: str | None = None
     on_error: OnError = OnError.RAISE
     start: int = 0
+    kept_seconds: int = KEPT_SECONDS
 
 
 class Ingested(NamedTuple):
@@ -181,6 +183,14 @@ class Ingestion:
         with self._store.log() as log:
             return IngestionMark.read(log.mark(mark_name(group.group_id, ingestion_id)) or b"")
 
+    def forget(self, group: FeatureGroup, ingestion_id: str) -> None:
+        """Forgets how far an input is in: nobody will give it again."""
+        name = mark_name(group.group_id, ingestion_id)
+        with self._store.log() as log:
+            packed = log.mark(name)
+        if packed:
+            self._commits.submit([Mark(name, packed, b"", expires_at_ms=0)]).result()
+
 
 class _Load:
     """One call."""
@@ -202,6 +212,7 @@ class _Load:
         self._targets = options.targets
         self._skips = options.on_error is OnError.SKIP
         self._start = options.start
+        self._kept_seconds = options.kept_seconds
         self._is_own_id = options.ingestion_id is None
         self._ingestion_id = options.ingestion_id or secrets.token_hex(8)
         self._mark_name = mark_name(self._group_id, self._ingestion_id)
@@ -349,7 +360,7 @@ class _Load:
                 )
 
     def _mark(self, packed: bytes) -> Mark:
-        expires_at_ms = self._clock() // 1_000 + KEPT_SECONDS * 1_000
+        expires_at_ms = self._clock() // 1_000 + self._kept_seconds * 1_000
         mark = Mark(self._mark_name, self._packed_mark, packed, expires_at_ms)
         self._packed_mark = packed
         return mark

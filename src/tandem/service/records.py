@@ -161,13 +161,24 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
+        return self._submit(self.check_delete(group_name, identifier, event_time, mode, targets))
+
+    def check_delete(
+        self,
+        group_name: str,
+        identifier: str,
+        event_time: str,
+        mode: DeletionMode = DeletionMode.SOFT,
+        targets: TargetStores | None = None,
+    ) -> Write:
+        """The write that `delete` would submit. Raises as `delete` does; writes nothing."""
         group = self._groups.find_for_writing(group_name)
         by_name = {
             group.record_identifier_name: FeatureValue(group.record_identifier_name, identifier)
         }
         # One feature may be both: then the event time is that of the identifier.
         by_name.setdefault(group.event_time_name, FeatureValue(group.event_time_name, event_time))
-        write = Write(
+        return Write(
             operation=(
                 Operation.HARD_DELETE if mode is DeletionMode.HARD else Operation.SOFT_DELETE
             ),
@@ -177,7 +188,6 @@ class Records:
             values=in_definition_order(group, by_name.values()),
             invoked_at_us=self._clock(),
         )
-        return self._submit(write)
 
     def get(
         self, group_name: str, identifier: str, names: Sequence[str] = ()

@@ -1,11 +1,14 @@
 """ARNs of feature groups: how they are written, and which group a name or an ARN means."""
 
 import re
+from functools import lru_cache
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.service.placement import Account
 
 _LENGTH_MAX = 150
+_NAMES_MAX = 4_096
+"""Requests name the same groups again and again."""
 _NAME_OR_ARN = re.compile(
     r"(arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:feature-group/)?"
     r"((?=.{1,64}\Z)[a-zA-Z0-9](?:[-_]*[a-zA-Z0-9])*)",
@@ -17,6 +20,7 @@ def feature_group_arn(name: str, account: Account) -> str:
     return f"{_prefix(account)}{name}"
 
 
+@lru_cache(_NAMES_MAX)
 def feature_group_name(text: str, account: Account, member: str = "FeatureGroupName") -> str:
     """The name of the group that `text`, a name or an ARN, means. `member` of the request holds it.
 

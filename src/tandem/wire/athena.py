@@ -6,6 +6,7 @@ from tandem.errors import ResourceLimitExceeded, ResourceNotFound
 from tandem.wire.athena_catalog import CatalogOperations
 from tandem.wire.athena_executions import ExecutionOperations
 from tandem.wire.athena_named_queries import NamedQueryOperations
+from tandem.wire.athena_prepared_statements import PreparedStatementOperations
 from tandem.wire.athena_work_groups import WorkGroupOperations
 from tandem.wire.error_table import Dialect, MetadataNotFound
 from tandem.wire.operation import Core, Operation, Service
@@ -13,6 +14,7 @@ from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import athena as shapes
 from tandem.wire.shapes import athena_catalog as catalog_shapes
 from tandem.wire.shapes import athena_named_queries as named_shapes
+from tandem.wire.shapes import athena_prepared_statements as prepared_shapes
 from tandem.wire.shapes import athena_work_groups as group_shapes
 
 
@@ -27,6 +29,7 @@ def athena_service(core: Core, tokens: PageTokens) -> Service:
             *_tags(core, tokens),
             *_catalog(core, tokens),
             *_named_queries(core, tokens),
+            *_prepared_statements(core, tokens),
         ],
     )
 
@@ -73,7 +76,7 @@ def _executions(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
 
 
 def _work_groups(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
-    groups = WorkGroupOperations(core.athena.work_groups, core.groups.account, tokens)
+    groups = WorkGroupOperations(core.athena, core.groups.account, tokens)
     return [
         Operation(
             name="CreateWorkGroup",
@@ -103,7 +106,7 @@ def _work_groups(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
 
 
 def _tags(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
-    groups = WorkGroupOperations(core.athena.work_groups, core.groups.account, tokens)
+    groups = WorkGroupOperations(core.athena, core.groups.account, tokens)
     return [
         Operation(
             name="TagResource",
@@ -192,5 +195,44 @@ def _named_queries(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
         ),
         Operation(
             name="DeleteNamedQuery", request=named_shapes.NamedQueryRequest, perform=named.delete
+        ),
+    ]
+
+
+def _prepared_statements(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
+    prepared = PreparedStatementOperations(core.athena.prepared_statements, tokens)
+    return [
+        Operation(
+            name="CreatePreparedStatement",
+            request=prepared_shapes.CreatePreparedStatementRequest,
+            perform=prepared.create,
+        ),
+        Operation(
+            name="GetPreparedStatement",
+            request=prepared_shapes.GetPreparedStatementRequest,
+            perform=prepared.get,
+            errors=(ResourceNotFound,),
+        ),
+        Operation(
+            name="BatchGetPreparedStatement",
+            request=prepared_shapes.BatchGetPreparedStatementRequest,
+            perform=prepared.batch_get,
+        ),
+        Operation(
+            name="ListPreparedStatements",
+            request=prepared_shapes.ListPreparedStatementsRequest,
+            perform=prepared.list,
+        ),
+        Operation(
+            name="UpdatePreparedStatement",
+            request=prepared_shapes.UpdatePreparedStatementRequest,
+            perform=prepared.update,
+            errors=(ResourceNotFound,),
+        ),
+        Operation(
+            name="DeletePreparedStatement",
+            request=prepared_shapes.DeletePreparedStatementRequest,
+            perform=prepared.delete,
+            errors=(ResourceNotFound,),
         ),
     ]

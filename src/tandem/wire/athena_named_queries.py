@@ -1,6 +1,7 @@
 """Named queries over the wire."""
 
 import asyncio
+import secrets
 
 from tandem.errors import ResourceNotFound
 from tandem.service.athena.named_queries import NamedQueries, NamedQuery
@@ -29,7 +30,8 @@ class NamedQueryOperations:
             work_group=request.work_group or PRIMARY,
             description=request.description,
         )
-        query_id = await asyncio.to_thread(self._queries.create, query)
+        token = request.client_request_token or secrets.token_hex(32)
+        query_id = await asyncio.to_thread(self._queries.create, query, token)
         return shapes.CreateNamedQueryResponse(named_query_id=query_id)
 
     async def get(self, request: shapes.NamedQueryRequest) -> shapes.GetNamedQueryResponse:

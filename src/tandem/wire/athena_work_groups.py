@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.query_execution import ResultPlace
-from tandem.service.athena.work_groups import ENGINE_VERSION, PRIMARY, WorkGroup, WorkGroups
+from tandem.service.athena import Athena
+from tandem.service.athena.work_groups import ENGINE_VERSION, PRIMARY, WorkGroup
 from tandem.service.placement import Account
 from tandem.wire.athena_executions import described_place, result_place
 from tandem.wire.paging import PageTokens
@@ -21,8 +22,9 @@ _ENGINE = EngineVersion(selected_engine_version="AUTO", effective_engine_version
 class WorkGroupOperations:
     """These read and write the registry: they run in threads."""
 
-    def __init__(self, groups: WorkGroups, account: Account, tokens: PageTokens) -> None:
-        self._groups = groups
+    def __init__(self, athena: Athena, account: Account, tokens: PageTokens) -> None:
+        self._groups = athena.work_groups
+        self._delete = athena.delete_work_group
         self._account = account
         self._tokens = tokens
 
@@ -97,7 +99,9 @@ class WorkGroupOperations:
     async def delete(
         self, request: shapes.DeleteWorkGroupRequest
     ) -> shapes.DeleteWorkGroupResponse:
-        await asyncio.to_thread(self._groups.delete, request.work_group)
+        await asyncio.to_thread(
+            self._delete, request.work_group, is_recursive=bool(request.recursive_delete_option)
+        )
         return shapes.DeleteWorkGroupResponse()
 
     async def engine_versions(

@@ -6,6 +6,7 @@
 * null in an optional member counts as absent; unknown members are ignored, as AWS does.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from typing import Any, Generic
@@ -15,12 +16,14 @@ import msgspec
 from tandem.errors import TandemError, ValidationError
 from tandem.wire.error_table import SerializationError
 from tandem.wire.operation import RequestShape
+from tandem.wire.shapes.patterns import pattern_of
 
 _AT = re.compile(
     r"(?P<reason>.*?)(?: - at (?P<of_keys>`key` in )?`\$\.?(?P<path>[^`]*)`)?", re.DOTALL
 )
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
+_PATTERN = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
 _STEP = re.compile(r"(\w+)|\[(\d+)\]")
 _VALUE_LENGTH_MAX = 64
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -84,6 +87,14 @@ def refusal(
         comparison = "greater" if sign == ">=" else "less"
         noun = "length" if of_length else "value"
         constraint = f"Member must have {noun} {comparison} than or equal to {limit}"
+        if found["of_keys"]:
+            constraint = f"Map keys must satisfy constraint: [{constraint}]"
+        return _violation(_value_at(untyped, path), place, constraint)
+    if pattern := _PATTERN.match(reason):
+        constraint = (
+            "Member must satisfy regular expression pattern:"
+            f" {pattern_of(ast.literal_eval(pattern[1]))}"
+        )
         if found["of_keys"]:
             constraint = f"Map keys must satisfy constraint: [{constraint}]"
         return _violation(_value_at(untyped, path), place, constraint)

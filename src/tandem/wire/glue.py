@@ -6,11 +6,13 @@ from tandem.errors import ConflictError, ResourceInUse, ResourceLimitExceeded, R
 from tandem.wire.error_table import Dialect
 from tandem.wire.glue_databases import DatabaseOperations
 from tandem.wire.glue_partitions import PartitionOperations
+from tandem.wire.glue_search import SearchOperations
 from tandem.wire.glue_tables import TableOperations
 from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import glue_databases as database_shapes
 from tandem.wire.shapes import glue_partitions as partition_shapes
+from tandem.wire.shapes import glue_search as search_shapes
 from tandem.wire.shapes import glue_tables as table_shapes
 
 _CREATION = (ResourceInUse, ResourceNotFound, ResourceLimitExceeded)
@@ -26,6 +28,11 @@ def glue_service(core: Core, tokens: PageTokens) -> Service:
             *_databases(DatabaseOperations(catalog, account, tokens)),
             *_tables(TableOperations(catalog, account, tokens)),
             *_partitions(PartitionOperations(catalog, account, tokens)),
+            Operation(
+                name="SearchTables",
+                request=search_shapes.SearchTablesRequest,
+                perform=SearchOperations(catalog, account, tokens).search,
+            ),
         ],
     )
 

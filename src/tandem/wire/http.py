@@ -1,5 +1,6 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,12 @@ class Response:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes | Iterator[bytes]
+
+
+def new_request_id() -> str:
+    """A random id in the form of a UUID, without the object in between."""
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 REQUEST_ID_HEADER = "x-amzn-RequestId"

@@ -11,12 +11,14 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from tandem.errors import TandemError
+from tandem.service.adoption import Adoption
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.history_files import HistoryFileLists
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
@@ -37,6 +39,9 @@ class Core(Protocol):
     def updates(self) -> FeatureGroupUpdates: ...
 
     @property
+    def adoption(self) -> Adoption: ...
+
+    @property
     def aliases(self) -> Aliases: ...
 
     @property
@@ -47,6 +52,9 @@ class Core(Protocol):
 
     @property
     def cloning(self) -> Cloning: ...
+
+    @property
+    def history_files(self) -> HistoryFileLists: ...
 
     @property
     def search(self) -> Search: ...

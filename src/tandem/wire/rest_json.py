@@ -8,6 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -28,6 +29,8 @@ from tandem.wire.operation import Call, Operation, Service
 
 _MEDIA_TYPES = frozenset({"", "application/json", "application/x-amz-json-1.1"})
 _CONTENT_TYPE = ("content-type", "application/json")
+_KNOWN_PATHS_MAX = 1_024
+_KNOWN_PATH_BYTES_MAX = 256
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,24 +76,31 @@ class RestJson:
                 size = len(route.literals) + len(route.labels)
                 self._routes.setdefault((size, route.literals[0]), []).append(route)
                 self._by_operation[operation.name] = route
+        # Requests come to few paths, mostly: one for each group.
+        self._find_again = lru_cache(_KNOWN_PATHS_MAX)(self._find)
 
     def claims(self, request: Request) -> bool:  # noqa: ARG002 - takes all
         """Whatever no other protocol has claimed is a path."""
         return True
 
     def identify(self, request: Request) -> Call:
-        segments = request.raw_path.split(b"/")[1:]
+        if len(request.raw_path) > _KNOWN_PATH_BYTES_MAX:
+            return self._find(request.method, request.raw_path)
+        return self._find_again(request.method, request.raw_path)
+
+    def _find(self, method: str, raw_path: bytes) -> Call:
+        segments = raw_path.split(b"/")[1:]
         candidates = self._routes.get((len(segments), segments[0] if segments else b""), ())
         fitting = [route for route in candidates if route.fits(segments)]
         for route in fitting:
-            if route.operation.method == request.method:
+            if route.operation.method == method:
                 labels = {name: segments[index] for index, name in route.labels.items()}
                 return Call(route.service, route.operation, labels)
-        path = request.raw_path[:256].decode("latin-1")
+        path = raw_path[:256].decode("latin-1")
         if fitting:
             methods = ", ".join(route.operation.method for route in fitting)
-            raise MethodNotAllowed(f"{request.method} {path}: this path answers {methods}")
-        raise UnknownOperation(f"{request.method} {path} names no operation")
+            raise MethodNotAllowed(f"{method} {path}: this path answers {methods}")
+        raise UnknownOperation(f"{method} {path} names no operation")
 
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
         route = self._by_operation[call.operation.name]

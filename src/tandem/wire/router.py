@@ -27,6 +27,7 @@ from tandem.wire.clones import clones_service
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
+from tandem.wire.history_files import history_files_service
 from tandem.wire.http import ERROR_HEADER, Request, Response
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import Call, Core, Service, WireProtocol
@@ -71,7 +72,12 @@ class Router:
         ]
         query_services = [sts_service(core), iam_service(core, tokens)]
         rest_services = [featurestore_runtime_service(core, tokens)]
-        own_services = [aliases_service(core), retirement_service(core), clones_service(core)]
+        own_services = [
+            aliases_service(core),
+            retirement_service(core),
+            clones_service(core),
+            history_files_service(core),
+        ]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (
             AwsJson(json_services),
@@ -110,7 +116,10 @@ class Router:
         return _domain_error(self._protocol(request), None, error, request.request_id)
 
     def _protocol(self, request: Request) -> WireProtocol:
-        return next(protocol for protocol in self._protocols if protocol.claims(request))
+        for protocol in self._protocols:
+            if protocol.claims(request):
+                return protocol
+        raise AssertionError("the last protocol claims whatever is left")
 
 
 def _domain_error(

@@ -286,10 +286,11 @@ def test_executions_outlive_the_server(tmp_path: Path) -> None:
 
 
 def test_a_query_that_runs_too_long_is_ended(tmp_path: Path) -> None:
-    settings = {"TANDEM_ATHENA_QUERY_SECONDS_MAX": "0.5"}
+    # More than a query of a moment takes on a machine that has much else to do.
+    settings = {"TANDEM_ATHENA_QUERY_SECONDS_MAX": "2.5"}
     with ServerProcess(tmp_path / "data", environment=settings) as server:
         session = AthenaSession(server)
-        assert session.failure(ENDLESS).startswith("Query timeout: it ran longer than 0.5 seconds")
+        assert session.failure(ENDLESS).startswith("Query timeout: it ran longer than 2.5 seconds")
         assert session.rows("SELECT 1") == [["1"]]
 
 

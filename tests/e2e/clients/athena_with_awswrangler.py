@@ -17,3 +17,16 @@ found = wr.athena.read_sql_query(
 )
 assert found["id"].tolist() == [1, 2, 3]
 assert found["name"].tolist() == ["a", "b", "c"]
+
+wr.athena.create_prepared_statement("SELECT name FROM orders WHERE id >= ? AND name <> ?", "some")
+wr.athena.create_prepared_statement(
+    "SELECT name FROM orders WHERE id > ? AND name <> ?", "some", mode="update"
+)
+assert [one["StatementName"] for one in wr.athena.list_prepared_statements()] == ["some"]
+place = {"database": "wrangled", "ctas_approach": False, "s3_output": "s3://queries/results/"}
+found = wr.athena.read_sql_query("EXECUTE some USING 1, 'b'", **place)
+assert found["name"].tolist() == ["c"]
+found = wr.athena.read_sql_query("EXECUTE some", params=["0", "'c'"], paramstyle="qmark", **place)
+assert sorted(found["name"]) == ["a", "b"]
+wr.athena.delete_prepared_statement("some")
+assert wr.athena.list_prepared_statements() == []

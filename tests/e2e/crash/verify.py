@@ -79,7 +79,7 @@ def token_counts_in_files(core: Core, name: str) -> Counter[str]:
     group = core.groups.describe(name)
     assert group.offline is not None
     folder = core.settings.data / "s3" / group.offline.resolved_uri.removeprefix("s3://")
-    if not folder.exists():
+    if not any(folder.rglob("*.parquet")):
         return Counter()
     if group.offline.table_format is TableFormat.ICEBERG:
         catalog = SqlCatalog(

@@ -11,6 +11,7 @@ What differs between the SDK's versions is in the `sdk` that is passed in:
 
 import math
 import threading
+import time
 from datetime import UTC, datetime
 from functools import partial
 
@@ -31,18 +32,22 @@ STEPS = {
 
 
 class Variants:
-    def __init__(self, sdk):
+    """Histories of feature groups, by name: `late` was written after the moment of `as_of`.
+
+    `suffix` ends the names of the groups.
+    """
+
+    def __init__(self, sdk, early, late, suffix=""):
         self.sdk = sdk
-        self.groups = {name: sdk.create(name, is_text) for name, is_text in IS_TEXT.items()}
-        early = {name: random_calls(seed, 40) for seed, name in enumerate(IS_TEXT)}
-        late = {name: random_calls(seed + 10, 12) for seed, name in enumerate(IS_TEXT)}
+        self.groups = {name: sdk.create(name + suffix, IS_TEXT[name]) for name in early}
         self._write(early)
         # The SDK gives the moment in whole seconds; `patience` has shortened sleep.
-        threading.Event().wait(1.1)
-        self.as_of = datetime.now(UTC).replace(tzinfo=None)
-        threading.Event().wait(1.1)
+        now = time.time()
+        self.as_of = datetime.fromtimestamp(math.ceil(now), UTC).replace(tzinfo=None)
+        if any(late.values()):
+            threading.Event().wait(math.ceil(now) - now + 0.01)
         self._write(late)
-        self.histories = {name: history(early[name], late[name]) for name in IS_TEXT}
+        self.histories = {name: history(early[name], late[name]) for name in early}
 
     def _write(self, calls_of):
         for name, calls in calls_of.items():
@@ -98,6 +103,13 @@ class Variants:
             rows = base.assign(time=base["time"].map(seconds_of))
         assert same_rows(found, expected(rows, chosen)), (options, joins, join_options, query)
         return len(found)
+
+
+def seeded(sdk):
+    """Larger histories, the same each time."""
+    early = {name: random_calls(seed, 40) for seed, name in enumerate(IS_TEXT)}
+    late = {name: random_calls(seed + 10, 12) for seed, name in enumerate(IS_TEXT)}
+    return Variants(sdk, early, late)
 
 
 def check_groups(variants):

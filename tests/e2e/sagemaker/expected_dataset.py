@@ -105,9 +105,8 @@ def _joined(
         parts.append(left[~left["left"].isin(pairs["left"])])
     if join.kind in ("RIGHT JOIN", "FULL JOIN"):
         parts.append(right[~right["right"].isin(pairs["right"])])
-    return pd.concat([part for part in parts if len(part)] or [pairs]).drop(
-        columns=["left", "right"]
-    )
+    joined = pd.concat([part for part in parts if len(part)] or [pairs])
+    return joined.reindex(columns=[name for name in pairs if name not in ("left", "right")])
 
 
 def same_rows(found: pd.DataFrame, wanted: pd.DataFrame) -> bool:

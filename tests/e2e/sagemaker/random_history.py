@@ -36,7 +36,9 @@ def history(early: list, late: list) -> pd.DataFrame:
         }
         for number, (key, moment, amount, items) in enumerate([*early, *late])
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    # Where all are deletes, pandas would take the nothings for objects, which it does not compare.
+    return frame.astype({"amount": "float64", "items": "float64"})
 
 
 def text_time(seconds: float) -> str:

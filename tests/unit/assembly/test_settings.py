@@ -27,6 +27,9 @@ def test_the_environment_is_read_and_code_wins() -> None:
         ({"TANDEM_DELIVERY_INTERVAL_SECONDS": "0"}, "delivery_interval_seconds"),
         ({"TANDEM_DELIVERY_INTERVAL_SECONDS": "nan"}, "delivery_interval_seconds"),
         ({"TANDEM_ACCOUNT_ID": "12"}, "account_id '12'"),
+        ({"TANDEM_BATCH_LOAD_FOLDERS": "/data, data"}, "batch_load_folders 'data'"),
+        ({"TANDEM_BATCH_LOAD_S3": "bucket/x"}, "batch_load_s3 'bucket/x'"),
+        ({"TANDEM_BATCH_LOAD_S3_ENDPOINT": "minio:9000"}, "batch_load_s3_endpoint 'minio:9000'"),
     ],
 )
 def test_a_wrong_setting_is_named(environment: dict[str, str], said: str) -> None:

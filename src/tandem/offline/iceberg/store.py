@@ -167,6 +167,9 @@ class IcebergOfflineStore(OfflineStore):
         self._folders.of(group)
         return self._versions
 
+    def arrivals(self, group: FeatureGroup) -> None:
+        self._folders.of(group)  # what others add to a table, they commit to it
+
     def _deliver(
         self,
         group: FeatureGroup,

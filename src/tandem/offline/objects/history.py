@@ -3,7 +3,8 @@
     {prefix}/…/{name}-{epoch}/           the folder of a group that is not deleted
         data/                            may be read; new files may come; none changes or goes
         metadata/                        in Iceberg format as data/, else nothing comes
-        _log/                            may be read; nothing comes
+        _log/, _adopting/                may be read; nothing comes or goes
+        _refused/                        files that were not adopted: may be read and deleted
         …/_temporary/…, …/.x             names with "_" or "." in front: what writers need meanwhile
 
 A file that is replaced or deleted would change what training sets and queries found before. New
@@ -18,6 +19,7 @@ their way. And in a history a new file has a name with a dot, which no folder of
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from tandem.model.feature_group import FeatureGroup, TableFormat
+from tandem.offline.arrivals import ADOPTING
 from tandem.offline.objects.errors import HistoryProtected
 
 _SCHEME = "s3://"
@@ -63,6 +65,11 @@ class HistoryGuard:
             raise HistoryProtected(
                 f"{key[:256]!r} is in the archive of feature group {group.name!r}, by which Tandem"
                 " restores and verifies: it is read only, as long as the group exists"
+            )
+        if segments[0] == ADOPTING:
+            raise HistoryProtected(
+                f"{key[:256]!r} is being taken into the history of feature group {group.name!r}: it"
+                " is read only until its rows are in"
             )
         is_passing = any(segment.startswith(_PASSING) for segment in segments)
         open_folders = _open_folders(group)

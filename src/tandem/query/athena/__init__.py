@@ -9,7 +9,7 @@ Nothing here reads or writes: the caller has the catalog, the engine and the fil
 """
 
 from tandem.query.athena.failures import in_athenas_words
-from tandem.query.athena.parsing import parse
+from tandem.query.athena.parsing import check_preparable, parse
 from tandem.query.athena.result_text import csv_text, value_texts
 from tandem.query.athena.statements import AthenaTable, Select
 from tandem.query.athena.table_names import folded
@@ -21,6 +21,7 @@ __all__ = [
     "Select",
     "Translation",
     "athena_type",
+    "check_preparable",
     "csv_text",
     "folded",
     "history_columns",

@@ -8,9 +8,10 @@
 
 from collections.abc import Sequence
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.parser import Parser
 from sqlglot.parsers.trino import TrinoParser
 
 from tandem.errors import QueryFailed
@@ -19,7 +20,13 @@ from tandem.query.athena.failures import not_supported, syntax_error
 _SYNTAX_FUNCTIONS = frozenset({"CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "LISTAGG"})
 
 
+def _placeholder(parser: Parser) -> exp.Expr:
+    """A `?` that knows its place: values are given in the order of the text, not of the tree."""
+    return exp.Placeholder().update_positions(parser._prev)  # noqa: SLF001 - how parsers are extended
+
+
 class _QueryParser(TrinoParser):
+    PLACEHOLDER_PARSERS = {TokenType.PLACEHOLDER: _placeholder}  # noqa: RUF012
     FUNCTIONS = {}  # noqa: RUF012  (as sqlglot's parsers are made)
     FUNCTION_PARSERS = {  # noqa: RUF012
         name: parser
@@ -171,12 +178,19 @@ def parse_query(text: str, parameters: Sequence[exp.Expr] = ()) -> exp.Query:
 def _fill(tree: exp.Query, parameters: Sequence[exp.Expr]) -> None:
     if not parameters:
         return
-    places = sorted(tree.find_all(exp.Placeholder), key=lambda node: node.meta.get("start", 0))
+    places = sorted(tree.find_all(exp.Placeholder), key=lambda node: int(node.meta["start"]))
     if len(places) != len(parameters):
-        message = f"Incorrect number of parameters: expected {len(places)} but found"
-        raise QueryFailed(f"INVALID_PARAMETER_USAGE: {message} {len(parameters)}")
+        raise parameter_count(len(places), len(parameters))
     for place, parameter in zip(places, parameters, strict=True):
         place.replace(exp.Paren(this=parameter.copy()))
+
+
+def parameter_count(expected: int, found: int) -> QueryFailed:
+    """The failure of a statement that was given another number of values than it has `?`."""
+    return QueryFailed(
+        f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {expected} but found"
+        f" {found}"
+    )
 
 
 def parse_expression(text: str) -> exp.Expr:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from tandem.errors import QueryFailed
 from tandem.query.athena.cursor import Cursor
-from tandem.query.athena.dialect import parse_expression, parse_query
+from tandem.query.athena.dialect import parameter_count, parse_expression, parse_query
 from tandem.query.athena.failures import failure_at
 from tandem.query.athena.lexing import Kind, failure
 from tandem.query.athena.statements import (
@@ -34,7 +34,19 @@ class Queries:
 
     def __init__(self, text: str, parameters: Sequence[str]) -> None:
         self._text = text
+        self._given = tuple(parameters)
         self._parameters = [_constant(parse_expression(parameter)) for parameter in parameters]
+        self._are_taken = not parameters
+
+    def take_parameters(self) -> tuple[str, ...]:
+        """The parameters as they were given, for a statement that has another use for them."""
+        self._are_taken = True
+        return self._given
+
+    def check_parameters(self) -> None:
+        """Raises QueryFailed where parameters were given and nothing has taken them."""
+        if not self._are_taken:
+            raise parameter_count(0, len(self._given))
 
     def select(self, start: int, end: int | None = None, instead: str = "") -> Select:
         """The query at a part of the text; `instead` is written over its beginning."""
@@ -42,6 +54,7 @@ class Queries:
         body = instead + text[start + len(instead) : len(text) if end is None else end]
         before = "".join(char if char == "\n" else " " for char in text[:start])
         tree = parse_query(before + body, parameters=self._parameters)
+        self._are_taken = True
         tables = dict.fromkeys(table for _, table in tables_in(tree))
         return Select(tuple(tables), tree)
 
@@ -122,6 +135,8 @@ def create_view(cursor: Cursor, queries: Queries, *, or_replace: bool) -> Create
     start = cursor.place
     cursor.skip_all()
     text = cursor.text[start:].strip()
+    if queries.take_parameters():
+        raise QueryFailed("NOT_SUPPORTED: a view is kept as written: it has no parameters")
     return CreateView(view, queries.select(start), text, or_replace)
 
 

@@ -6,11 +6,20 @@ What Athena knows and Tandem does not is refused by its name; what neither knows
 from collections.abc import Callable, Sequence
 
 from tandem.errors import QueryFailed
-from tandem.query.athena import data_definition, inspection, manipulation
+from tandem.query.athena import data_definition, inspection, manipulation, preparation
 from tandem.query.athena.cursor import Cursor
 from tandem.query.athena.lexing import Kind, Token, failure, tokens
 from tandem.query.athena.manipulation import Queries
-from tandem.query.athena.statements import AthenaStatement, RepairTable
+from tandem.query.athena.statements import (
+    AthenaStatement,
+    CreateTableAs,
+    Delete,
+    Insert,
+    Prepare,
+    RepairTable,
+    Select,
+    Unload,
+)
 
 STATEMENT_BYTES_MAX = 262_144
 """Athena's limit of a statement's length."""
@@ -22,11 +31,8 @@ _REFUSED = frozenset(
         "ANALYZE",
         "CALL",
         "COMMENT",
-        "DEALLOCATE",
-        "EXECUTE",
         "GRANT",
         "MERGE",
-        "PREPARE",
         "REFRESH",
         "RESET",
         "REVOKE",
@@ -37,12 +43,14 @@ _REFUSED = frozenset(
     }
 )
 _QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
+_PREPARABLE = (Select, Insert, CreateTableAs, Unload, Delete)
 
 
 def parse(statement: str, parameters: Sequence[str] = ()) -> AthenaStatement:
     """The statement as a value.
 
-    parameters   SQL values in the places of `?` in a query, as many as there are
+    parameters   SQL values in the places of `?` in a query, as many as there are; those of
+                 EXECUTE, where it has no USING
     Raises QueryFailed where it is not one statement, does not parse or is not supported.
     """
     if len(statement.encode()) > STATEMENT_BYTES_MAX:
@@ -63,7 +71,20 @@ def parse(statement: str, parameters: Sequence[str] = ()) -> AthenaStatement:
     cursor.expect(word)
     made = found(cursor, queries, first.start)
     cursor.end()
+    queries.check_parameters()
     return made
+
+
+def check_preparable(statement: str) -> None:
+    """Raises QueryFailed unless this is a statement that may be prepared, with `?` for values."""
+    places = sum(
+        token.kind is Kind.SYMBOL and token.value == "?" for token in tokens(statement, hive=False)
+    )
+    made = parse(statement, ["NULL"] * places)
+    if not isinstance(made, _PREPARABLE):
+        raise QueryFailed(
+            "NOT_SUPPORTED: only SELECT, INSERT, CREATE TABLE AS, UNLOAD and DELETE can be prepared"
+        )
 
 
 def _one_statement(statement: str) -> tuple[str, Token, bool]:
@@ -131,17 +152,27 @@ def _repair(cursor: Cursor, _queries: Queries, _: int) -> AthenaStatement:
     return RepairTable(cursor.table())
 
 
+def _prepare(cursor: Cursor, _queries: Queries, _: int) -> Prepare:
+    made = preparation.prepare(cursor)
+    before = cursor.text[: len(cursor.text) - len(made.text)]
+    check_preparable("".join(char if char == "\n" else " " for char in before) + made.text)
+    return made
+
+
 _STATEMENTS: dict[str, Callable[[Cursor, Queries, int], AthenaStatement]] = {
     "ALTER": lambda cursor, _queries, _: data_definition.alter(cursor),
     "CREATE": _create,
+    "DEALLOCATE": lambda cursor, _queries, _: preparation.deallocate(cursor),
     "DELETE": manipulation.delete,
     "DESC": lambda cursor, _queries, _: inspection.describe(cursor),
     "DESCRIBE": lambda cursor, _queries, _: inspection.describe(cursor),
     "DROP": _drop,
+    "EXECUTE": lambda cursor, queries, _: preparation.execute(cursor, queries),
     "EXPLAIN": lambda cursor, queries, _: manipulation.explain(cursor, queries),
     "INSERT": lambda cursor, queries, _: manipulation.insert(cursor, queries),
     "MSCK": _repair,
     "OPTIMIZE": lambda cursor, queries, _: manipulation.optimize(cursor, queries),
+    "PREPARE": _prepare,
     "SHOW": lambda cursor, _queries, _: inspection.show(cursor),
     "UNLOAD": lambda cursor, queries, _: manipulation.unload(cursor, queries),
     "VACUUM": lambda cursor, _queries, _: manipulation.vacuum(cursor),

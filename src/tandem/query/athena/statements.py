@@ -171,6 +171,27 @@ class Vacuum:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """`text` is the statement behind FROM as written; it parses, and may have `?` in it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """What was prepared as `name`, with SQL values for its `?`."""
+
+    name: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deallocate:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowDatabases:
     """`pattern` is Hive's: `*` any text, `|` or. None: all."""
 
@@ -324,6 +345,9 @@ AthenaStatement = (
     | Delete
     | Optimize
     | Vacuum
+    | Prepare
+    | Execute
+    | Deallocate
     | ShowDatabases
     | ShowTables
     | ShowViews

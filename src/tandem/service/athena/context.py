@@ -13,11 +13,13 @@ class StatementContext:
     """
     statement_id      names the files that the statement writes; never used twice
     database          where tables without a database are looked for
+    work_group        whose prepared statements there are
     output_location   the S3 folder for a table that names no place of its own; None: there is none
     """
 
     statement_id: str
     database: str
+    work_group: str
     output_location: str | None = None
     cancellation: Cancellation = field(default_factory=Cancellation)
 

@@ -14,8 +14,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from uuid import UUID
 
 from tandem.errors import (
     QueryCancelled,
@@ -32,10 +30,10 @@ from tandem.model.query_execution import (
     QueryExecution,
     ResultPlace,
 )
-from tandem.query import athena
 from tandem.query.athena.statements import AthenaStatement
 from tandem.query.cancellation import Cancellation
 from tandem.query.priority import give_way
+from tandem.service.athena.client_tokens import id_of
 from tandem.service.athena.context import Answer, StatementContext
 from tandem.service.athena.execution_store import ExecutionStore
 from tandem.service.athena.kinds import kind_of
@@ -128,9 +126,9 @@ class QueryExecutions:
         """The id of the execution. Raises QueryFailed where the statement does not parse, and
         ValidationError where a member does not fit or the token was used for something else.
         """
-        execution_id = _id_of(new.token)
+        execution_id = id_of(new.token)
         group = self._group(new)
-        statement = athena.parse(new.query, new.parameters)
+        statement = self._statements.read(new.query, group.name, new.parameters)
         kind = kind_of(statement)
         execution = QueryExecution(
             execution_id=execution_id,
@@ -321,6 +319,7 @@ class QueryExecutions:
             statement_id=execution.execution_id,
             # Some clients put the name in backticks, as Hive's statements have it.
             database=(execution.database or "").strip("`") or DEFAULT_DATABASE,
+            work_group=execution.work_group,
             output_location=f"s3://{place.bucket}/{place.key.rpartition('/')[0]}",
             cancellation=active.cancellation,
         )
@@ -408,11 +407,6 @@ class QueryExecutions:
                 f"Query timeout: it ran longer than {self._limits.seconds_max:g} seconds, which is"
                 " what athena_query_seconds_max allows"
             )
-
-
-def _id_of(token: str) -> str:
-    """The id that a token stands for, in the form of a random UUID."""
-    return str(UUID(bytes=blake2b(token.encode(), digest_size=16).digest(), version=4))
 
 
 def _same(known: QueryExecution, new: QueryExecution) -> str:

@@ -28,6 +28,8 @@ _KINDS: dict[type[statements.AthenaStatement], StatementKind] = {
     statements.Delete: StatementKind(_DML, "DELETE", ".csv"),
     statements.Optimize: StatementKind(_DML, "OPTIMIZE", ".csv"),
     statements.Vacuum: StatementKind(_DML, "VACUUM", ".csv"),
+    statements.Prepare: StatementKind(_UTILITY, "PREPARE", ".txt"),
+    statements.Deallocate: StatementKind(_UTILITY, "DEALLOCATE_PREPARE", ".txt"),
     statements.ShowDatabases: StatementKind(_UTILITY, "SHOW_DATABASES", ".txt"),
     statements.ShowTables: StatementKind(_UTILITY, "SHOW_TABLES", ".txt"),
     statements.ShowViews: StatementKind(_UTILITY, "SHOW_VIEWS", ".txt"),

@@ -1,14 +1,14 @@
 """Named queries: statements kept under a name, to be found and run later."""
 
-import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from uuid import UUID
 
-from tandem.errors import ResourceNotFound
+from tandem.errors import ResourceNotFound, ValidationError
 from tandem.registry.base import DocumentRegistry
+from tandem.service.athena.client_tokens import id_of
 from tandem.service.athena.work_groups import PRIMARY, WorkGroups
-from tandem.service.compare_and_set import until_unopposed
+from tandem.service.compare_and_set import Overtaken, until_unopposed
 from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-named-query"
@@ -31,11 +31,21 @@ class NamedQueries:
         self._documents = TypedDocuments(registry, NamedQuery, "a named query")
         self._work_groups = work_groups
 
-    def create(self, query: NamedQuery) -> str:
-        """Keeps a query under a new id, whatever id it has; returns the new one."""
+    def create(self, query: NamedQuery, token: str) -> str:
+        """Keeps a query under the id that a token stands for, whatever id it has; returns that id.
+
+        Raises ValidationError where the token was used for another query.
+        """
         self._work_groups.get(query.work_group)
-        made = replace(query, query_id=str(UUID(bytes=secrets.token_bytes(16), version=4)))
-        self._documents.put(_KIND, made.query_id, made, 0)
+        made = replace(query, query_id=id_of(token))
+        try:
+            self._documents.put(_KIND, made.query_id, made, 0)
+        except Overtaken:
+            if self.get(made.query_id) != made:
+                raise ValidationError(
+                    "Idempotent parameters do not match: ClientRequestToken was used before, for"
+                    " another named query"
+                ) from None
         return made.query_id
 
     def get(self, query_id: str) -> NamedQuery:
@@ -65,6 +75,11 @@ class NamedQueries:
             self._documents.remove(_KIND, query_id, revision)
 
         until_unopposed(f"named query {query_id}", change)
+
+    def delete_all(self, work_group: str) -> None:
+        for query_id in self.ids(work_group):
+            with suppress(ResourceNotFound):
+                self.delete(query_id)
 
     def _found(self, query_id: str) -> tuple[NamedQuery, int]:
         stored = self._documents.find(_KIND, query_id)

@@ -231,8 +231,8 @@ class BatchLoads:
         if earlier is None and rows_done:
             # Of which files these are, nobody knows: to pass over as many rows might lose some.
             raise ConflictError(
-                f"under the ingestion id {ingestion_id!r}, {rows_done} rows were loaded by an"
-                " ingest, or by a batch load that is not kept any more: give another ingestion id"
+                f"under the ingestion id {ingestion_id!r}, {rows_done} rows were loaded by"
+                " an ingest, or by a batch load that is not kept any more: give another id"
             )
         first = LoadProgress(
             files_total=len(files),

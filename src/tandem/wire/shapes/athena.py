@@ -6,13 +6,17 @@ from typing import Annotated
 from msgspec import Meta
 
 from tandem.model.query_execution import ExecutionState, StatementType
+from tandem.wire.shapes.patterns import SINGLE_LINE, whole
 from tandem.wire.shapes.shape import Shape
 
 QUERY_LENGTH_MAX = 262_144
 IDS_MAX = 50
 ROWS_MAX = 1_000
 
-ExecutionId = Annotated[str, Meta(min_length=1, max_length=128)]
+ExecutionId = Annotated[str, Meta(min_length=1, max_length=128), whole(r"\S+")]
+WorkGroupName = Annotated[str, whole("[a-zA-Z0-9._-]{1,128}")]
+CatalogName = Annotated[str, Meta(min_length=1, max_length=256), whole(SINGLE_LINE)]
+AccountId = Annotated[str, Meta(min_length=12, max_length=12), whole("[0-9]+")]
 NextToken = Annotated[str, Meta(min_length=1, max_length=1_024)]
 QueryString = Annotated[str, Meta(min_length=1, max_length=QUERY_LENGTH_MAX)]
 ExecutionParameters = Annotated[
@@ -53,13 +57,13 @@ class AclConfiguration(Shape):
 class ResultConfiguration(Shape):
     output_location: str | None = None
     encryption_configuration: EncryptionConfiguration | None = None
-    expected_bucket_owner: Annotated[str, Meta(min_length=12, max_length=12)] | None = None
+    expected_bucket_owner: AccountId | None = None
     acl_configuration: AclConfiguration | None = None
 
 
 class QueryExecutionContext(Shape):
     database: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    catalog: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    catalog: CatalogName | None = None
 
 
 class ResultReuseByAgeConfiguration(Shape):
@@ -76,7 +80,7 @@ class StartQueryExecutionRequest(Shape):
     client_request_token: Annotated[str, Meta(min_length=32, max_length=128)] | None = None
     query_execution_context: QueryExecutionContext | None = None
     result_configuration: ResultConfiguration | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
     execution_parameters: ExecutionParameters | None = None
     result_reuse_configuration: ResultReuseConfiguration | None = None
 
@@ -169,7 +173,7 @@ class BatchGetQueryExecutionResponse(Shape):
 class ListQueryExecutionsRequest(Shape):
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=0, le=IDS_MAX)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class ListQueryExecutionsResponse(Shape):

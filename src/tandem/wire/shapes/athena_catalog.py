@@ -5,12 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tandem.wire.shapes.athena import NextToken
+from tandem.wire.shapes.athena import CatalogName, NextToken, WorkGroupName
 from tandem.wire.shapes.shape import Shape
 
 ITEMS_MAX = 50
 
-CatalogName = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -33,7 +32,7 @@ class TableAttribute(StrEnum):
 class ListDataCatalogsRequest(Shape):
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=2, le=ITEMS_MAX)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class DataCatalogSummary(Shape):
@@ -48,7 +47,7 @@ class ListDataCatalogsResponse(Shape):
 
 class GetDataCatalogRequest(Shape):
     name: CatalogName
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class DataCatalog(Shape):
@@ -66,7 +65,7 @@ class ListDatabasesRequest(Shape):
     catalog_name: CatalogName
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=1, le=ITEMS_MAX)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
     attributes_to_get: Annotated[list[DatabaseAttribute], Meta(max_length=1)] | None = None
 
 
@@ -84,7 +83,7 @@ class ListDatabasesResponse(Shape):
 class GetDatabaseRequest(Shape):
     catalog_name: CatalogName
     database_name: Name
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class GetDatabaseResponse(Shape):
@@ -97,7 +96,7 @@ class ListTableMetadataRequest(Shape):
     expression: Annotated[str, Meta(max_length=256)] | None = None
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=1, le=ITEMS_MAX)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
     attributes_to_get: Annotated[list[TableAttribute], Meta(min_length=1, max_length=2)] | None = (
         None
     )
@@ -128,7 +127,7 @@ class GetTableMetadataRequest(Shape):
     catalog_name: CatalogName
     database_name: Name
     table_name: Name
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class GetTableMetadataResponse(Shape):

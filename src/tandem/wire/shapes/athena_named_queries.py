@@ -4,10 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tandem.wire.shapes.athena import IDS_MAX, NextToken, QueryString
+from tandem.wire.shapes.athena import IDS_MAX, NextToken, QueryString, WorkGroupName
+from tandem.wire.shapes.patterns import whole
 from tandem.wire.shapes.shape import Shape
 
-QueryId = Annotated[str, Meta(min_length=1, max_length=128)]
+QueryId = Annotated[str, Meta(min_length=1, max_length=128), whole(r"\S+")]
 QueryName = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -17,7 +18,7 @@ class CreateNamedQueryRequest(Shape):
     query_string: QueryString
     description: Annotated[str, Meta(min_length=1, max_length=1_024)] | None = None
     client_request_token: Annotated[str, Meta(min_length=32, max_length=128)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class CreateNamedQueryResponse(Shape):
@@ -59,7 +60,7 @@ class BatchGetNamedQueryResponse(Shape):
 class ListNamedQueriesRequest(Shape):
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=0, le=IDS_MAX)] | None = None
-    work_group: str | None = None
+    work_group: WorkGroupName | None = None
 
 
 class ListNamedQueriesResponse(Shape):

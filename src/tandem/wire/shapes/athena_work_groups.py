@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from tandem.wire.shapes.athena import (
+    AccountId,
     AclConfiguration,
     EncryptionConfiguration,
     EngineVersion,
     NextToken,
     ResultConfiguration,
+    WorkGroupName,
 )
 from tandem.wire.shapes.shape import Shape
 
@@ -45,7 +47,7 @@ class WorkGroupConfiguration(Shape):
 
 
 class CreateWorkGroupRequest(Shape):
-    name: str
+    name: WorkGroupName
     configuration: WorkGroupConfiguration | None = None
     description: Description | None = None
     tags: list[Tag] | None = None
@@ -56,7 +58,7 @@ class CreateWorkGroupResponse(Shape):
 
 
 class WorkGroupRequest(Shape):
-    work_group: str
+    work_group: WorkGroupName
 
 
 class WorkGroup(Shape):
@@ -94,7 +96,7 @@ class ResultConfigurationUpdates(Shape):
     remove_output_location: bool | None = None
     encryption_configuration: EncryptionConfiguration | None = None
     remove_encryption_configuration: bool | None = None
-    expected_bucket_owner: Annotated[str, Meta(min_length=12, max_length=12)] | None = None
+    expected_bucket_owner: AccountId | None = None
     remove_expected_bucket_owner: bool | None = None
     acl_configuration: AclConfiguration | None = None
     remove_acl_configuration: bool | None = None
@@ -111,7 +113,7 @@ class WorkGroupConfigurationUpdates(Shape):
 
 
 class UpdateWorkGroupRequest(Shape):
-    work_group: str
+    work_group: WorkGroupName
     description: Description | None = None
     configuration_updates: WorkGroupConfigurationUpdates | None = None
     state: WorkGroupState | None = None
@@ -122,7 +124,7 @@ class UpdateWorkGroupResponse(Shape):
 
 
 class DeleteWorkGroupRequest(Shape):
-    work_group: str
+    work_group: WorkGroupName
     recursive_delete_option: bool | None = None
 
 

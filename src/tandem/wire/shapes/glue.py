@@ -6,22 +6,40 @@ import msgspec
 from msgspec import Meta
 
 from tandem.model import limits
+from tandem.wire.shapes.patterns import LINES, SINGLE_LINE, whole
 from tandem.wire.shapes.shape import Shape
 
 ABSENT = msgspec.Raw()
 """The default of members that are refused where they are given, whatever they say."""
-Name = Annotated[str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX)]
-Description = Annotated[str, Meta(max_length=limits.CATALOG_DESCRIPTION_LENGTH_MAX)]
-Location = Annotated[str, Meta(max_length=limits.CATALOG_LOCATION_LENGTH_MAX)]
-Format = Annotated[str, Meta(max_length=limits.CATALOG_FORMAT_LENGTH_MAX)]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX), whole(SINGLE_LINE)
+]
+TransactionId = Annotated[str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX)]
+Description = Annotated[str, Meta(max_length=limits.CATALOG_DESCRIPTION_LENGTH_MAX), whole(LINES)]
+Location = Annotated[str, Meta(max_length=limits.CATALOG_LOCATION_LENGTH_MAX), whole(LINES)]
+Format = Annotated[str, Meta(max_length=limits.CATALOG_FORMAT_LENGTH_MAX), whole(SINGLE_LINE)]
 Parameters = dict[
-    Annotated[str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX)],
+    Name,
     Annotated[str, Meta(max_length=limits.CATALOG_PARAMETER_LENGTH_MAX)],
 ]
 PartitionValue = Annotated[str, Meta(min_length=1, max_length=limits.PARTITION_VALUE_LENGTH_MAX)]
 PartitionValues = list[PartitionValue]
-_SCHEMA_ARN_LENGTH_MAX = 10_240
-_SCHEMA_VERSION_ID_LENGTH = 36
+_ARN_LENGTH_MAX = 10_240
+ResourceArn = Annotated[
+    str,
+    Meta(min_length=1, max_length=_ARN_LENGTH_MAX),
+    whole("arn:aws(-(cn|us-gov|iso(-[bef])?))?:glue:.*"),
+]
+_SchemaName = Annotated[
+    str,
+    Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX),
+    whole("[a-zA-Z0-9-_$#.]+"),
+]
+_UUID = "[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
+_UUID_LENGTH = 36
+_SchemaVersionId = Annotated[
+    str, Meta(min_length=_UUID_LENGTH, max_length=_UUID_LENGTH), whole(_UUID)
+]
 _SCHEMA_VERSION_MAX = 100_000
 
 
@@ -50,19 +68,14 @@ class SkewedInfo(Shape):
 
 
 class SchemaId(Shape):
-    schema_arn: Annotated[str, Meta(min_length=1, max_length=_SCHEMA_ARN_LENGTH_MAX)] | None = None
-    schema_name: Name | None = None
-    registry_name: Name | None = None
+    schema_arn: ResourceArn | None = None
+    schema_name: _SchemaName | None = None
+    registry_name: _SchemaName | None = None
 
 
 class SchemaReference(Shape):
     schema_id: SchemaId | None = None
-    schema_version_id: (
-        Annotated[
-            str, Meta(min_length=_SCHEMA_VERSION_ID_LENGTH, max_length=_SCHEMA_VERSION_ID_LENGTH)
-        ]
-        | None
-    ) = None
+    schema_version_id: _SchemaVersionId | None = None
     schema_version_number: Annotated[int, Meta(ge=1, le=_SCHEMA_VERSION_MAX)] | None = None
 
 
@@ -90,5 +103,7 @@ class ErrorDetail(Shape):
 
 class AuditContext(Shape):
     additional_audit_context: Annotated[str, Meta(max_length=2_048)] | None = None
-    requested_columns: list[Annotated[str, Meta(min_length=1, max_length=1_024)]] | None = None
+    requested_columns: (
+        list[Annotated[str, Meta(min_length=1, max_length=1_024), whole(SINGLE_LINE)]] | None
+    ) = None
     all_columns_requested: bool | None = None

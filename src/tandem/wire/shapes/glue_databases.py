@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from tandem.model import limits
-from tandem.wire.shapes.glue import ABSENT, Description, Name, Parameters
+from tandem.wire.shapes.glue import ABSENT, Description, Name, Parameters, ResourceArn
 from tandem.wire.shapes.shape import Shape
 
 PAGE_MAX = 100
+_Principal = Annotated[str, Meta(min_length=1, max_length=limits.CATALOG_NAME_LENGTH_MAX)]
 _TagKey = Annotated[str, Meta(min_length=1, max_length=limits.TAG_KEY_LENGTH_MAX)]
 _TagValue = Annotated[str, Meta(max_length=limits.TAG_VALUE_LENGTH_MAX)]
 _Tags = Annotated[dict[_TagKey, _TagValue], Meta(max_length=limits.TAGS_PER_GROUP_MAX)]
-_ResourceArn = Annotated[str, Meta(min_length=1, max_length=10_240)]
 
 
 class ResourceShareType(StrEnum):
@@ -41,7 +41,7 @@ class Permission(StrEnum):
 
 
 class DataLakePrincipal(Shape):
-    data_lake_principal_identifier: Name | None = None
+    data_lake_principal_identifier: _Principal | None = None
 
 
 class PrincipalPermissions(Shape):
@@ -119,7 +119,7 @@ class DeleteDatabaseRequest(Shape):
 
 
 class GetTagsRequest(Shape):
-    resource_arn: _ResourceArn
+    resource_arn: ResourceArn
 
 
 class GetTagsResponse(Shape):
@@ -127,10 +127,10 @@ class GetTagsResponse(Shape):
 
 
 class TagResourceRequest(Shape):
-    resource_arn: _ResourceArn
+    resource_arn: ResourceArn
     tags_to_add: _Tags
 
 
 class UntagResourceRequest(Shape):
-    resource_arn: _ResourceArn
+    resource_arn: ResourceArn
     tags_to_remove: Annotated[list[_TagKey], Meta(max_length=limits.TAGS_PER_GROUP_MAX)]

@@ -11,6 +11,7 @@ from tandem.wire.shapes.glue import (
     Parameters,
     PartitionValues,
     StorageDescriptor,
+    TransactionId,
 )
 from tandem.wire.shapes.sagemaker import Timestamp
 from tandem.wire.shapes.shape import Shape
@@ -97,7 +98,7 @@ class GetPartitionsRequest(Shape):
     segment: Segment | None = None
     max_results: Annotated[int, Meta(ge=1, le=PAGE_MAX)] | None = None
     exclude_column_schema: bool | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
     query_as_of_time: Timestamp | None = None
     audit_context: AuditContext | None = None
 

@@ -16,7 +16,9 @@ from tandem.wire.shapes.glue import (
     Name,
     Parameters,
     StorageDescriptor,
+    TransactionId,
 )
+from tandem.wire.shapes.patterns import SINGLE_LINE, whole
 from tandem.wire.shapes.sagemaker import Timestamp
 from tandem.wire.shapes.shape import Shape
 
@@ -93,7 +95,7 @@ class CreateTableRequest(Shape):
     name: Name | None = None
     table_input: TableInput | None = None
     partition_indexes: msgspec.Raw = ABSENT
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
     open_table_format_input: msgspec.Raw = ABSENT
 
 
@@ -101,7 +103,7 @@ class GetTableRequest(Shape):
     database_name: Name
     name: Name
     catalog_id: Name | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
     query_as_of_time: Timestamp | None = None
     audit_context: AuditContext | None = None
     include_status_details: bool | None = None
@@ -115,10 +117,12 @@ class GetTableResponse(Shape):
 class GetTablesRequest(Shape):
     database_name: Name
     catalog_id: Name | None = None
-    expression: Annotated[str, Meta(max_length=_EXPRESSION_LENGTH_MAX)] | None = None
+    expression: (
+        Annotated[str, Meta(max_length=_EXPRESSION_LENGTH_MAX), whole(SINGLE_LINE)] | None
+    ) = None
     next_token: str | None = None
     max_results: Annotated[int, Meta(ge=1, le=PAGE_MAX)] | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
     query_as_of_time: Timestamp | None = None
     audit_context: AuditContext | None = None
     resource_share_type: TableResourceShareType | None = None
@@ -137,7 +141,7 @@ class UpdateTableRequest(Shape):
     name: Name | None = None
     table_input: TableInput | None = None
     skip_archive: bool | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
     version_id: Name | None = None
     view_update_action: msgspec.Raw = ABSENT
     force: bool | None = None
@@ -148,14 +152,14 @@ class DeleteTableRequest(Shape):
     database_name: Name
     name: Name
     catalog_id: Name | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
 
 
 class BatchDeleteTableRequest(Shape):
     database_name: Name
     tables_to_delete: Annotated[list[Name], Meta(max_length=_BATCH_MAX)]
     catalog_id: Name | None = None
-    transaction_id: Name | None = None
+    transaction_id: TransactionId | None = None
 
 
 class TableError(Shape):

@@ -156,6 +156,15 @@ def test_parameters(run):
             run(query, (value, "0"))
 
 
+def test_parameters_are_in_the_order_of_the_text(run):
+    query = """
+        WITH w AS (SELECT ? + 0 AS a)
+        SELECT a * 10 + ? AS b, ? AS c, (SELECT max(x + ?) FROM (VALUES 0) AS s (x)) AS d
+        FROM w WHERE NOT a + 1 > ? AND ? = 6 OFFSET ? LIMIT ?"""
+    values = ("1", "2", "3", "4", "5", "6", "0", "9")
+    assert rows(run(query, values)) == [[12, 3, 4]]
+
+
 def test_views_stand_for_their_queries(run):
     outer, inner = (
         parse("CREATE VIEW a AS SELECT items AS N FROM b WHERE items > 3"),

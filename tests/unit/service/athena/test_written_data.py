@@ -38,7 +38,7 @@ def write(
 ) -> None:
     answer = Answer(ROWS.schema, iter([ROWS]) if batches is None else batches)
     target = Target(location=FOLDER, schema=ROWS.schema, is_new=is_new)
-    context = StatementContext(statement_id=name, database="default")
+    context = StatementContext(statement_id=name, database="default", work_group="primary")
     with writing.written(answer, target, context):
         pass
 

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
 
 import tandem
-from tandem.assembly.core import Core, open_core
-from tandem.assembly.settings import settings_from_environment
+from e2e.iceberg.tables import addition, core_of, features, read_by_pyiceberg
 from tandem.errors import ValidationError
-from tandem.model.changes import GroupUpdate
-from tandem.model.feature_group import FeatureDefinition, FeatureType
 
 TIMES = {
     "String": [f"2024-{day}T00:00:00Z" for day in ("01-01", "01-01", "02-01", "03-01")],
@@ -26,20 +22,6 @@ LABEL_TIMES = {
 def frame(kind: str) -> pd.DataFrame:
     customers = ["C1", "C2", "C1", "C1"]
     return pd.DataFrame({"customer": customers, "time": TIMES[kind], "orders": [1, 5, 2, 3]})
-
-
-def features(**more: str) -> dict[str, str]:
-    return {"id": "String", "time": "String", **more}
-
-
-def addition(name: str) -> GroupUpdate:
-    return GroupUpdate(additions=(FeatureDefinition(name, FeatureType.STRING),))
-
-
-def core_of(folder: Path) -> Core:
-    core, give_back = open_core(settings_from_environment(data=folder))
-    give_back()
-    return core
 
 
 @pytest.mark.parametrize("kind", ["String", "Fractional"])
@@ -67,20 +49,6 @@ def test_history_is_the_same_before_and_after_delivery(tmp_path: Path, kind: str
                 core.delivery.deliver_all()
         rows = read_by_pyiceberg(tmp_path, group.definition.group_id)
         assert sorted(rows.column("orders").to_pylist()) == [1, 2, 3, 5]
-
-
-def read_by_pyiceberg(folder: Path, group_id: str):
-    catalog = SqlCatalog(
-        "tandem",
-        uri=f"sqlite:///{folder / 'iceberg.sqlite'}",
-        **{
-            "py-io-impl": "tandem.offline.iceberg.file_io.DurableFileIO",
-            "tandem.s3-folder": str(folder / "s3"),
-        },
-    )
-    table = catalog.load_table(f"sagemaker_featurestore.{group_id}")
-    catalog.engine.dispose()
-    return table.scan().to_arrow()
 
 
 def test_the_tail_wins_over_files_and_a_later_delivery_over_an_earlier(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-import tandem
-from e2e.test_iceberg import core_of, features, read_by_pyiceberg
+from e2e.iceberg.tables import read_by_pyiceberg
 from tandem.assembly.core import Core
 from tandem.errors import QueryFailed
 from tandem.model.history import Compaction, Vacuumed
@@ -16,25 +15,6 @@ from tandem.query.base import HistoryTable, TableName
 from tandem.service.iceberg_tables import POSITION
 
 LABELS = pd.DataFrame({"id": ["a", "b", "c"], "time": ["2024-02-01T00:00:00Z"] * 3})
-
-
-@pytest.fixture
-def store(tmp_path):
-    with tandem.connect(tmp_path, delivery_interval_seconds=3_600) as store:
-        for name, table_format in (("orders", "Iceberg"), ("plain", "Glue")):
-            store.create_feature_group(
-                name,
-                features=features(number="Integral"),
-                record_identifier="id",
-                event_time="time",
-                table_format=table_format,
-            )
-        yield store
-
-
-@pytest.fixture
-def core(tmp_path, store) -> Core:
-    return core_of(tmp_path)
 
 
 def put(store, *rows: tuple[str, int]) -> None:

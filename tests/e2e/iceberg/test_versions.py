@@ -3,33 +3,13 @@
 import pandas as pd
 import pytest
 
-import tandem
-from e2e.test_iceberg import addition, core_of, features
+from e2e.iceberg.tables import addition
 from tandem.assembly.core import Core
 from tandem.errors import QueryFailed, ValidationError
 from tandem.model.history import AsOf
 from tandem.query.base import TableName
 
 TIME = "2024-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with tandem.connect(tmp_path, delivery_interval_seconds=3_600) as store:
-        for name, table_format in (("orders", "Iceberg"), ("plain", "Glue")):
-            store.create_feature_group(
-                name,
-                features=features(number="Integral"),
-                record_identifier="id",
-                event_time="time",
-                table_format=table_format,
-            )
-        yield store
-
-
-@pytest.fixture
-def core(tmp_path, store) -> Core:
-    return core_of(tmp_path)
 
 
 def put_and_deliver(store, core: Core, number: int, **more: str) -> None:

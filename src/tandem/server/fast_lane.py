@@ -1,0 +1,234 @@
+"""The fast lane: requests for records are answered without an ASGI cycle and, mostly, a task.
+
+    bytes ─► httptools ─► headers complete ─► Application.takes_whole?
+                                │ yes                      │ no
+                                ▼                          ▼
+                     body gathered, one call         ASGI, as uvicorn does it
+                     of Application.answer
+
+* `Application.takes_whole` alone decides which requests come here; both ways lead to one router, so
+  answers are the same byte for byte.
+* The call runs in the parser's callback until it must wait. A read never does; a write goes on as a
+  task when its commit is done.
+* Requests of one connection are answered in their order, one at a time. While one waits, or the
+  client does not take its answers, nothing more is read from it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Generator
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tandem.server.application import BODY_BYTES_MAX, Application
+from tandem.wire.http import Response
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+class FastLane(HttpToolsProtocol):
+    """One connection. What is not for the lane goes the way of the class above."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._application = cast("Application", self.config.app)
+        self._is_reply_held = False
+
+    def on_message_begin(self) -> None:
+        # The scope is made for ASGI alone: see `on_headers_complete`.
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        exchange = self._exchange()
+        if exchange is None:
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expects
+            self.headers.extend(headers)  # the list that the scope has
+            super().on_headers_complete()
+            return
+        before, self.cycle = self.cycle, cast("Any", exchange)
+        if before is None or before.response_complete:
+            # Behind "Connection: close" a client waits for no answer.
+            exchange.has_turn = not self.transport.is_closing()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        exchange: Any = self.cycle
+        if isinstance(exchange, _Exchange):
+            exchange.take(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        exchange: Any = self.cycle
+        if not isinstance(exchange, _Exchange):
+            super().on_message_complete()
+            return
+        exchange.more_body = False
+        if exchange.has_turn:
+            self._answer(exchange)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._is_reply_held:
+            self._is_reply_held = False
+            self.on_response_complete()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if isinstance(cycle, _Exchange):
+            # Not at once: a long pipeline would become a deep stack.
+            self.loop.call_soon(self._give_turn, cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _give_turn(self, exchange: "_Exchange") -> None:
+        if not self.transport.is_closing():
+            exchange.has_turn = True
+            if not exchange.more_body:
+                self._answer(exchange)
+
+    def _exchange(self) -> "_Exchange | None":
+        """The request at hand, if it is for the lane."""
+        if self.expect_100_continue or self.parser.should_upgrade():
+            return None
+        if self.url.startswith(b"/"):
+            path, _, query = self.url.partition(b"?")
+            query = query.partition(b"#")[0]
+        else:
+            parsed = urlsplit(self.url)  # a proxy's form, with scheme and host
+            path, query = parsed.path, parsed.query
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        method = self.parser.get_method().decode("ascii")
+        if not self._application.takes_whole(method, path, query, headers):
+            return None
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        return _Exchange(method, path, query, headers, keep_alive=is_kept)
+
+    def _answer(self, exchange: "_Exchange") -> None:
+        answering = self._application.answer(
+            exchange.method,
+            exchange.path,
+            exchange.query,
+            exchange.headers,
+            None if exchange.is_too_large else bytes(exchange.body),
+        )
+        try:
+            waits_for = answering.send(None)
+        except StopIteration as done:
+            self._reply(exchange, done.value)
+        else:
+            task = self.loop.create_task(self._reply_later(exchange, answering, waits_for))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _reply_later(
+        self, exchange: "_Exchange", answering: Coroutine[Any, Any, Response], waits_for: Any
+    ) -> None:
+        self._reply(exchange, await _Resumed(answering, waits_for))
+
+    def _reply(self, exchange: "_Exchange", response: Response) -> None:
+        exchange.response_complete = True
+        if self.transport.is_closing():
+            return
+        body = response.body
+        assert isinstance(body, bytes)  # the lane takes no request whose answer is a stream
+        parts = [_STATUS_LINES[response.status]]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        lines = [f"{name}: {value}\r\n" for name, value in response.headers]
+        if not exchange.keep_alive:
+            lines.append("connection: close\r\n")
+        lines.append(f"content-length: {len(body)}\r\n\r\n")
+        parts += ("".join(lines).encode("latin-1"), body)
+        self.transport.write(b"".join(parts))
+        if not exchange.keep_alive:
+            self.transport.close()
+        if self.flow.write_paused:
+            # The client does not take what it asked for: nothing more is done for it until it does.
+            self._is_reply_held = True
+            self.flow.pause_reading()
+        else:
+            self.on_response_complete()
+
+
+class _Exchange:
+    """A request of the lane, in the place where uvicorn keeps its own kind.
+
+    has_turn            all requests before it on the connection are answered
+    more_body, response_complete, keep_alive, disconnected, message_event     as uvicorn has them
+    """
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "has_turn",
+        "headers",
+        "is_too_large",
+        "keep_alive",
+        "message_event",
+        "method",
+        "more_body",
+        "path",
+        "query",
+        "response_complete",
+    )
+
+    def __init__(
+        self, method: str, path: bytes, query: bytes, headers: dict[str, str], *, keep_alive: bool
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.more_body = True
+        self.is_too_large = False
+        self.has_turn = False
+        self.response_complete = False
+        self.disconnected = False
+        self.message_event = _NOBODY_WAITS
+
+    def take(self, body: bytes) -> None:
+        """What is over the limit is read and dropped."""
+        if self.is_too_large or len(self.body) + len(body) > BODY_BYTES_MAX:
+            self.is_too_large = True
+            self.body.clear()
+        else:
+            self.body += body
+
+
+_NOBODY_WAITS = asyncio.Event()
+
+
+class _Resumed(Awaitable[Response]):
+    """The rest of a coroutine that has run until it had to wait for `waits_for`.
+
+    Python 3.12 starts tasks this way by itself (`eager_start`).
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Response], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Response]:
+        try:
+            while True:
+                try:
+                    given = yield self._waits_for
+                except BaseException as error:  # noqa: BLE001 - it belongs to the coroutine
+                    self._waits_for = self._coroutine.throw(error)
+                else:
+                    self._waits_for = self._coroutine.send(given)
+        except StopIteration as done:
+            response: Response = done.value
+            return response

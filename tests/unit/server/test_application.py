@@ -1,0 +1,63 @@
+"""Which requests go by the fast lane, and which hosts are answered."""
+
+from typing import Any, cast
+
+import pytest
+
+from tandem.server.application import BODY_BYTES_MAX, Application, browser_reason
+
+HOST = {"host": "localhost:8790"}
+SIGNED = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{}/aws4_request, SignedHeaders=host"
+
+
+def takes_whole(method: str, path: str, headers: dict[str, str], *, has_s3: bool = True) -> bool:
+    nobody = cast("Any", None)
+    application = Application(nobody, nobody, s3=cast("Any", object()) if has_s3 else None)
+    return application.takes_whole(method, path.encode(), b"", {**HOST, **headers})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/FeatureGroup/g"),
+        ("PUT", "/FeatureGroup/g"),
+        ("DELETE", "/FeatureGroup/g"),
+        ("POST", "/FeatureGroup/g/ListRecords"),
+        ("POST", "/BatchGetRecord"),
+        ("POST", "/BatchWriteRecord"),
+    ],
+)
+def test_requests_for_records_do(method: str, path: str) -> None:
+    assert takes_whole(method, path, {})
+    assert takes_whole(method, path, {"authorization": SIGNED.format("sagemaker")})
+    assert takes_whole(method, path, {"content-length": str(BODY_BYTES_MAX)})
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", {}),
+        ("/health", {}),
+        ("/tandem/query", {}),
+        ("/my-bucket/key", {}),
+        ("/FeatureGroup/g", {"content-length": str(BODY_BYTES_MAX + 1)}),
+        ("/FeatureGroup/g", {"authorization": SIGNED.format("s3")}),
+        ("/FeatureGroup/g", {"host": "bucket.s3.localhost"}),
+    ],
+)
+def test_others_do_not(path: str, headers: dict[str, str]) -> None:
+    assert not takes_whole("GET", path, headers)
+
+
+def test_where_there_is_no_s3_its_signatures_say_nothing() -> None:
+    assert takes_whole(
+        "GET", "/FeatureGroup/g", {"authorization": SIGNED.format("s3")}, has_s3=False
+    )
+
+
+def test_a_host_is_judged_by_itself_each_time() -> None:
+    assert browser_reason({"host": "evil.example"}) is not None
+    assert browser_reason(HOST) is None
+    assert browser_reason({**HOST, "origin": "http://evil.example"}) is not None
+    assert browser_reason({**HOST, "sec-fetch-site": "cross-site"}) is not None
+    assert browser_reason(HOST) is None
