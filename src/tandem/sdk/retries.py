@@ -29,8 +29,10 @@ def pauses() -> Iterator[float]:
 
 def may_repeat(error: TandemError, status: int | None, *, is_question: bool) -> bool:
     """Whether a request that ended in `error` is sent again; `status` None: there was no answer."""
+    if isinstance(error, AnswerLost):  # by the server itself, too, which asked another process
+        return is_question
     if status is None:
-        return is_question if isinstance(error, AnswerLost) else error.retryable
+        return error.retryable
     if status in _NOTHING_DONE or isinstance(error, Throttled):
         return True
     return is_question and status in _UNCLEAR
