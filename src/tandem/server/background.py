@@ -37,6 +37,8 @@ _STEADY_SECONDS = 60.0
 """A process that has run so long is started again at once."""
 _SECONDS_TO_READY_MAX = 10.0
 READY = b"ready\n"
+_HOST = "background-process"
+"""Names it in errors; no host is looked up, since a socket leads there."""
 
 
 class Start(msgspec.Struct):
@@ -66,7 +68,7 @@ class Background:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = SocketFolder(settings.data)
-        self._http = Http("http://localhost", _UnixPool(self._folder.socket))
+        self._http = Http(f"http://{_HOST}", _UnixPool(self._folder.socket))
         self._is_ready = threading.Event()
         self._is_closing = threading.Event()
         self._replacing = threading.Lock()
@@ -175,7 +177,7 @@ class _UnixPool(urllib3.HTTPConnectionPool):
     """Connections to a socket in the file system."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", maxsize=8, timeout=urllib3.Timeout(connect=10, read=None))
+        super().__init__(_HOST, maxsize=8, timeout=urllib3.Timeout(connect=10, read=None))
         self._path = path
 
     def _new_conn(self) -> HTTPConnection:
@@ -184,7 +186,7 @@ class _UnixPool(urllib3.HTTPConnectionPool):
 
 class _UnixConnection(HTTPConnection):
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=None)
+        super().__init__(_HOST, timeout=None)
         self._path = path
 
     def _new_conn(self) -> socket.socket:
