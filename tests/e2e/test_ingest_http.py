@@ -49,7 +49,8 @@ def ask(
             writer.write_table(rows)
         body = sink.getvalue().to_pybytes()
     url = f"{server.url}/tandem/ingest/{group}?{query}"
-    answer = urllib3.request(method, url, body=body)
+    # The first load waits for the background process, which urllib3 would not for long.
+    answer = urllib3.request(method, url, body=body, timeout=60)
     return answer.status, json.loads(answer.data)
 
 
