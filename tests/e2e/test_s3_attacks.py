@@ -31,7 +31,9 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.server = ServerProcess(self.data)
+        # Whose file of its own would come while the first examples run.
+        alone = {"TANDEM_BACKGROUND_PROCESS": "off"}
+        self.server = ServerProcess(self.data, environment=alone)
         client = self.server.client("s3")
         client.create_bucket(Bucket="box")
         client.put_object(Bucket="box", Key="key", Body=b"content")

@@ -20,9 +20,9 @@ from tandem.sdk.store import FeatureStore
 )
 @with_store
 def adopt(store: FeatureStore, as_json: bool, name: str, target_stores: tuple[str, ...]) -> None:
-    """Make rows of Parquet files that other programs have put into a history.
+    """Make rows of files that others have put there.
 
-    Exit code 1 where files are refused or wait to be whole.
+    They are Parquet, below the folder data of a history. Exit code 1 where files are refused or wait to be whole.
     """
     done = store.feature_group(name).adopt_files(target_stores=target_stores or None)
     files = f"{len(done.adopted)} file{'s' if len(done.adopted) != 1 else ''}"
@@ -40,7 +40,10 @@ def adopt(store: FeatureStore, as_json: bool, name: str, target_stores: tuple[st
 @group_name_argument
 @with_store
 def files(store: FeatureStore, as_json: bool, name: str) -> None:
-    """List the Parquet files of a group's history, with all that is written by now."""
+    """List the files of a history.
+
+    They are Parquet, and hold all that is written by now.
+    """
     found = store.feature_group(name).files()
     if as_json:
         print_json(

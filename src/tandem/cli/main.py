@@ -51,8 +51,7 @@ SECTIONS = {
             "tandem.cli.batch_loads:batch_load", "Have the store load files, in the background."
         ),
         "adopt": LazyCommand(
-            "tandem.cli.files:adopt",
-            "Make rows of Parquet files that other programs have put into a history.",
+            "tandem.cli.files:adopt", "Make rows of files that others have put there."
         ),
         "files": LazyCommand("tandem.cli.files:files", "List the files of a history."),
         "query": LazyCommand("tandem.cli.query:query", "Run a SQL SELECT over history."),

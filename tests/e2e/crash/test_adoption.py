@@ -15,8 +15,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 import tandem
+from e2e.crash.load_mutants import GAP
 from e2e.crash.test_kill import ROUNDS
-from e2e.crash.test_load import ENVIRONMENT, HERE, MUTANT_ROUNDS_MAX, create, rows, verify
+from e2e.crash.test_load import (
+    ENVIRONMENT,
+    HERE,
+    MUTANT_ROUNDS_MAX,
+    await_gap,
+    create,
+    rows,
+    verify,
+)
 from e2e.server_process import ServerProcess
 from tandem.service.adoption import TARGETS_TAG
 
@@ -76,7 +85,10 @@ def rounds(folder: Path, count: int, **variables: str) -> list[str]:
                     return [f"files are left: {left}"]
             else:
                 wait_for_adoption(data)
-                time.sleep(chance.uniform(0.0, 0.5))
+                if GAP in variables:
+                    await_gap(Path(variables[GAP]))
+                else:
+                    time.sleep(chance.uniform(0.0, 0.5))
             server.kill()
         if wrong := verify(data, ROWS if is_last else 0):
             return wrong
@@ -97,7 +109,11 @@ def test_kill_9_during_adoption(tmp_path: Path) -> None:
 
 def test_a_planted_bug_is_found(tmp_path: Path) -> None:
     paths = os.pathsep.join([str(HERE), *sys.path])
-    planted = {"TANDEM_ONLINE_STORE": "load_mutants:MarksInACommitOfTheirOwn", "PYTHONPATH": paths}
+    planted = {
+        "TANDEM_ONLINE_STORE": "load_mutants:MarksInACommitOfTheirOwn",
+        "PYTHONPATH": paths,
+        GAP: str(tmp_path / "gap"),
+    }
     wrong = rounds(tmp_path, MUTANT_ROUNDS_MAX, **planted)
     assert any("more than once" in fault for fault in wrong), wrong
 

@@ -22,6 +22,7 @@ import pytest
 import urllib3
 
 import tandem
+from e2e.crash.load_mutants import GAP
 from e2e.crash.test_kill import ROUNDS, SETTINGS, Cut, kill_alone, power_cut
 from e2e.server_process import ServerProcess, free_port
 from tandem.errors import TandemError
@@ -122,7 +123,10 @@ class Load:
 
 
 def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str]:
-    """Ends the server `count` times during one load; returns the first fault that is found."""
+    """Ends the server `count` times during one load; returns the first fault that is found.
+
+    At any moment, or where the variables name a GAP when it is there.
+    """
     chance, data, port = random.Random(folder.name), folder / "data", free_port()
     data.mkdir()
     load: Load | None = None
@@ -137,7 +141,10 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
         refused = urllib3.request("POST", f"{server.url}/tandem/ingest/load", body=b"no table")
         assert refused.status == 400, refused.data
         if number < count:
-            time.sleep(chance.uniform(0.05, 0.4))
+            if GAP in variables:
+                await_gap(Path(variables[GAP]))
+            else:
+                time.sleep(chance.uniform(0.05, 0.4))
         else:
             load.join()
         told = load.told[-1]
@@ -147,6 +154,14 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             return wrong
     assert load is not None
     return [f"the load failed: {load.error}"] if load.error else verify(data, ROWS)
+
+
+def await_gap(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, "no rows are committed"
+        time.sleep(0.005)
+    path.unlink()
 
 
 def test_kill_9_during_a_load(tmp_path: Path) -> None:
@@ -170,6 +185,8 @@ def test_planted_bugs_are_found(
     prepare = power_cut(tmp_path, None) if needs_power_cut else kill_alone
     paths = os.pathsep.join([str(HERE), *sys.path])
     planted = {"TANDEM_ONLINE_STORE": f"load_mutants:{mutant}", "PYTHONPATH": paths}
+    if not needs_power_cut:
+        planted[GAP] = str(tmp_path / "gap")
     wrong = rounds(tmp_path, prepare, MUTANT_ROUNDS_MAX, **planted)
     assert any(symptom in fault for fault in wrong), wrong
 
