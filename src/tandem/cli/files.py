@@ -22,7 +22,8 @@ from tandem.sdk.store import FeatureStore
 def adopt(store: FeatureStore, as_json: bool, name: str, target_stores: tuple[str, ...]) -> None:
     """Make rows of files that others have put there.
 
-    They are Parquet, below the folder data of a history. Exit code 1 where files are refused or wait to be whole.
+    They are Parquet, below the folder data of a history. Exit code 1 where files are refused or
+    wait to be whole.
     """
     done = store.feature_group(name).adopt_files(target_stores=target_stores or None)
     files = f"{len(done.adopted)} file{'s' if len(done.adopted) != 1 else ''}"
