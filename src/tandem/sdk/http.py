@@ -95,16 +95,11 @@ class Http:
 
     def send_arrow(self, path: str, stream: bytes) -> dict[str, Any]:
         """As `send_table`, a table that is bytes already."""
-        response = self._once("POST", path, stream, _ARROW)
-        self._check(response)
-        return self._parsed(response.data)
+        return self._sent_once(path, stream, _ARROW)
 
     def send_json(self, path: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """As `send_table`, JSON."""
-        headers = {"Content-Type": "application/json"}
-        response = self._once("POST", path, json_bytes(request), headers)
-        self._check(response)
-        return self._parsed(response.data)
+        return self._sent_once(path, json_bytes(request), {"Content-Type": "application/json"})
 
     def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table | None) -> pa.Table:
         """The table that answers a question, which is JSON, a table itself, or just the path."""
@@ -150,6 +145,11 @@ class Http:
             self._pool.clear()
         else:
             self._pool.close()
+
+    def _sent_once(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        response = self._once("POST", path, body, headers)
+        self._check(response)
+        return self._parsed(response.data)
 
     def _call(
         self,

@@ -36,7 +36,7 @@ class FastLane(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._application = cast("Application", self.config.app)
-        self._is_reply_held = False
+        self._held: _Exchange | None = None
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
@@ -79,9 +79,9 @@ class FastLane(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._is_reply_held:
-            self._is_reply_held = False
-            self.on_response_complete()
+        held, self._held = self._held, None
+        if held is not None:
+            self._end(held)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, _Exchange):
@@ -136,8 +136,8 @@ class FastLane(HttpToolsProtocol):
         self._reply(exchange, await _Resumed(answering, waits_for))
 
     def _reply(self, exchange: "_Exchange", response: Response) -> None:
-        exchange.response_complete = True
         if self.transport.is_closing():
+            exchange.response_complete = True
             return
         body = response.body
         assert isinstance(body, bytes)  # the lane takes no request whose answer is a stream
@@ -150,14 +150,19 @@ class FastLane(HttpToolsProtocol):
         lines.append(f"content-length: {len(body)}\r\n\r\n")
         parts += ("".join(lines).encode("latin-1"), body)
         self.transport.write(b"".join(parts))
-        if not exchange.keep_alive:
-            self.transport.close()
-        if self.flow.write_paused:
-            # The client does not take what it asked for: nothing more is done for it until it does.
-            self._is_reply_held = True
+        if exchange.keep_alive and self.flow.write_paused:
+            # The client does not take what it asked for. Until it does, the exchange is not over:
+            # whatever comes behind it, here or by ASGI, waits for its turn.
+            self._held = exchange
             self.flow.pause_reading()
         else:
-            self.on_response_complete()
+            self._end(exchange)
+
+    def _end(self, exchange: "_Exchange") -> None:
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
 
 class _Exchange:
