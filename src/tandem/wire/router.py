@@ -80,11 +80,12 @@ class Router:
         ]
         self.services: Sequence[Service] = json_services + query_services + rest_services
         self._protocols: Sequence[WireProtocol] = (
+            RestJson(rest_services),  # first, since most requests are for records
             AwsJson(json_services),
             AwsQuery(query_services),
             *extensions,
-            RestJson([*rest_services, *own_services]),  # claims what is left
         )
+        self._otherwise = RestJson(own_services)
 
     async def answer(self, request: Request) -> Response:
         protocol = self._protocol(request)
@@ -119,7 +120,7 @@ class Router:
         for protocol in self._protocols:
             if protocol.claims(request):
                 return protocol
-        raise AssertionError("the last protocol claims whatever is left")
+        return self._otherwise
 
 
 def _domain_error(
