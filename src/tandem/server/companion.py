@@ -11,12 +11,14 @@ says on its standard output when its socket answers.
 """
 
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -37,6 +39,7 @@ _STEADY_SECONDS = 60.0
 """A process that has run so long is started again at once."""
 _SECONDS_TO_READY_MAX = 10.0
 READY = b"ready\n"
+_NOTHING: Mapping[str, str] = {}
 
 
 class Start(msgspec.Struct):
@@ -61,14 +64,18 @@ def can_have_companions(settings: Settings) -> bool:
 class Companion:
     """Keeps a process running from `start` until `close`. Safe to use from many threads.
 
-    name     what it is called in messages, as "background process"
-    module   what the process runs
+    name          what it is called in messages, as "background process"
+    module        what the process runs
+    environment   variables that it gets beside those of the server
     """
 
-    def __init__(self, name: str, module: str, settings: Settings) -> None:
+    def __init__(
+        self, name: str, module: str, settings: Settings, environment: Mapping[str, str] = _NOTHING
+    ) -> None:
         self._name = name
         self._module = module
         self._settings = settings
+        self._environment = environment
         self._folder = SocketFolder(settings.data)
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._watch, name=f"tandem-{name}", daemon=True)
@@ -90,6 +97,11 @@ class Companion:
     @property
     def is_ready(self) -> bool:
         return self._is_ready.is_set()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end: there will be no other one."""
+        return self._is_closing.is_set()
 
     def start(self) -> None:
         """Starts the process; once started, nothing. Raises OSError where the system refuses."""
@@ -131,7 +143,10 @@ class Companion:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             process = subprocess.Popen(  # noqa: S603 - this very program
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **self._environment},
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
