@@ -19,6 +19,7 @@ import uvloop
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
 from tandem.server.companion import READY, Start
+from tandem.server.processors import leave_one_to_requests
 from tandem.server.run import BACKLOG, serve_core
 
 _NICENESS = 10
@@ -31,6 +32,7 @@ def run(
     """Serves until it is told to stop, or the server is gone; `when_open` is called before."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(_NICENESS)
+    leave_one_to_requests()
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     with ExitStack() as opened:
