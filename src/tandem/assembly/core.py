@@ -93,7 +93,7 @@ class Core:
         self._engine = engine
         self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        definitions = self._definitions = Definitions(registry, clock)
+        definitions = self._definitions = Definitions(registry)
         self.groups = FeatureGroups(registry, definitions, self.offline, clock, account)
         self.updates = FeatureGroupUpdates(self.groups, clock)
         self.search = Search(definitions.live, account)
