@@ -1,6 +1,6 @@
 """Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
 
-What would take the interpreter from requests goes on in another process, `server.background`.
+What would take the interpreter from requests goes on in other processes, `server.companion`.
 
 SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
 """
@@ -22,8 +22,9 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
-from tandem.server.background import Background, can_have_background
+from tandem.server.background import Background
 from tandem.server.binding import check_binding
+from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
 from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
@@ -56,7 +57,7 @@ def serve(
     check_binding(host, is_insecure=is_insecure)
     with ExitStack() as opened:
         listener = opened.enter_context(_bind(host, port))
-        has_background = settings.background_process and can_have_background(settings)
+        has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
         background = Background(settings) if has_background else None
