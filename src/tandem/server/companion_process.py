@@ -25,23 +25,35 @@ _NICENESS = 10
 
 def run(*, does_background_work: bool) -> None:
     """Serves until it is told to stop, or the server is gone."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(_NICENESS)
-    given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    given = begun()
     with ExitStack() as opened:
         core, give_back = open_core(given.read_settings(), in_background=does_background_work)
         opened.callback(give_back)
-        listener = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        if os.path.exists(given.socket):  # noqa: PTH110 - of the process before this one
-            os.unlink(given.socket)  # noqa: PTH108
-        listener.bind(given.socket)
-        listener.listen()
+        listener = opened.enter_context(listening(given.socket))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(serve_core(core, listener, _say_ready, is_insecure=True))
+        runner.run(serve_core(core, listener, say_ready, is_insecure=True))
 
 
-def _say_ready() -> None:
+def begun() -> Start:
+    """What the process is told. From now on it ends with the server."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    return given
+
+
+def listening(path: str) -> socket.socket:
+    """The socket at `path`, instead of that of the process before."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if os.path.exists(path):  # noqa: PTH110
+        os.unlink(path)  # noqa: PTH108
+    listener.bind(path)
+    listener.listen()
+    return listener
+
+
+def say_ready() -> None:
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
 

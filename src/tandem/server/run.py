@@ -1,6 +1,7 @@
 """Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
 
-What would take the interpreter from requests goes on in other processes, `server.companion`.
+What would take the interpreter from requests goes on in other processes, `server.companion`; with
+several workers, so does everything else, `server.workers`.
 
 SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
 """
@@ -10,9 +11,10 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import FrameType
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -22,12 +24,14 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
-from tandem.server.background import Background
+from tandem.server.background import Background, background_companion
 from tandem.server.binding import check_binding
 from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
+from tandem.server.hand_over import HandedOver
 from tandem.server.health import Health, HealthSources
 from tandem.server.s3_requests import S3Requests
+from tandem.server.workers import serve_by_workers
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
@@ -57,13 +61,22 @@ def serve(
     check_binding(host, is_insecure=is_insecure)
     with ExitStack() as opened:
         listener = opened.enter_context(_bind(host, port))
+        url = _url(listener)
+        if settings.workers > 1:
+            serve_by_workers(
+                settings, listener, url, lambda: when_ready(url), is_insecure=is_insecure
+            )
+            return
         has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
-        background = Background(settings) if has_background else None
-        if background is not None:
+        background = None
+        if has_background:
+            companion = background_companion(settings)
+            opened.callback(companion.close)
+            companion.start()
+            background = Background(companion)
             opened.callback(background.close)
-        url = _url(listener)
         opened.enter_context(announced(settings.data, url))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         serving = serve_core(
@@ -77,9 +90,16 @@ def serve(
 
 
 def application(
-    core: Core, *, is_insecure: bool = False, background: Background | None = None
+    core: Core,
+    *,
+    is_insecure: bool = False,
+    background: Background | None = None,
+    processes: Callable[[], Mapping[str, Any]] = dict,
 ) -> Application:
-    """The ASGI application over a running core, whose loads the background process carries out."""
+    """The ASGI application over a running core, whose loads the background process carries out.
+
+    `processes` is what health says of the processes of the server.
+    """
     key = core.token_key
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
@@ -96,6 +116,7 @@ def application(
             refused_files=core.adoption.refused,
             waiting_files=core.adoption.overdue,
             problem=lambda: background.problem if background else None,
+            processes=processes,
         )
     )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
@@ -103,15 +124,16 @@ def application(
 
 async def serve_core(
     core: Core,
-    listener: socket.socket,
+    connections: socket.socket | HandedOver,
     when_ready: Callable[[], None],
     *,
     is_insecure: bool = False,
     background: Background | None = None,
+    processes: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
-    """Answers what comes to `listener` until SIGTERM or SIGINT."""
+    """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure, background=background),
+        application(core, is_insecure=is_insecure, background=background, processes=processes),
         http=FastLane,
         ws="none",
         lifespan="off",
@@ -121,8 +143,10 @@ async def serve_core(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    server = _Server(config, core)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    handed = connections if isinstance(connections, HandedOver) else None
+    server = _Server(config, core, handed)
+    listeners = [connections] if isinstance(connections, socket.socket) else []
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
@@ -150,12 +174,36 @@ class _Server(uvicorn.Server):
     """uvicorn with two habits changed, since the core must close after it.
 
     It does not raise the signal again once it has stopped, and queries and clones that are still
-    under way a while after the signal are given up, so that their clients get an answer.
+    under way a while after the signal are given up, so that their clients get an answer. And it
+    takes connections that are handed over.
     """
 
-    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+    def __init__(
+        self, config: uvicorn.Config, core: Core, handed: HandedOver | None = None
+    ) -> None:
         super().__init__(config)
         self._core = core
+        self._handed = handed
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._handed is not None:
+            self._handed.begin(self._protocol)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._handed is not None:
+            self._handed.report(len(self.server_state.connections))
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handed is not None:
+            await self._handed.end()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> FastLane:
+        return FastLane(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
