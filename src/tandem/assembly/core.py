@@ -145,6 +145,7 @@ class Core:
             at_once=self.settings.athena_queries_at_once,
             seconds_max=self.settings.athena_query_seconds_max,
             kept_max=self.settings.athena_executions_max,
+            memory_bytes=self.settings.query_memory_bytes,
         )
         self.athena = Athena(parts, self._presence, limits)
         opened.callback(self.athena.close)

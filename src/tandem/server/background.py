@@ -44,7 +44,3 @@ class Background:
         """Has a batch load taken on; returns the answer, or raises the error it is."""
         self._companion.wait_until_ready()
         return self._http.send_json("/tandem/batch-loads", request)
-
-    def close(self) -> None:
-        """Lets go of connections to the process."""
-        self._http.close()

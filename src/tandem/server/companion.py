@@ -11,6 +11,7 @@ says on its standard output when its socket answers.
 """
 
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -62,7 +63,7 @@ def can_have_companions(settings: Settings) -> bool:
 
 
 class Beside(Protocol):
-    """A process beside this one, whoever keeps it running."""
+    """A process beside this one, whoever keeps it running; see `Companion`."""
 
     @property
     def socket(self) -> Path: ...
@@ -70,15 +71,26 @@ class Beside(Protocol):
     @property
     def problem(self) -> str | None: ...
 
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def is_ending(self) -> bool: ...
+
+    def start(self) -> None: ...
+
     def wait_until_ready(self) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class Companion:
     """Keeps a process running from `start` until `close`. Safe to use from many threads.
 
-    name     what it is called in messages, as "background process"
-    module   what the process runs
-    told     what it is told beside the settings
+    name                what it is called in messages, as "background process"
+    module              what the process runs
+    environment         variables that it gets beside those of the server
+    told                what it is told beside the settings
     pause_seconds_max   the longest that it stays away where it ends again and again
     """
 
@@ -87,13 +99,15 @@ class Companion:
         name: str,
         module: str,
         settings: Settings,
-        told: Mapping[str, Any] = _NOTHING,
         *,
+        environment: Mapping[str, str] = _NOTHING,
+        told: Mapping[str, Any] = _NOTHING,
         pause_seconds_max: float = 30.0,
     ) -> None:
         self._name = name
         self._module = module
         self._settings = settings
+        self._environment = environment
         self._told = told
         self._pause_seconds_max = pause_seconds_max
         self._folder = SocketFolder(settings.data)
@@ -122,6 +136,11 @@ class Companion:
     @property
     def is_ready(self) -> bool:
         return self._is_ready.is_set()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end: there will be no other one."""
+        return self._is_closing.is_set()
 
     def start(self) -> None:
         """Starts the process; once started, nothing. Raises OSError where the system refuses."""
@@ -169,7 +188,10 @@ class Companion:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             process = subprocess.Popen(  # noqa: S603 - this very program
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **self._environment},
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -10,26 +10,32 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import msgspec
 import uvloop
 
 from tandem.assembly.core import open_core
+from tandem.assembly.settings import Settings
 from tandem.server.companion import READY, Start
-from tandem.server.run import serve_core
+from tandem.server.run import BACKLOG, serve_core
 
 _NICENESS = 10
 """Requests come first where there is no processor for both; a tenth of one is left for this."""
 
 
-def run(*, does_background_work: bool) -> None:
-    """Serves until it is told to stop, or the server is gone."""
+def run(
+    *, does_background_work: bool, when_open: Callable[[Settings], None] = lambda _: None
+) -> None:
+    """Serves until it is told to stop, or the server is gone; `when_open` is called before."""
     os.nice(_NICENESS)
     given = begun()
     with ExitStack() as opened:
-        core, give_back = open_core(given.read_settings(), in_background=does_background_work)
+        settings = given.read_settings()
+        core, give_back = open_core(settings, in_background=does_background_work)
         opened.callback(give_back)
+        when_open(settings)
         listener = opened.enter_context(listening(given.socket))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         runner.run(serve_core(core, listener, say_ready, is_insecure=True))
@@ -49,7 +55,7 @@ def listening(path: str) -> socket.socket:
     if os.path.exists(path):  # noqa: PTH110
         os.unlink(path)  # noqa: PTH108
     listener.bind(path)
-    listener.listen()
+    listener.listen(BACKLOG)
     return listener
 
 

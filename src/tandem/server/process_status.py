@@ -94,10 +94,24 @@ class Sibling:
     def problem(self) -> str | None:
         return self._seen().problem
 
+    @property
+    def is_ready(self) -> bool:
+        return self._seen().is_ready
+
+    @property
+    def is_ending(self) -> bool:
+        return False  # the workers end first
+
+    def start(self) -> None:
+        """The server has started it."""
+
+    def end(self) -> None:
+        """The server ends it."""
+
     def wait_until_ready(self) -> None:
         """Raises StoreUnavailable where that takes too long."""
         deadline = time.monotonic() + _SECONDS_TO_READY_MAX
-        while not self._seen().is_ready:
+        while not self.is_ready:
             if time.monotonic() > deadline:
                 raise StoreUnavailable(f"the {self._name} has not started yet: try again")
             time.sleep(_LOOK_SECONDS)

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -30,6 +31,7 @@ from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
 from tandem.server.hand_over import HandedOver
 from tandem.server.health import Health, HealthSources
+from tandem.server.query_companion import QueryCompanion, query_companion
 from tandem.server.s3_requests import S3Requests
 from tandem.server.workers import serve_by_workers
 from tandem.wire.batch_loads import BatchLoadApi
@@ -43,7 +45,7 @@ _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
-_BACKLOG = 1_024
+BACKLOG = 1_024
 
 
 def serve(
@@ -70,13 +72,16 @@ def serve(
         has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
-        background = None
+        companions = Companions()
         if has_background:
-            companion = background_companion(settings)
-            opened.callback(companion.close)
-            companion.start()
-            background = Background(companion)
-            opened.callback(background.close)
+            process = background_companion(settings)
+            opened.callback(process.close)
+            process.start()
+            companions = replace(companions, background=Background(process))
+        if settings.query_process and can_have_companions(settings):
+            process = query_companion(settings)
+            opened.callback(process.close)
+            companions = replace(companions, queries=QueryCompanion(process))
         opened.enter_context(announced(settings.data, url))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         serving = serve_core(
@@ -84,29 +89,43 @@ def serve(
             listener,
             lambda: when_ready(url),
             is_insecure=is_insecure,
-            background=background,
+            companions=companions,
         )
         runner.run(serving)
 
 
-def application(
-    core: Core,
-    *,
-    is_insecure: bool = False,
-    background: Background | None = None,
-    processes: Callable[[], Mapping[str, Any]] = dict,
-) -> Application:
-    """The ASGI application over a running core, whose loads the background process carries out.
-
-    `processes` is what health says of the processes of the server.
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Processes beside the one that answers, and what health says of all of them. Loads and queries
+    are carried out there, where there are some.
     """
+
+    background: Background | None = None
+    queries: QueryCompanion | None = None
+    status: Callable[[], Mapping[str, Any]] = dict
+
+    @property
+    def problem(self) -> str | None:
+        processes = (self.background, self.queries)
+        return next((one.problem for one in processes if one and one.problem), None)
+
+
+_ALONE = Companions()
+
+
+def application(
+    core: Core, *, is_insecure: bool = False, companions: Companions = _ALONE
+) -> Application:
+    """The ASGI application over a running core."""
     key = core.token_key
+    background, queries = companions.background, companions.queries
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
     router = Router(
         core,
         token_key=key,
         extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+        ask=queries.answer if queries else None,
     )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
@@ -115,8 +134,8 @@ def application(
             late_groups=core.delivery.late_groups,
             refused_files=core.adoption.refused,
             waiting_files=core.adoption.overdue,
-            problem=lambda: background.problem if background else None,
-            processes=processes,
+            problem=lambda: companions.problem,
+            processes=companions.status,
         )
     )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
@@ -128,12 +147,11 @@ async def serve_core(
     when_ready: Callable[[], None],
     *,
     is_insecure: bool = False,
-    background: Background | None = None,
-    processes: Callable[[], Mapping[str, Any]] = dict,
+    companions: Companions = _ALONE,
 ) -> None:
     """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure, background=background, processes=processes),
+        application(core, is_insecure=is_insecure, companions=companions),
         http=FastLane,
         ws="none",
         lifespan="off",
@@ -144,7 +162,7 @@ async def serve_core(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     handed = connections if isinstance(connections, HandedOver) else None
-    server = _Server(config, core, handed)
+    server = _Server(config, core, companions.queries, handed)
     listeners = [connections] if isinstance(connections, socket.socket) else []
     serving = asyncio.create_task(server.serve(sockets=listeners))
     while not server.started and not serving.done():
@@ -157,7 +175,7 @@ async def serve_core(
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise StoreUnavailable(
             f"cannot listen on {host}:{port}: {error.strerror or error}: is another server running?"
@@ -179,10 +197,15 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, core: Core, handed: HandedOver | None = None
+        self,
+        config: uvicorn.Config,
+        core: Core,
+        queries: QueryCompanion | None,
+        handed: HandedOver | None,
     ) -> None:
         super().__init__(config)
         self._core = core
+        self._queries = queries
         self._handed = handed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -207,6 +230,8 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
+        if self._queries is not None:
+            self._queries.end()
         loop = asyncio.get_running_loop()
         # In a thread, since it waits for them to end.
         loop.call_later(_GRACE_SECONDS, loop.run_in_executor, None, self._core.interrupt)

@@ -12,12 +12,13 @@ import msgspec
 import uvloop
 
 from tandem.assembly.core import open_core
-from tandem.server import background
+from tandem.server import background, query_companion
 from tandem.server.background import Background
 from tandem.server.companion_process import begun, listening, say_ready
 from tandem.server.hand_over import HandedOver
 from tandem.server.process_status import Sibling, read_status
-from tandem.server.run import serve_core
+from tandem.server.query_companion import QueryCompanion
+from tandem.server.run import Companions, serve_core
 
 
 class Told(msgspec.Struct):
@@ -36,11 +37,15 @@ def main() -> None:
         has_background = background.NAME in told.others
         core, give_back = open_core(given.read_settings(), in_background=not has_background)
         opened.callback(give_back)
-        loads = None
-        if has_background:
-            socket = Path(told.others[background.NAME])
-            loads = Background(Sibling(background.NAME, socket, status))
-            opened.callback(loads.close)
+        siblings = {
+            name: Sibling(name, Path(socket), status) for name, socket in told.others.items()
+        }
+        loads, queries = siblings.get(background.NAME), siblings.get(query_companion.NAME)
+        companions = Companions(
+            background=Background(loads) if loads else None,
+            queries=QueryCompanion(queries) if queries else None,
+            status=lambda: _processes(status),
+        )
         connections = HandedOver(listening(given.socket))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         serving = serve_core(
@@ -48,8 +53,7 @@ def main() -> None:
             connections,
             say_ready,
             is_insecure=told.is_insecure,
-            background=loads,
-            processes=lambda: _processes(status),
+            companions=companions,
         )
         runner.run(serving)
 

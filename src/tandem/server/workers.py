@@ -2,7 +2,8 @@
 
     clients ──► listens ── connections ──► worker 1 ─┐
                    │                  └──► worker 2 ─┼─► the data folder
-                   └── keeps running ──► background ─┘
+                   └── keeps running ──► background ─┤
+                                     └──► queries    ─┘
 
 * Each worker is a whole server on its own core, so that a request has no other way than with one.
 * Who is killed, worker or background process, is started again. All of them end with this process,
@@ -22,7 +23,7 @@ import uvloop
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable, ValidationError
-from tandem.server import background
+from tandem.server import background, query_companion
 from tandem.server.address_file import announced
 from tandem.server.companion import Companion, can_have_companions
 from tandem.server.hand_over import Distribution
@@ -62,6 +63,8 @@ def serve_by_workers(
         others: dict[str, Companion] = {}
         if settings.background_process:
             others[background.NAME] = background.background_companion(settings)
+        if settings.query_process:
+            others[query_companion.NAME] = query_companion.query_companion(settings)
         told = {
             "is_insecure": is_insecure,
             "status": str(folder.status),
@@ -72,7 +75,7 @@ def serve_by_workers(
                 f"worker {number}",
                 "tandem.server.worker_process",
                 settings,
-                told,
+                told=told,
                 pause_seconds_max=_PAUSE_SECONDS_MAX,
             )
             for number in range(1, settings.workers + 1)
@@ -83,12 +86,13 @@ def serve_by_workers(
             opened.callback(companion.close)
             companion.start()
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(_serve(listener, workers, status, when_ready))
+        runner.run(_serve(listener, workers, others.get(query_companion.NAME), status, when_ready))
 
 
 async def _serve(
     listener: socket.socket,
     workers: Sequence[Companion],
+    queries: Companion | None,
     status: StatusFile,
     when_ready: Callable[[], None],
 ) -> None:
@@ -110,8 +114,8 @@ async def _serve(
             task.cancel()
         await asyncio.gather(starting, *going_on, return_exceptions=True)
         listener.close()
-        for worker in workers:
-            worker.end()
+        for ending in (*workers, *([queries] if queries else [])):
+            ending.end()
         await asyncio.gather(*(asyncio.to_thread(worker.close) for worker in workers))
 
 

@@ -1,7 +1,7 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -31,12 +31,13 @@ class Request:
 class Response:
     """One HTTP answer. The server adds content-length, which it alone can get right.
 
-    body    the whole body, or its pieces, which the server asks for in a thread as it sends them
+    body    the whole body, or its pieces, which the server asks for as it sends them: in a thread,
+            where they are no asynchronous ones
     """
 
     status: int
     headers: Sequence[tuple[str, str]]
-    body: bytes | Iterator[bytes]
+    body: bytes | Iterator[bytes] | AsyncIterator[bytes]
 
 
 def new_request_id() -> str:
