@@ -30,6 +30,7 @@ from tandem.server.hand_over import Distribution
 from tandem.server.process_status import StatusFile
 from tandem.server.socket_folder import SocketFolder
 
+_MODULE = "tandem.server.worker_process"
 _LOOK_SECONDS = 0.05
 _PAUSE_SECONDS_MAX = 4.0
 """A worker that ends again and again is missed; its start costs a second of a processor."""
@@ -73,7 +74,7 @@ def serve_by_workers(
         workers = [
             Companion(
                 f"worker {number}",
-                "tandem.server.worker_process",
+                _MODULE,
                 settings,
                 told=told,
                 pause_seconds_max=_PAUSE_SECONDS_MAX,
