@@ -26,7 +26,7 @@ from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
-from tandem.service.batch_loads import BatchLoads
+from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
@@ -66,7 +66,7 @@ class Core:
         self.settings = settings
         self._objects: ObjectStore | None = None
         self._opening_objects = threading.Lock()
-        self.token_key = token_key(settings.data / "token.key")
+        self.token_key = token_key(settings.data)
         with ExitStack() as opened:
             self._open(settings, clock, opened)
             if in_background:

@@ -39,7 +39,7 @@ def memory_exceeded(query_memory_bytes: int, why: str = "") -> MemoryExceeded:
     found = f" ({why})" if why else ""
     return MemoryExceeded(
         "the query needs more memory than query_memory_bytes lets queries have, which is"
-        f" {query_memory_bytes}{found}: let it read or make less at a time, or raise it"
+        f" {query_memory_bytes}{found}: let it read or make less at a time, or raise the setting"
     )
 
 

@@ -19,6 +19,7 @@ import uvloop
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
 from tandem.server.companion import READY, Start
+from tandem.server.processors import leave_some_to_requests
 from tandem.server.run import BACKLOG, serve_core
 
 _NICENESS = 10
@@ -30,7 +31,7 @@ def run(
 ) -> None:
     """Serves until it is told to stop, or the server is gone; `when_open` is called before."""
     os.nice(_NICENESS)
-    given = begun()
+    given = begun(lambda settings: leave_some_to_requests(settings.workers))
     with ExitStack() as opened:
         settings = given.read_settings()
         core, give_back = open_core(settings, in_background=does_background_work)
@@ -41,10 +42,11 @@ def run(
         runner.run(serve_core(core, listener, say_ready, is_insecure=True))
 
 
-def begun() -> Start:
+def begun(before_threads: Callable[[Settings], None] = lambda _: None) -> Start:
     """What the process is told. From now on it ends with the server."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    before_threads(given.read_settings())
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     return given
 

@@ -127,7 +127,7 @@ class Call:
 
     service: Service
     operation: Operation[Any]
-    labels: Mapping[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class WireProtocol(Protocol):
