@@ -124,11 +124,8 @@ def test_an_alias_is_switched_for_all_at_once(server: ServerProcess) -> None:
         assert [get(one.boto, "current", "1")["of"] for one in data] == [target, target]
 
 
-def test_what_takes_several_requests_may_reach_several_workers(server: ServerProcess) -> None:
-    s3 = [one.boto for one in one_client_a_worker(server, "s3")]
-    athena = [one.boto for one in one_client_a_worker(server, "athena")]
+def test_pages_and_parts_may_reach_several_workers(server: ServerProcess) -> None:
     control = [one.boto for one in one_client_a_worker(server, "sagemaker")]
-    # Pages.
     for number in range(4):
         create(control[number % 2], f"paged-{number}")
     names, token = [], {}
@@ -139,7 +136,7 @@ def test_what_takes_several_requests_may_reach_several_workers(server: ServerPro
         names += [one["FeatureGroupName"] for one in page["FeatureGroupSummaries"]]
         token = {"NextToken": page.get("NextToken", "")}
     assert names == [f"paged-{number}" for number in range(4)]
-    # Parts of an upload.
+    s3 = [one.boto for one in one_client_a_worker(server, "s3")]
     s3[0].create_bucket(Bucket="box")
     upload = s3[0].create_multipart_upload(Bucket="box", Key="whole")["UploadId"]
     named = {"Bucket": "box", "Key": "whole", "UploadId": upload}
@@ -154,10 +151,14 @@ def test_what_takes_several_requests_may_reach_several_workers(server: ServerPro
     ]
     s3[1].complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
     assert s3[0].head_object(Bucket="box", Key="whole")["ContentLength"] == 15 << 20
-    # A statement: sent twice with one token, watched, read, and one stopped from elsewhere.
+
+
+def test_a_statement_is_watched_and_stopped_through_any_worker(server: ServerProcess) -> None:
+    server.client("s3").create_bucket(Bucket="results")
+    athena = [one.boto for one in one_client_a_worker(server, "athena")]
     statement = {
         "QueryString": "SELECT 42 AS answer",
-        "ResultConfiguration": {"OutputLocation": "s3://box/results/"},
+        "ResultConfiguration": {"OutputLocation": "s3://results/"},
         "ClientRequestToken": "the-same-token-for-two-requests-of-one-client",
     }
     started = {one.start_query_execution(**statement)["QueryExecutionId"] for one in athena}
@@ -178,7 +179,9 @@ def test_what_takes_several_requests_may_reach_several_workers(server: ServerPro
     query = athena[0].start_query_execution(**statement)["QueryExecutionId"]
     athena[1].stop_query_execution(QueryExecutionId=query)
     assert eventually(lambda: state(athena[1], query) == "CANCELLED")
-    # Loads.
+
+
+def test_loads_and_sql_reach_the_processes_that_the_workers_share(server: ServerProcess) -> None:
     store = tandem.connect(server.url)
     rows = {"id": ["a", "b"], "time": [1.7e9, 1.7e9], "value": [1, 2]}
     group = store.create_feature_group(
