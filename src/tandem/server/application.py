@@ -12,7 +12,7 @@ nothing in `wire` knows ASGI.
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
-from tandem.wire.s3 import is_s3
+from tandem.wire.s3 import says_s3
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
@@ -91,15 +91,13 @@ class Application:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def takes_whole(
-        self, method: str, path: bytes, query: bytes, headers: Mapping[str, str]
-    ) -> bool:
+    def takes_whole(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
         """Whether a request needs nothing of ASGI: one for records, of bounded size, whose answer
         is whole as well. `answer` is all there is to be done for it.
         """
         if not path.startswith(_RECORD_PATHS) or _announced_bytes(headers) > BODY_BYTES_MAX:
             return False
-        return self._s3 is None or not is_s3(method, path, query, headers)
+        return self._s3 is None or not says_s3(query, headers)  # no bucket has such a name
 
     async def answer(
         self,
@@ -178,6 +176,12 @@ async def _send(send: Send, response: Response) -> None:
     if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body})
         return
-    while piece := await asyncio.to_thread(next, body, b""):
+    pieces = body if isinstance(body, AsyncIterator) else _from_thread(body)
+    async for piece in pieces:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield piece
