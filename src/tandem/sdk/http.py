@@ -101,15 +101,23 @@ class Http:
         """As `send_table`, JSON."""
         return self._sent_once(path, json_bytes(request), {"Content-Type": "application/json"})
 
-    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table | None) -> pa.Table:
+    def ask_table(
+        self,
+        path: str,
+        request: Mapping[str, Any] | pa.Table | None,
+        *,
+        is_question: bool = False,
+    ) -> pa.Table:
         """The table that answers a question, which is JSON, a table itself, or just the path."""
         if request is None:
             answer = self._call("GET", path, None, {})
         elif isinstance(request, pa.Table):
-            answer = self._call("POST", path, arrow_bytes(request), _ARROW)
+            body = arrow_bytes(request)
+            answer = self._call("POST", path, body, _ARROW, is_question=is_question)
         else:
             headers = {"Content-Type": "application/json"}
-            answer = self._call("POST", path, json_bytes(request), headers)
+            body = json_bytes(request)
+            answer = self._call("POST", path, body, headers, is_question=is_question)
         try:
             with pa.ipc.open_stream(answer) as reader:
                 return reader.read_all()

@@ -22,6 +22,7 @@ from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
 from tandem.sdk.remote_streams import RemoteStreams
+from tandem.sdk.remote_vectors import RemoteVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -38,6 +39,7 @@ class RemoteBackend(Backend):
         self.datasets = RemoteDatasets(self._http)
         self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
+        self.vectors = RemoteVectors(self._http)
 
     def put(
         self,

@@ -49,6 +49,7 @@ from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
+from tandem.sdk.feature_vectors import FeatureVectors
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
@@ -58,6 +59,7 @@ from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.vector_arguments import entities_of, with_defaults
 from tandem.service.batch_loads import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
@@ -341,6 +343,30 @@ class FeatureStore:
             keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
+
+    def feature_vector(
+        self,
+        features: Sequence[str] | Mapping[str, str],
+        entities: Any,
+        *,
+        keys: Mapping[str, str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        max_age: timedelta | Mapping[str, timedelta] | None = None,
+    ) -> FeatureVectors:
+        """The newest values of features of several groups, from the online store, in one request:
+        what a model that was trained on the same `features` predicts from.
+
+        features    as for `training_set`
+        entities    an identifier or a list of them; a mapping of column to identifiers, where one
+                    value stands for every row; or a frame
+        defaults    by column: what stands where there is no value
+
+        The rest is as for `training_set`.
+        """
+        request = training_set_request(features, "event_time", keys, None, max_age, None)
+        table, are_identifiers = entities_of(entities)
+        found = self._backend.vectors.read(table, request, are_identifiers=are_identifiers)
+        return FeatureVectors(with_defaults(found.features, defaults), found)
 
     def dataset(self, dataset_id: str) -> RecordedDataset:
         """What is recorded of a training set. Raises ResourceNotFound."""

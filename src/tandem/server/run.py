@@ -33,6 +33,7 @@ from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
 from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
+from tandem.wire.vector_api import VectorApi
 
 _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
@@ -85,7 +86,7 @@ def application(
     router = Router(
         core,
         token_key=key,
-        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core), VectorApi(core)],
     )
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))

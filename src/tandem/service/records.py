@@ -204,9 +204,9 @@ class Records:
     ) -> list[ServedRecord | None]:
         """`get` for several identifiers of one group, all read at one moment."""
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         readable = group.for_readers
-        _check_names(readable, names)
+        check_names(readable, names)
         if readable is not group and not names:
             # Records from before hold values of features that have been retired since.
             names = feature_names(readable.features)
@@ -233,7 +233,7 @@ class Records:
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []
         while True:
@@ -288,14 +288,14 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
     return targets
 
 
-def _check_is_online(group: FeatureGroup) -> None:
+def check_is_online(group: FeatureGroup) -> None:
     if TargetStores.ONLINE not in group.stores:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
 
 
-def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
     for name in names:
         if name not in group.features_by_name:
             raise ValidationError(
