@@ -17,6 +17,7 @@ import uvloop
 
 from tandem.assembly.core import open_core
 from tandem.server.background import READY, Start
+from tandem.server.processors import leave_one_to_requests
 from tandem.server.run import serve_core
 
 _NICENESS = 10
@@ -26,6 +27,7 @@ _NICENESS = 10
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(_NICENESS)
+    leave_one_to_requests()
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     with ExitStack() as opened:
