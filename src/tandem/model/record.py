@@ -111,6 +111,9 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     Raises ValidationError where the text does not fit the identifier's type or is over 2 KB.
     """
     definition = group.record_identifier
+    is_text = definition.type is FeatureType.STRING
+    if is_text and text.isascii() and len(text) <= RECORD_IDENTIFIER_BYTES_MAX:
+        return text  # as nearly all are
     _check_scalar(definition, text)
     size = len(text.encode())
     if size > RECORD_IDENTIFIER_BYTES_MAX:

@@ -17,7 +17,7 @@ from tandem.sdk.file_control import FileControl
 from tandem.sdk.stream_control import StreamControl
 from tandem.sdk.vector_control import VectorControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 
 class Backend(ABC):
@@ -48,7 +48,8 @@ class Backend(ABC):
     @abstractmethod
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]: ...
+    ) -> list[ServedRecord | None]:
+        """The newest record of each identifier; with `features`, of these alone."""
 
     @abstractmethod
     def delete_record(

@@ -21,7 +21,7 @@ from tandem.sdk.embedded_files import EmbeddedFiles
 from tandem.sdk.embedded_streams import EmbeddedStreams
 from tandem.sdk.embedded_vectors import EmbeddedVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 _MADE_FIRST = "token.key"
 
@@ -60,9 +60,8 @@ class EmbeddedBackend(Backend):
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]:
-        found = self._core.records.get_many(group_name, identifiers, features)
-        return [None if record is None else record.values() for record in found]
+    ) -> list[ServedRecord | None]:
+        return self._core.records.get_many(group_name, identifiers, features)
 
     def delete_record(
         self,

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tandem.errors import TandemError, ValidationError
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType, feature_names
-from tandem.model.limits import LARGE_BATCH_BYTES_MAX, RECORD_IDENTIFIER_BYTES_MAX
+from tandem.model.feature_group import FeatureDefinition, FeatureGroup, feature_names
+from tandem.model.limits import LARGE_BATCH_BYTES_MAX
 from tandem.model.record import canonical_identifier
 from tandem.model.time_to_live import is_expired
 from tandem.model.write import RecordKey
@@ -132,12 +132,6 @@ class _Question:
 
 
 def _key(group: FeatureGroup, identifier: str) -> RecordKey | TandemError:
-    if (
-        group.record_identifier.type is FeatureType.STRING
-        and identifier.isascii()
-        and len(identifier) <= RECORD_IDENTIFIER_BYTES_MAX
-    ):
-        return RecordKey(group.group_id, identifier)  # nothing can be wrong with it
     try:
         return RecordKey(group.group_id, canonical_identifier(group, identifier))
     except ValidationError as error:

@@ -47,6 +47,7 @@ _WHOLE, _HASHED = b"\x00", b"\x01"
 
 _CHECKSUM = struct.Struct(">I")
 _RECORD = struct.Struct(">BqIqH")
+_CHECKED_RECORD = struct.Struct(">IBqIqH")
 _ENTRY = struct.Struct(">BBBqIqqqBH")
 _SEGMENT = struct.Struct(">BBBqqqIQIBB")
 _NO_OPERATION = 0
@@ -120,6 +121,24 @@ def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
         bool(flags & _IS_DELETED),
     )
     return whole.decode(), OnlineRecord(state, raw[start + length :])
+
+
+def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
+    """The record alone. Raises DataCorrupted where the checksum does not match."""
+    expected, flags, seconds, nanoseconds, expiry, length = _CHECKED_RECORD.unpack_from(raw)
+    start = _CHECKED_RECORD.size + length
+    features_json = raw[start:]
+    # In parts, so that the long one is copied once.
+    if crc32(features_json, crc32(raw[_CHECKSUM.size : start], crc32(key))) != expected:
+        _verify(key, raw, "record")
+    return OnlineRecord(
+        NewestState(
+            EventTime(seconds, nanoseconds),
+            expiry if flags & _HAS_EXPIRY else None,
+            bool(flags & _IS_DELETED),
+        ),
+        features_json,
+    )
 
 
 def unpack_state(key: bytes, raw: bytes) -> NewestState:

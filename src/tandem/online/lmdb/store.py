@@ -210,7 +210,7 @@ class LmdbOnlineStore(OnlineStore):
 
     def _newest(self, transaction: _Transaction, key: bytes) -> OnlineRecord | None:
         raw = transaction.get(key, db=self._records)
-        return None if raw is None else layout.unpack_record(key, raw)[1]
+        return None if raw is None else layout.unpack_newest(key, raw)
 
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
@@ -220,8 +220,13 @@ class LmdbOnlineStore(OnlineStore):
             transaction.delete(stale, db=self._expiries)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
-        with self._begin() as transaction:
-            return [self._newest(transaction, layout.record_key(key)) for key in keys]
+        packed = [layout.record_key(key) for key in keys]
+        with self._begin() as transaction, transaction.cursor(self._records) as cursor:
+            held = dict(cursor.getmulti(packed))
+        return [
+            None if (raw := held.get(key)) is None else layout.unpack_newest(key, raw)
+            for key in packed
+        ]
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
