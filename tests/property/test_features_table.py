@@ -1,8 +1,10 @@
 """Records as columns are what decoding them value by value gives, whatever is in them."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -78,11 +80,18 @@ def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> p
     )
 
 
-@given(_records(), st.randoms(use_true_random=False))
-@example(([FeatureDefinition("f", FeatureType.FRACTIONAL)], [None]), None)
-@settings(max_examples=400, deadline=None)
-def test_columns_are_what_values_are_one_by_one(made: Any, random: Any) -> None:
-    features, records = made
+@pytest.mark.parametrize("few_cells", [0, 64])
+@given(made=_records(), random=st.randoms(use_true_random=False))
+@example(made=([FeatureDefinition("f", FeatureType.FRACTIONAL)], [None]), random=None)
+@settings(max_examples=300, deadline=None)
+def test_columns_are_what_values_are_one_by_one(few_cells: int, made: Any, random: Any) -> None:
+    with patch.object(module, "_FEW_CELLS", few_cells):
+        check(*made, random)
+
+
+def check(
+    features: list[FeatureDefinition], records: list[list[FeatureValue] | None], random: Any
+) -> None:
     texts = [None if values is None else encode_features(values) for values in records]
     asked = (
         features if random is None else random.sample(features, random.randint(1, len(features)))
@@ -97,6 +106,7 @@ def test_columns_are_what_values_are_one_by_one(made: Any, random: Any) -> None:
 
 def test_records_are_cut_in_pieces(monkeypatch: Any) -> None:
     monkeypatch.setattr(module, "_PIECE_BYTES", 200)
+    monkeypatch.setattr(module, "_FEW_CELLS", 0)
     feature = FeatureDefinition("f", FeatureType.INTEGRAL)
     texts = [
         None

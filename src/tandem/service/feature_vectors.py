@@ -6,9 +6,9 @@
 * All records of an answer are read at one moment, up to `_AT_ONCE` of them; more, in as many steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -24,10 +24,11 @@ from tandem.query.labels import age_nanoseconds_max, label_keys
 from tandem.rows.features_table import features_table
 from tandem.rows.record_table import canonical_identifiers
 from tandem.service.clock import Clock
-from tandem.service.dataset_request import TrainingSetRequest, planned
+from tandem.service.dataset_request import Plan, TrainingSetRequest, planned
 from tandem.service.feature_groups import FeatureGroups
 
 _AT_ONCE = 512
+_PLANS_MAX = 256
 _BILLION = 1_000_000_000
 
 
@@ -59,6 +60,7 @@ class FeatureVectors:
         self._groups = groups
         self._store = store
         self._clock = clock
+        self._plans: dict[Hashable, Plan] = {}
 
     def read(
         self, entities: pa.Table, request: TrainingSetRequest, *, are_identifiers: bool = False
@@ -71,8 +73,7 @@ class FeatureVectors:
 
         Raises ResourceNotFound and ValidationError, which more records than may be asked for are.
         """
-        columns = None if are_identifiers else entities.column_names
-        plan = planned(request, columns, self._groups, TargetStores.ONLINE)
+        plan = self._plan(request, None if are_identifiers else tuple(entities.column_names))
         if are_identifiers:
             entities = entities.rename_columns([plan.parts[0].key])
         asked = [
@@ -96,6 +97,30 @@ class FeatureVectors:
         return VectorTable(
             pa.table([features[name] for name in plan.columns], names=list(plan.columns)),
             pa.table(list(ages.values()), names=list(ages)),
+        )
+
+    def _plan(self, request: TrainingSetRequest, columns: tuple[str, ...] | None) -> Plan:
+        """The same question has the same plan while its groups are the same."""
+        asked = (
+            _hashable(request.features),
+            _hashable(request.keys),
+            _hashable(request.max_age_seconds),
+            columns,
+        )
+        held = self._plans.get(asked)
+        if held is not None and self._is_current(held):
+            return held
+        made = planned(request, columns, self._groups, TargetStores.ONLINE)
+        if len(self._plans) >= _PLANS_MAX:
+            self._plans.clear()
+        self._plans[asked] = made
+        return made
+
+    def _is_current(self, plan: Plan) -> bool:
+        # A definition is kept as one object for as long as it is not changed.
+        return all(
+            self._groups.find_for_reading(part.named).for_readers is group
+            for part, group in zip(plan.parts, plan.groups, strict=True)
         )
 
     def _read(self, keys: Sequence[RecordKey], now_ms: int) -> list[OnlineRecord | None]:
@@ -122,6 +147,10 @@ class FeatureVectors:
                     " which is as much as is read at once: ask for fewer entities at a time"
                 )
         return found
+
+
+def _hashable(given: Any) -> Hashable:
+    return tuple(given.items()) if isinstance(given, Mapping) else given
 
 
 def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _Entities:
