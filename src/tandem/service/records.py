@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
 from tandem.model import limits
@@ -77,7 +78,8 @@ class Records:
 
         Raises ResourceNotFound and ValidationError.
         """
-        return self._submit(self.check_put(group_name, values, targets, ttl))
+        write = self.check_put(group_name, values, targets, ttl)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def check_put(
         self,
@@ -101,19 +103,12 @@ class Records:
 
     def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
         """Commits checked writes in one transaction; for each the error, or None."""
-        done: Future[list[TandemError | None]] = Future()
-        done.set_running_or_notify_cancel()  # a caller that gives up does not undo the write
-        submitted = self._commits.submit(writes)
-
-        def finish(outcomes: Future[list[Outcome]]) -> None:
-            if (error := outcomes.exception()) is not None:
-                done.set_exception(error)
-            else:
-                pairs = zip(writes, outcomes.result(), strict=True)
-                done.set_result([_refusal(write, outcome) for write, outcome in pairs])
-
-        submitted.add_done_callback(finish)
-        return done
+        return self._commits.submit_for(
+            writes,
+            lambda outcomes: [
+                _refusal(write, outcome) for write, outcome in zip(writes, outcomes, strict=True)
+            ],
+        )
 
     def update(
         self,
@@ -146,7 +141,7 @@ class Records:
             feature_order=tuple(feature_names(group.features)),
             invoked_at_us=self._clock(),
         )
-        return self._submit(write)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def delete(
         self,
@@ -161,7 +156,8 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        return self._submit(self.check_delete(group_name, identifier, event_time, mode, targets))
+        write = self.check_delete(group_name, identifier, event_time, mode, targets)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def check_delete(
         self,
@@ -250,20 +246,6 @@ class Records:
             if len(page) < limit:
                 return RecordList(tuple(identifiers), None)
 
-    def _submit(self, write: Write) -> Future[None]:
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()
-
-        def finish(committed: Future[list[TandemError | None]]) -> None:
-            error = committed.exception() or committed.result()[0]
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
-        self.commit([write]).add_done_callback(finish)
-        return done
-
 
 def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
     if record is None or record.state.is_deleted:
@@ -289,7 +271,7 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
 
 
 def check_is_online(group: FeatureGroup) -> None:
-    if TargetStores.ONLINE not in group.stores:
+    if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
@@ -338,6 +320,13 @@ def _check_update(
 
 def _expiry(ttl: TtlDuration | None, event_time: EventTime) -> int | None:
     return None if ttl is None else ttl.expires_at_ms(event_time)
+
+
+def _accept(write: Write, outcomes: Sequence[Outcome]) -> None:
+    """Raises what its outcome says against a write."""
+    error = _refusal(write, outcomes[0])
+    if error is not None:
+        raise error
 
 
 def _refusal(write: Write, outcome: Outcome) -> TandemError | None:
