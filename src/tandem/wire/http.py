@@ -1,12 +1,7 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
-<<<<<<< HEAD
 import random
-from collections.abc import Iterator, Mapping, Sequence
-=======
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
->>>>>>> athenaproc
 from dataclasses import dataclass
 
 
