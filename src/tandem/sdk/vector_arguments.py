@@ -55,13 +55,20 @@ def with_defaults(features: pa.Table, defaults: Mapping[str, Any] | None) -> pa.
 def _default(name: str, value: Any, type_: pa.DataType) -> pa.Array:
     try:
         found = pa.array([value], type_)
-        if found.null_count or (isinstance(value, bool) and not pa.types.is_boolean(type_)):
+        if isinstance(value, bool) or not _is_same(found.to_pylist()[0], value):
             raise TypeError
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ValidationError(
             f"the default {value!r:.80} of {name!r} does not fit its type, {type_}"
         ) from error
     return found
+
+
+def _is_same(found: Any, value: Any) -> bool:
+    """Whether Arrow has taken a value as it is: it cuts 1.5 to a whole number."""
+    if isinstance(found, list):
+        return len(found) == len(value) and all(map(_is_same, found, value))
+    return found is not None and bool(found == value or (found != found and value != value))
 
 
 def _filled(column: pa.ChunkedArray, default: pa.Array) -> pa.ChunkedArray:

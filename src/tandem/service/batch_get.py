@@ -12,15 +12,15 @@ from tandem.errors import TandemError, ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, feature_names
 from tandem.model.limits import LARGE_BATCH_BYTES_MAX
 from tandem.model.record import canonical_identifier
-from tandem.model.time_to_live import is_expired
 from tandem.model.write import RecordKey
 from tandem.online.base import OnlineRecord, OnlineStore
 from tandem.online.features_json import decode_features, encode_features
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
-from tandem.service.records import ServedRecord, check_is_online, check_names
+from tandem.service.records import ServedRecord, check_is_online, check_names, served
 
 _AT_ONCE = 512
+_ALL: frozenset[str] = frozenset()
 _Found = ServedRecord | TandemError | None
 
 
@@ -110,7 +110,7 @@ class BatchGet:
                     yield record
                     continue
                 size += 0 if record is None else len(record.features_json)
-                yield _served(record, now_ms)
+                yield served(record, _ALL, now_ms)
 
     def _get(self, keys: Sequence[RecordKey]) -> Sequence[OnlineRecord | TandemError | None]:
         """The records; one by one where one of them is damaged, so that it fails alone."""
@@ -151,11 +151,3 @@ def _in_place(
         except StopIteration:
             return
         yield found
-
-
-def _served(record: OnlineRecord | None, now_ms: int) -> ServedRecord | None:
-    if record is None or record.state.is_deleted:
-        return None
-    if is_expired(record.state.expires_at_ms, now_ms):
-        return None
-    return ServedRecord(record.features_json, record.state.expires_at_ms)

@@ -212,7 +212,7 @@ class Records:
         ]
         now_ms = self._clock() // 1_000
         wanted = frozenset(names)
-        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
+        return [served(record, wanted, now_ms) for record in self._store.get(keys)]
 
     def list(
         self,
@@ -247,7 +247,8 @@ class Records:
                 return RecordList(tuple(identifiers), None)
 
 
-def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):
