@@ -139,7 +139,7 @@ class Bench:
             lambda: self.objects,
             self.clock,
         )
-        limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100)
+        limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100, memory_bytes=256 << 20)
         self.core = SimpleNamespace(
             athena=Athena(parts, self.presence, limits),
             groups=groups,
