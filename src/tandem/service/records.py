@@ -195,7 +195,7 @@ class Records:
         """
         group, wanted = self._readable(group_name, names)
         key = RecordKey(group.group_id, canonical_identifier(group, identifier))
-        return _serve(self._store.get([key])[0], wanted, self._clock() // 1_000)
+        return served(self._store.get([key])[0], wanted, self._clock() // 1_000)
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
@@ -207,17 +207,17 @@ class Records:
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
+        return [served(record, wanted, now_ms) for record in self._store.get(keys)]
 
     def _readable(
         self, group_name: str, names: Sequence[str]
     ) -> tuple[FeatureGroup, frozenset[str]]:
         """The group, and the features that are asked for; none stand for all that are stored."""
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         readable = group.for_readers
         if names:
-            _check_names(readable, names)
+            check_names(readable, names)
         elif readable is not group:
             # Records from before hold values of features that have been retired since.
             names = feature_names(readable.features)
@@ -238,7 +238,7 @@ class Records:
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []
         while True:
@@ -256,7 +256,8 @@ class Records:
                 return RecordList(tuple(identifiers), None)
 
 
-def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):
@@ -279,14 +280,14 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
     return targets
 
 
-def _check_is_online(group: FeatureGroup) -> None:
+def check_is_online(group: FeatureGroup) -> None:
     if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
 
 
-def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
     for name in names:
         if name not in group.features_by_name:
             raise ValidationError(
