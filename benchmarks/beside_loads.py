@@ -1,8 +1,8 @@
 """GetRecord and PutRecord of a server while rows are loaded, three ways.
 
-A batch load is the server's alone; a client's `ingest` and many connections that put a row each, as
-the SageMaker SDK does, take processors of the same machine as well. So does this process, which asks
-a thousand times a second at most, over one connection.
+A batch load is the server's alone; a client's `ingest` and many connections that put a row each,
+as the SageMaker SDK does, take processors of the same machine as well. So does this process, which
+asks a thousand times a second at most, over one connection.
 """
 
 import http.client

@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 
+from tandem.assembly.token_key import holds_store
 from tandem.cli.interrupts import interrupts_held_back, interrupts_obeyed
-from tandem.cli.output import Failure, log_in_lines
+from tandem.cli.output import Failure, logging_in_lines
 from tandem.errors import TandemError
-from tandem.sdk.embedded import holds_store
 from tandem.sdk.store import FeatureStore, connect
+from tandem.server.address_file import DEFAULT_PORT
 
-DEFAULT_PORT = 8790
 _DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 _location_option = click.option(
@@ -55,11 +55,10 @@ def with_store(
             _check_encoding(arguments)
             if before is not None:
                 before(**arguments)
-            log_in_lines()
             try:
                 makes = may_make and not arguments.get("only_plan")
                 obeyed = interrupts_obeyed() if ends_at_interrupts else nullcontext()
-                with obeyed, open_store(location, may_make=makes) as store:
+                with logging_in_lines(), obeyed, open_store(location, may_make=makes) as store:
                     command(store, as_json, **arguments)
             except TandemError as error:
                 raise Failure(str(error)) from error

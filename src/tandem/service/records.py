@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
 from tandem.model import limits
@@ -77,7 +78,8 @@ class Records:
 
         Raises ResourceNotFound and ValidationError.
         """
-        return self._submit(self.check_put(group_name, values, targets, ttl))
+        write = self.check_put(group_name, values, targets, ttl)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def check_put(
         self,
@@ -101,19 +103,12 @@ class Records:
 
     def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
         """Commits checked writes in one transaction; for each the error, or None."""
-        done: Future[list[TandemError | None]] = Future()
-        done.set_running_or_notify_cancel()  # a caller that gives up does not undo the write
-        submitted = self._commits.submit(writes)
-
-        def finish(outcomes: Future[list[Outcome]]) -> None:
-            if (error := outcomes.exception()) is not None:
-                done.set_exception(error)
-            else:
-                pairs = zip(writes, outcomes.result(), strict=True)
-                done.set_result([_refusal(write, outcome) for write, outcome in pairs])
-
-        submitted.add_done_callback(finish)
-        return done
+        return self._commits.submit_for(
+            writes,
+            lambda outcomes: [
+                _refusal(write, outcome) for write, outcome in zip(writes, outcomes, strict=True)
+            ],
+        )
 
     def update(
         self,
@@ -146,7 +141,7 @@ class Records:
             feature_order=tuple(feature_names(group.features)),
             invoked_at_us=self._clock(),
         )
-        return self._submit(write)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def delete(
         self,
@@ -161,7 +156,8 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        return self._submit(self.check_delete(group_name, identifier, event_time, mode, targets))
+        write = self.check_delete(group_name, identifier, event_time, mode, targets)
+        return self._commits.submit_for([write], partial(_accept, write))
 
     def check_delete(
         self,
@@ -197,26 +193,35 @@ class Records:
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
         group) and ValidationError.
         """
-        return self.get_many(group_name, [identifier], names)[0]
+        group, wanted = self._readable(group_name, names)
+        key = RecordKey(group.group_id, canonical_identifier(group, identifier))
+        return served(self._store.get([key])[0], wanted, self._clock() // 1_000)
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
         """`get` for several identifiers of one group, all read at one moment."""
-        group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
-        readable = group.for_readers
-        _check_names(readable, names)
-        if readable is not group and not names:
-            # Records from before hold values of features that have been retired since.
-            names = feature_names(readable.features)
+        group, wanted = self._readable(group_name, names)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        wanted = frozenset(names)
-        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
+        return [served(record, wanted, now_ms) for record in self._store.get(keys)]
+
+    def _readable(
+        self, group_name: str, names: Sequence[str]
+    ) -> tuple[FeatureGroup, frozenset[str]]:
+        """The group, and the features that are asked for; none stand for all that are stored."""
+        group = self._groups.find_for_reading(group_name)
+        check_is_online(group)
+        readable = group.for_readers
+        if names:
+            check_names(readable, names)
+        elif readable is not group:
+            # Records from before hold values of features that have been retired since.
+            names = feature_names(readable.features)
+        return group, frozenset(names)
 
     def list(
         self,
@@ -233,7 +238,7 @@ class Records:
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []
         while True:
@@ -250,22 +255,9 @@ class Records:
             if len(page) < limit:
                 return RecordList(tuple(identifiers), None)
 
-    def _submit(self, write: Write) -> Future[None]:
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()
 
-        def finish(committed: Future[list[TandemError | None]]) -> None:
-            error = committed.exception() or committed.result()[0]
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
-        self.commit([write]).add_done_callback(finish)
-        return done
-
-
-def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):
@@ -288,14 +280,14 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
     return targets
 
 
-def _check_is_online(group: FeatureGroup) -> None:
-    if TargetStores.ONLINE not in group.stores:
+def check_is_online(group: FeatureGroup) -> None:
+    if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
 
 
-def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
     for name in names:
         if name not in group.features_by_name:
             raise ValidationError(
@@ -338,6 +330,13 @@ def _check_update(
 
 def _expiry(ttl: TtlDuration | None, event_time: EventTime) -> int | None:
     return None if ttl is None else ttl.expires_at_ms(event_time)
+
+
+def _accept(write: Write, outcomes: Sequence[Outcome]) -> None:
+    """Raises what its outcome says against a write."""
+    error = _refusal(write, outcomes[0])
+    if error is not None:
+        raise error
 
 
 def _refusal(write: Write, outcome: Outcome) -> TandemError | None:

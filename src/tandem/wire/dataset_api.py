@@ -158,7 +158,7 @@ class DatasetApi:
             )
         if call.operation.name == "RebuildDataset":
             labels = arrow_table(request.body) if request.body else None
-            return RebuildCall(call.labels["Id"].decode("latin-1"), labels)
+            return RebuildCall(call.labels["Id"], labels)
         return self._rest.decode(call, request)
 
     def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response:

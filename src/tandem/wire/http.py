@@ -1,6 +1,6 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
-import os
+import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,8 +41,10 @@ class Response:
 
 
 def new_request_id() -> str:
-    """A random id in the form of a UUID, without the object in between."""
-    text = os.urandom(16).hex()
+    """An id in the form of a UUID. It tells requests apart and guards nothing, so the system is not
+    asked for it: a call of the system gives the interpreter away, often for milliseconds.
+    """
+    text = f"{random.getrandbits(128):032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 

@@ -87,11 +87,12 @@ class Router:
             return protocol if ask is None else Elsewhere(protocol, ask)
 
         self._protocols: Sequence[WireProtocol] = (
+            RestJson(rest_services),  # first, since most requests are for records
             placed(AwsJson(json_services)),
             AwsQuery(query_services),
             *map(placed, extensions),
-            RestJson([*rest_services, *own_services]),  # claims what is left
         )
+        self._otherwise = RestJson(own_services)
 
     async def answer(self, request: Request) -> Response:
         protocol = self._protocol(request)
@@ -132,7 +133,7 @@ class Router:
         for protocol in self._protocols:
             if protocol.claims(request):
                 return protocol
-        raise AssertionError("the last protocol claims whatever is left")
+        return self._otherwise
 
 
 def _domain_error(
