@@ -23,6 +23,7 @@ _log = logging.getLogger("tandem.server")
 _REPORT = struct.Struct("<QQ")
 """Connections that a worker has ever taken, and those that it has open now."""
 _LOOK_SECONDS = 0.02
+_PAUSE_SECONDS = 0.5
 _CONNECTION = b"c"
 _REPORTS_BYTES = _REPORT.size * 64
 
@@ -123,7 +124,7 @@ class Distribution:
                 connection, _ = await loop.sock_accept(self._listener)
             except OSError as error:  # too many files are open, or the client has gone already
                 _log.error("a connection cannot be taken: %s", error)
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             with connection:
                 while not self._handed(connection):
@@ -169,9 +170,9 @@ class HandedOver:
 
     async def end(self) -> None:
         """Takes what is on its way, and nothing after that."""
-        if self._make_protocol is not None:
+        if self._listener.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._listener)
-        self._listener.close()
+            self._listener.close()
         if self._channel is not None:
             with suppress(OSError):
                 self._channel.shutdown(socket.SHUT_RD)
@@ -201,8 +202,8 @@ class HandedOver:
         if not data:
             self._drop_channel()
             return False
+        self._taken += 1  # also one that is lost, since too many files are open
         for descriptor in descriptors:
-            self._taken += 1
             connection = socket.socket(fileno=descriptor)
             task = asyncio.get_running_loop().create_task(self._open(connection))
             self._opening.add(task)
