@@ -26,6 +26,7 @@ from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
+from tandem.service.batch_get import BatchGet
 from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
@@ -37,6 +38,7 @@ from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.feature_vectors import FeatureVectors
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_files import HistoryFileLists
 from tandem.service.history_tables import HistoryTables
@@ -104,6 +106,8 @@ class Core:
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
+        self.batch_get = BatchGet(self.groups, self.online, clock)
+        self.feature_vectors = FeatureVectors(self.groups, self.online, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared

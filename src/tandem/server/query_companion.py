@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from tandem.assembly.settings import Settings
-from tandem.errors import StoreUnavailable
+from tandem.errors import AnswerLost, StoreUnavailable
 from tandem.server.companion import Beside, Companion
 from tandem.server.passing_on import passed_on
 from tandem.wire.http import Request, Response
@@ -43,18 +43,31 @@ class QueryCompanion:
         return self._companion.problem
 
     async def answer(self, request: Request, place: Place) -> Response:
-        """What the process answers. Raises StoreUnavailable where it does not."""
-        if place is Place.QUERIES:
-            await self._started()
-        elif not self._companion.is_ready:
+        """What the process answers.
+
+        Raises StoreUnavailable where it cannot be asked, and AnswerLost where it ends meanwhile.
+        """
+        if place is not Place.QUERIES and not self._companion.is_ready:
             raise StoreUnavailable(f"the {NAME} does not run at the moment")
-        return await passed_on(self._companion.socket, request)
+        deadline = time.monotonic() + _SECONDS_TO_READY_MAX
+        while True:
+            if place is Place.QUERIES:
+                await self._started(deadline)
+            try:
+                return await passed_on(self._companion.socket, request)
+            except AnswerLost:
+                raise
+            except StoreUnavailable:  # it has ended a moment ago: nobody was asked
+                if place is not Place.QUERIES or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_LOOK_SECONDS)
 
     def end(self) -> None:
         """Tells the process to give up what it has in hand; does not wait for that."""
         self._companion.end()
 
-    async def _started(self) -> None:
+    async def _started(self, deadline: float) -> None:
+        """Starts the process where it does not run, and waits until it is ready."""
         if self._companion.is_ready:
             return
         try:
@@ -63,7 +76,6 @@ class QueryCompanion:
             raise StoreUnavailable(
                 f"the {NAME} cannot be started ({error.strerror or error}): try again"
             ) from error
-        deadline = time.monotonic() + _SECONDS_TO_READY_MAX
         while not self._companion.is_ready:
             if self._companion.is_ending:
                 raise StoreUnavailable("the server is stopping: try again")

@@ -40,6 +40,7 @@ from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
 from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
+from tandem.wire.vector_api import VectorApi
 
 _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
@@ -124,7 +125,7 @@ def application(
     router = Router(
         core,
         token_key=key,
-        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core), VectorApi(core)],
         ask=queries.answer if queries else None,
     )
     objects = core.open_objects()
