@@ -121,6 +121,20 @@ def test_definitions_changed_through_one_are_seen_by_the_next_request_to_the_oth
         assert pid_of(client.boto) == client.pid
 
 
+def test_what_a_library_on_the_same_folder_changes_is_seen_by_all(server: ServerProcess) -> None:
+    data = one_client_a_worker(server, RUNTIME)
+    with tandem.connect(server.data) as store:
+        rows = {"id": ["1"], "time": [1.7e9]}
+        for _ in range(5):
+            group = store.create_feature_group(
+                "of-the-library", features=rows, record_identifier="id", event_time="time"
+            )
+            group.put({"id": "1", "time": 1.7e9})
+            assert [get(one.boto, "of-the-library", "1")["id"] for one in data] == ["1", "1"]
+            store.delete_feature_group("of-the-library")
+            assert all(is_unknown(get, one.boto, "of-the-library", "1") for one in data)
+
+
 def test_an_alias_is_switched_for_all_at_once(server: ServerProcess) -> None:
     control = one_client_a_worker(server, "sagemaker")
     data = one_client_a_worker(server, RUNTIME)

@@ -25,6 +25,7 @@ class Says(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._worker.connections += 1
+        self._worker.handed.report(self._worker.connections)
         transport.write(self._worker.name.encode())
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -118,6 +119,17 @@ async def _one_stops(scene: Scene) -> None:
     assert await waiting == "a"
 
 
+async def _one_takes_nothing(scene: Scene) -> None:
+    first, _ = await scene.both()
+    asyncio.get_running_loop().remove_reader(first.handed._channel)  # as if it were halted
+    lost = [asyncio.create_task(scene.who()) for _ in range(2)]
+    await asyncio.sleep(1.2)
+    assert [await scene.who() for _ in range(6)] == ["b"] * 6
+    while first.handed._take_connection() and first.connections < 1:
+        await asyncio.sleep(0.01)
+    assert sorted([await one for one in lost]) == ["a", "b"]
+
+
 async def _clients_leave_early(scene: Scene) -> None:
     await scene.both()
     for _ in range(20):
@@ -131,6 +143,6 @@ async def _played(play: Callable[[Scene], Awaitable[None]], folder: Path) -> Non
     await scene.close()
 
 
-@pytest.mark.parametrize("play", [_spread, _one_stops, _clients_leave_early])
+@pytest.mark.parametrize("play", [_spread, _one_stops, _one_takes_nothing, _clients_leave_early])
 def test_connections(folder: Path, play: Callable[[Scene], Awaitable[None]]) -> None:
     asyncio.run(_played(play, folder))
