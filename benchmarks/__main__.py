@@ -17,10 +17,12 @@ from benchmarks import (
     serving,
     stream,
     training_sets,
+    vectors,
 )
 
 NAMES = (
     "serving",
+    "vectors",
     "beside-queries",
     "beside-loads",
     "embedded",
@@ -43,6 +45,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
     for name in names or NAMES:
         if name == "serving":
             serving.run()
+        elif name == "vectors":
+            vectors.run()
         elif name == "beside-queries":
             beside_queries.run()
         elif name == "beside-loads":
