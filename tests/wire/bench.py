@@ -106,7 +106,7 @@ class Bench:
         self._commits = GroupCommit(self.store, self.clock)
         self.registry = MemoryRegistry()
         self.offline = MemoryOfflineStore()
-        definitions = Definitions(self.registry, self.clock)
+        definitions = Definitions(self.registry)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
         histories = HistoryTables(

@@ -22,7 +22,7 @@ from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
-from tandem.wire.s3 import is_s3
+from tandem.wire.s3 import says_s3
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
@@ -92,9 +92,7 @@ class Application:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def takes_whole(
-        self, method: str, path: bytes, query: bytes, headers: Mapping[str, str]
-    ) -> bool:
+    def takes_whole(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
         """Whether a request needs nothing of ASGI: one for records, of bounded size, whose answer
         is whole as well. `answer` is all there is to be done for it.
         """
@@ -105,7 +103,7 @@ class Application:
             return False
         if _announced_bytes(headers) > BODY_BYTES_MAX:
             return False
-        return self._s3 is None or not is_s3(method, path, query, headers)
+        return self._s3 is None or not says_s3(query, headers)  # no bucket has such a name
 
     async def answer(
         self,

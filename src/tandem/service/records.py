@@ -193,26 +193,35 @@ class Records:
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
         group) and ValidationError.
         """
-        return self.get_many(group_name, [identifier], names)[0]
+        group, wanted = self._readable(group_name, names)
+        key = RecordKey(group.group_id, canonical_identifier(group, identifier))
+        return served(self._store.get([key])[0], wanted, self._clock() // 1_000)
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
         """`get` for several identifiers of one group, all read at one moment."""
-        group = self._groups.find_for_reading(group_name)
-        check_is_online(group)
-        readable = group.for_readers
-        check_names(readable, names)
-        if readable is not group and not names:
-            # Records from before hold values of features that have been retired since.
-            names = feature_names(readable.features)
+        group, wanted = self._readable(group_name, names)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        wanted = frozenset(names)
         return [served(record, wanted, now_ms) for record in self._store.get(keys)]
+
+    def _readable(
+        self, group_name: str, names: Sequence[str]
+    ) -> tuple[FeatureGroup, frozenset[str]]:
+        """The group, and the features that are asked for; none stand for all that are stored."""
+        group = self._groups.find_for_reading(group_name)
+        check_is_online(group)
+        readable = group.for_readers
+        if names:
+            check_names(readable, names)
+        elif readable is not group:
+            # Records from before hold values of features that have been retired since.
+            names = feature_names(readable.features)
+        return group, frozenset(names)
 
     def list(
         self,
