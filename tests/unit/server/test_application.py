@@ -28,10 +28,10 @@ def test_requests_for_records_do(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/tandem/feature-vectors", "/tandem/batch-get-record"])
 def test_requests_for_vectors_do_where_they_are_surely_small(path: str) -> None:
-    assert takes_whole("POST", path, {"content-length": str(BODY_BYTES_MAX)})
-    assert not takes_whole("POST", path, {"content-length": str(BODY_BYTES_MAX + 1)})
-    assert not takes_whole("POST", path, {"transfer-encoding": "chunked"})
-    assert not takes_whole("POST", path + "s", {"content-length": "1"})
+    assert takes_whole(path, {"content-length": str(BODY_BYTES_MAX)})
+    assert not takes_whole(path, {"content-length": str(BODY_BYTES_MAX + 1)})
+    assert not takes_whole(path, {"transfer-encoding": "chunked"})
+    assert not takes_whole(path + "s", {"content-length": "1"})
 
 
 @pytest.mark.parametrize(
