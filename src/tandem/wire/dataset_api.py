@@ -26,10 +26,10 @@ from tandem.rows.rows import TableRows
 from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.datasets import Datasets, TrainingSet
 from tandem.wire.error_table import Dialect, ErrorCode
-from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
+from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
-from tandem.wire.tandem_api import ARROW, arrow_stream, arrow_table, decode_json
+from tandem.wire.tandem_api import arrow_stream, arrow_table, decode_json
 
 DATASET_HEADER = "tandem-dataset"
 _THREADS = 4

@@ -33,7 +33,7 @@ from tandem.service.ingestion import Ingestion, IngestOptions, OnError
 from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
-from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
+from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
 
@@ -42,7 +42,6 @@ _THREADS = 4
 _WHOLE_BYTES_MAX = 1 << 20
 _PREFIX = b"/tandem/"
 _PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
-ARROW = "application/vnd.apache.arrow.stream"
 _INGEST = "/tandem/ingest/{Group}"
 _DIGITS_MAX = 16
 
