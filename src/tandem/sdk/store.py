@@ -44,6 +44,7 @@ from tandem.sdk.arguments import (
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
 from tandem.sdk.cached_backend import CachedBackend
+from tandem.sdk.credentials import Credentials, found_credentials, given_credentials
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
@@ -71,27 +72,43 @@ from tandem.service.ingestion import OnError
 def connect(
     location: str | Path = "tandem-data",
     *,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+    session_token: str | None = None,
     record_cache: RecordCache | None = None,
     **settings: Any,
 ) -> "FeatureStore":
     """A store in the folder `location`, made where it is missing, or the server at a URL.
 
+    Requests to a server are signed with the access key that is given, or with the one that AWS's
+    variables or ~/.aws/credentials name; without any, they are not signed.
+
     `settings` are those of `tandem.assembly.settings.Settings`, for a folder only. Connecting to
     the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
     """
-    backend = _backend(location, settings, asks_expiry=record_cache is not None)
+    credentials = given_credentials(access_key, secret_key, session_token)
+    backend = _backend(location, credentials, settings, asks_expiry=record_cache is not None)
     if record_cache is not None:
         backend = CachedBackend(backend, record_cache)
     return FeatureStore(backend, str(location))
 
 
-def _backend(location: str | Path, settings: Mapping[str, Any], *, asks_expiry: bool) -> Backend:
+def _backend(
+    location: str | Path,
+    credentials: Credentials | None,
+    settings: Mapping[str, Any],
+    *,
+    asks_expiry: bool,
+) -> Backend:
     if isinstance(location, str) and location.startswith(("http://", "https://")):
         if settings:
             raise ValidationError(f"a server has its own settings; leave out {sorted(settings)}")
-        return RemoteBackend(location, asks_expiry=asks_expiry)
+        found = credentials or found_credentials()
+        return RemoteBackend(location, found, asks_expiry=asks_expiry)
     if isinstance(location, str) and "://" in location:
         raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
+    if credentials is not None:
+        raise ValidationError(f"the folder {str(location)!r} needs no access key: leave it out")
     # Here, since a client of a server needs none of the engines, which take most of the start.
     from tandem.sdk.embedded import EmbeddedBackend
 
