@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from tandem.assembly.core import open_core
+from tandem.errors import StoreUnavailable
 from tandem.server import background, query_companion
 from tandem.server.background import Background
 from tandem.server.companion_process import begun, listening, say_ready
@@ -62,7 +63,10 @@ def main() -> None:
 
 def _processes(path: Path) -> dict[str, object]:
     """What health says of the processes, whichever worker is asked."""
-    status = read_status(path)
+    try:
+        status = read_status(path)
+    except StoreUnavailable as error:
+        return {"status": "degraded", "pid": os.getpid(), "reason": str(error)}
     shown: dict[str, object] = {
         "pid": os.getpid(),
         "workers": [

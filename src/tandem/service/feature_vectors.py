@@ -29,6 +29,8 @@ from tandem.service.feature_groups import FeatureGroups
 
 _AT_ONCE = 512
 _PLANS_MAX = 256
+_HELD_CHARACTERS_MAX = 10_000
+"""The entities' columns may be called anything: what is long is not kept."""
 _BILLION = 1_000_000_000
 
 
@@ -73,6 +75,10 @@ class FeatureVectors:
 
         Raises ResourceNotFound and ValidationError, which more records than may be asked for are.
         """
+        if are_identifiers and entities.num_columns != 1:
+            raise ValidationError(
+                f"the entities have {entities.num_columns} columns: give one, of identifiers"
+            )
         plan = self._plan(request, None if are_identifiers else tuple(entities.column_names))
         if are_identifiers:
             entities = entities.rename_columns([plan.parts[0].key])
@@ -113,7 +119,8 @@ class FeatureVectors:
         made = planned(request, columns, self._groups, TargetStores.ONLINE)
         if len(self._plans) >= _PLANS_MAX:
             self._plans.clear()
-        self._plans[asked] = made
+        if sum(map(len, columns or ())) <= _HELD_CHARACTERS_MAX:
+            self._plans[asked] = made
         return made
 
     def _is_current(self, plan: Plan) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
 from tandem.model import limits
@@ -39,8 +40,7 @@ class DeletionMode(StrEnum):
     HARD = "HardDelete"
 
 
-@dataclass(frozen=True, slots=True)
-class ServedRecord:
+class ServedRecord(NamedTuple):
     """A record as it is served: the JSON array of its features, and when it expires."""
 
     features_json: bytes

@@ -97,6 +97,7 @@ class Operation(Generic[RequestShape]):
     query           members bound to the query string, with their names there
     errors          the errors this operation has a code for, beside those that any may answer
     place           which process performs it
+    as_arrow        performs it for whoever accepts Arrow: answers with ArrowStreams
     """
 
     name: str
@@ -107,6 +108,13 @@ class Operation(Generic[RequestShape]):
     query: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
+    as_arrow: Callable[[RequestShape], Awaitable[msgspec.Struct | None]] | None = None
+
+
+class ArrowStreams(msgspec.Struct):
+    """An answer that is one Arrow stream, or several, one behind the other."""
+
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
