@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any
 from tandem.errors import TandemError
 
 if TYPE_CHECKING:
+    from tandem.sdk.cost import cost
     from tandem.sdk.frames import Result
     from tandem.sdk.group import FeatureGroupHandle
     from tandem.sdk.store import FeatureStore, connect
 
-__all__ = ["FeatureGroupHandle", "FeatureStore", "Result", "TandemError", "__version__", "connect"]
+__all__ = [
+    "FeatureGroupHandle",
+    "FeatureStore",
+    "Result",
+    "TandemError",
+    "__version__",
+    "connect",
+    "cost",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -18,6 +27,7 @@ _HOMES = {
     "FeatureStore": "tandem.sdk.store",
     "Result": "tandem.sdk.frames",
     "connect": "tandem.sdk.store",
+    "cost": "tandem.sdk.cost",
 }
 
 

@@ -22,7 +22,7 @@ from tandem.sdk.store import FeatureStore, connect
 DEFAULT_PORT = 8790
 _DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"
 
-_location_option = click.option(
+location_option = click.option(
     "--store",
     "location",
     envvar="TANDEM_STORE",
@@ -48,7 +48,7 @@ def with_store(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @_location_option
+        @location_option
         @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
         @wraps(command)
         def run(location: str, as_json: bool, **arguments: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tandem.model.record import FeatureValue
+from tandem.model.record import FeatureValue, record_size
 
 
 class _Feature(msgspec.Struct, omit_defaults=True, rename="pascal"):
@@ -20,6 +20,9 @@ class _Feature(msgspec.Struct, omit_defaults=True, rename="pascal"):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[_Feature])
+
+_BEFORE_NAME = b'{"FeatureName":"'
+_AROUND_TEXT_BYTES = len('{"FeatureName":"","ValueAsString":""},')
 
 
 def encode_features(values: Iterable[FeatureValue]) -> bytes:
@@ -36,6 +39,15 @@ def decode_features(features_json: bytes) -> tuple[FeatureValue, ...]:
         FeatureValue(feature.feature_name, _value(feature))
         for feature in _decoder.decode(features_json)
     )
+
+
+def record_bytes(features_json: bytes) -> int:
+    """The size of a record as its limit counts it: names and values, in bytes of UTF-8."""
+    # Without an escape a quote is one of the JSON's own, and what is around each text the same.
+    if b"\\" in features_json or b'"ValueAsStringList":' in features_json:
+        return record_size(decode_features(features_json))
+    count = features_json.count(_BEFORE_NAME)
+    return len(features_json) - len("[]") + 1 - _AROUND_TEXT_BYTES * count if count else 0
 
 
 def _value(feature: _Feature) -> str | tuple[str, ...]:

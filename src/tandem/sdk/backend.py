@@ -15,6 +15,7 @@ from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.file_control import FileControl
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.usage_control import UsageControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -22,8 +23,8 @@ from tandem.service.records import DeletionMode
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features, tags and files, its training sets, its batch loads and its
-    streams are seams of their own. Raises `tandem.errors`.
+    Its feature groups, their features, tags and files, its training sets, its batch loads, its
+    streams and its usage are seams of their own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
@@ -33,6 +34,7 @@ class Backend(ABC):
     datasets: DatasetControl
     streams: StreamControl
     batch_loads: BatchLoadControl
+    usage: UsageControl
 
     @abstractmethod
     def put(

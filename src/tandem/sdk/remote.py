@@ -2,12 +2,14 @@
 endpoints for tables.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pyarrow as pa
 
+from tandem.errors import Throttled
 from tandem.model.limits import LIST_RECORDS_RESULTS_MAX
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
@@ -22,6 +24,8 @@ from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
 from tandem.sdk.remote_streams import RemoteStreams
+from tandem.sdk.remote_usage import RemoteUsage
+from tandem.sdk.retries import pauses
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
@@ -38,6 +42,7 @@ class RemoteBackend(Backend):
         self.datasets = RemoteDatasets(self._http)
         self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
+        self.usage = RemoteUsage(self._http)
 
     def put(
         self,
@@ -78,15 +83,25 @@ class RemoteBackend(Backend):
         }
         if features:
             wanted["FeatureNames"] = features
-        answer = self._http.json(
-            "POST", "/BatchGetRecord", {"Identifiers": [wanted]}, is_question=True
+        left: list[dict[str, Any]] = [wanted]
+        found: dict[str, tuple[FeatureValue, ...]] = {}
+        for pause in (0.0, *pauses()):
+            time.sleep(pause)
+            answer = self._http.json(
+                "POST", "/BatchGetRecord", {"Identifiers": left}, is_question=True
+            )
+            for problem in answer["Errors"]:
+                raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
+            for detail in answer["Records"]:
+                identifier = detail["RecordIdentifierValueAsString"]
+                found[identifier] = feature_values(detail["Record"])
+            left = answer["UnprocessedIdentifiers"]
+            if not left:
+                return found
+        raise Throttled(
+            f"feature group {group_name!r} has too few read units for {len(identifiers)} records:"
+            " try again later, or ask for fewer at a time"
         )
-        for problem in answer["Errors"]:
-            raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
-        return {
-            detail["RecordIdentifierValueAsString"]: feature_values(detail["Record"])
-            for detail in answer["Records"]
-        }
 
     def delete_record(
         self,

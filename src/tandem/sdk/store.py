@@ -19,6 +19,8 @@ from typing import Any
 from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
 from tandem.model.batch_load import LoadStatus
+from tandem.model.cost import MONTH_HOURS, compare
+from tandem.model.cost import Plan as CostPlan
 from tandem.model.feature_group import (
     FeatureGroup,
     FeatureType,
@@ -27,6 +29,7 @@ from tandem.model.feature_group import (
     StorageType,
     TableFormat,
 )
+from tandem.model.prices import AWS_US_EAST_1, Prices
 from tandem.query.base import SqlDialect
 from tandem.sdk import search
 from tandem.sdk.arguments import (
@@ -43,6 +46,7 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
+from tandem.sdk.cost import CostComparison, prices_of, workload_of
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
@@ -413,6 +417,34 @@ class FeatureStore:
         """The batch load with this id. Raises ResourceNotFound."""
         control = self._backend.batch_loads
         return BatchLoad(control, control.find(checked_text(batch_load_id, "batch_load_id")))
+
+    def cost(
+        self,
+        groups: Sequence[str] | None = None,
+        *,
+        last: timedelta = timedelta(days=1),
+        hours: float = MONTH_HOURS,
+        utilization: float = 0.7,
+        machines: int = 1,
+        prices: Prices | str | Path = AWS_US_EAST_1,
+    ) -> CostComparison:
+        """What the store's own use would cost on AWS, on demand and provisioned, and what machines
+        of one's own cost. Shown as a table.
+
+        groups       the feature groups; None: all there are
+        last         the time whose use counts; its average and its busiest minute are taken for all
+                     of `hours`. A store that is younger counts from its first hour on
+        hours        that are charged; a month has 730
+        utilization  the share of provisioned units that shall be in use in the busiest minute
+        machines     machines of one's own
+        prices       or a YAML file with some, instead of AWS's in us-east-1
+
+        Rows that were loaded count as writes. What is stored is counted record by record.
+        """
+        names = None if groups is None else [checked_group_name(name) for name in groups]
+        plan = CostPlan(utilization=utilization, machines=machines)
+        workload = workload_of(self._backend, names, checked(timedelta, last, "last"), hours)
+        return CostComparison(compare(workload, prices_of(prices), plan))
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.

@@ -10,7 +10,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceNotFound,
+    TandemError,
+    Throttled,
+    ValidationError,
+)
 from tandem.model import limits
 from tandem.model.decision import Refusal
 from tandem.model.event_time import EventTime
@@ -21,7 +27,9 @@ from tandem.model.record import (
     check_record,
     check_values,
     in_definition_order,
+    merge_values,
     parse_event_time,
+    record_size,
 )
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, is_expired
@@ -31,6 +39,7 @@ from tandem.online.features_json import decode_features, encode_features
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.throughput import Throughput
 
 
 class DeletionMode(StrEnum):
@@ -59,11 +68,17 @@ class RecordList:
 
 class Records:
     def __init__(
-        self, groups: FeatureGroups, store: OnlineStore, commits: GroupCommit, clock: Clock
+        self,
+        groups: FeatureGroups,
+        store: OnlineStore,
+        commits: GroupCommit,
+        throughput: Throughput,
+        clock: Clock,
     ) -> None:
         self._groups = groups
         self._store = store
         self._commits = commits
+        self._throughput = throughput
         self._clock = clock
 
     def put(
@@ -75,7 +90,7 @@ class Records:
     ) -> Future[None]:
         """Writes a whole record. One with an older event time than the newest goes to history only.
 
-        Raises ResourceNotFound and ValidationError.
+        Raises ResourceNotFound and ValidationError; the future may raise Throttled.
         """
         return self._submit(self.check_put(group_name, values, targets, ttl))
 
@@ -99,21 +114,46 @@ class Records:
             invoked_at_us=self._clock(),
         )
 
-    def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
-        """Commits checked writes in one transaction; for each the error, or None."""
+    def commit(
+        self, writes: Sequence[Write], *, is_metered: bool = True
+    ) -> Future[list[TandemError | None]]:
+        """Commits checked writes in one transaction; for each the error, or None. Those that the
+        group has no units for are left out: Throttled.
+        """
         done: Future[list[TandemError | None]] = Future()
         done.set_running_or_notify_cancel()  # a caller that gives up does not undo the write
-        submitted = self._commits.submit(writes)
+        errors: list[TandemError | None] = [
+            self._throughput.write(write.key.group_id, self._written_bytes(write))
+            if is_metered
+            else None
+            for write in writes
+        ]
+        admitted = [index for index, error in enumerate(errors) if error is None]
+        if not admitted and writes:
+            done.set_result(errors)
+            return done
+        submitted = self._commits.submit([writes[index] for index in admitted])
 
         def finish(outcomes: Future[list[Outcome]]) -> None:
             if (error := outcomes.exception()) is not None:
                 done.set_exception(error)
-            else:
-                pairs = zip(writes, outcomes.result(), strict=True)
-                done.set_result([_refusal(write, outcome) for write, outcome in pairs])
+                return
+            for index, outcome in zip(admitted, outcomes.result(), strict=True):
+                errors[index] = _refusal(writes[index], outcome)
+            done.set_result(errors)
 
         submitted.add_done_callback(finish)
         return done
+
+    def _written_bytes(self, write: Write) -> int:
+        """The size of the record that is written; of an update, what the record is after it."""
+        values = write.values
+        if write.operation is Operation.UPDATE:
+            newest = self._store.get([write.key])[0]
+            if newest is not None and not newest.state.is_deleted:
+                stored = decode_features(newest.features_json)
+                values = merge_values(write.feature_order, stored, values)
+        return record_size(values)
 
     def update(
         self,
@@ -195,14 +235,43 @@ class Records:
         """The newest record, or None where there is none that is not deleted or expired.
 
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
-        group) and ValidationError.
+        group), ValidationError and Throttled.
         """
         return self.get_many(group_name, [identifier], names)[0]
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
-        """`get` for several identifiers of one group, all read at one moment."""
+        """`get` for several identifiers of one group, all read at one moment.
+
+        Raises Throttled where the group has no units for all of them.
+        """
+        group, served, stored = self._find(group_name, identifiers, names)
+        self._throughput.read(group, stored)
+        return served
+
+    def get_some(
+        self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
+    ) -> list[ServedRecord | Throttled | None]:
+        """As `get_many`, but where the group has units for the first records alone, those behind
+        them are the error.
+        """
+        group, served, stored = self._find(group_name, identifiers, names)
+        allowed = self._throughput.read(group, stored, some=True)
+        if allowed == len(stored):
+            return [*served]
+        throttled = Throttled(f"feature group {group.name!r} has no read units left at the moment")
+        answers: list[ServedRecord | Throttled | None] = []
+        for one in served:
+            if one is not None:
+                allowed -= 1
+            answers.append(one if one is None or allowed >= 0 else throttled)
+        return answers
+
+    def _find(
+        self, group_name: str, identifiers: Sequence[str], names: Sequence[str]
+    ) -> tuple[FeatureGroup, list[ServedRecord | None], list[bytes]]:
+        """The group, its records as they are served, and the JSON that was read for them."""
         group = self._groups.find_for_reading(group_name)
         _check_is_online(group)
         readable = group.for_readers
@@ -216,7 +285,14 @@ class Records:
         ]
         now_ms = self._clock() // 1_000
         wanted = frozenset(names)
-        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
+        found = self._store.get(keys)
+        served = [_serve(record, wanted, now_ms) for record in found]
+        stored = [
+            record.features_json
+            for record, one in zip(found, served, strict=True)
+            if record is not None and one is not None
+        ]
+        return group, served, stored
 
     def list(
         self,

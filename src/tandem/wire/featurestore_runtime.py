@@ -9,7 +9,13 @@ from typing import Any
 
 from msgspec import Raw
 
-from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceNotFound,
+    TandemError,
+    Throttled,
+    ValidationError,
+)
 from tandem.model import limits
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
@@ -112,8 +118,11 @@ class FeatureStoreRuntime:
         answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
         for entry in request.identifiers:
             identifiers = entry.record_identifiers_value_as_string
+            unprocessed: list[str] = []
             for identifier, found in zip(identifiers, self._get_each(entry), strict=True):
-                if isinstance(found, TandemError):
+                if isinstance(found, Throttled):
+                    unprocessed.append(identifier)
+                elif isinstance(found, TandemError):
                     answer.errors.append(_get_error(entry.feature_group_name, identifier, found))
                 elif found is not None:
                     answer.records.append(
@@ -124,6 +133,14 @@ class FeatureStoreRuntime:
                             expires_at=_expires_at(found, request.expiration_time_response),
                         )
                     )
+            if unprocessed:
+                answer.unprocessed_identifiers.append(
+                    shapes.BatchGetRecordIdentifier(
+                        feature_group_name=entry.feature_group_name,
+                        record_identifiers_value_as_string=unprocessed,
+                        feature_names=entry.feature_names,
+                    )
+                )
         return answer
 
     def _get_each(
@@ -137,7 +154,7 @@ class FeatureStoreRuntime:
         except TandemError as error:
             return [error] * len(identifiers)
         try:
-            return self._records.get_many(name, identifiers, names)
+            return self._records.get_some(name, identifiers, names)
         except ResourceNotFound as error:
             return [error] * len(identifiers)
         except TandemError as error:
@@ -149,7 +166,7 @@ class FeatureStoreRuntime:
         self, name: str, identifier: str, names: Sequence[str]
     ) -> ServedRecord | TandemError | None:
         try:
-            return self._records.get(name, identifier, names)
+            return self._records.get_some(name, [identifier], names)[0]
         except TandemError as error:
             if error.retryable:
                 raise
@@ -173,6 +190,7 @@ class FeatureStoreRuntime:
             outcomes = await asyncio.wrap_future(self._records.commit(list(writes.values())))
             refused = zip(writes, outcomes, strict=True)
             errors.update((index, error) for index, error in refused if error is not None)
+        throttled = {index for index, error in errors.items() if isinstance(error, Throttled)}
         return shapes.BatchWriteRecordResponse(
             errors=[
                 shapes.BatchWriteRecordError(
@@ -181,8 +199,9 @@ class FeatureStoreRuntime:
                     error_message=str(error),
                 )
                 for index, error in sorted(errors.items())
+                if index not in throttled
             ],
-            unprocessed_entries=[],
+            unprocessed_entries=[request.entries[index] for index in sorted(throttled)],
         )
 
     def _check_entry(

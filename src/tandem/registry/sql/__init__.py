@@ -7,6 +7,7 @@
     groups        definitions of feature groups, and aliases
     documents     small texts by kind and name
     manifests     files of each group's history, and how far delivery has come
+    usage         what groups were used for, by minute and by hour
 
 Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in `database`.
 """
@@ -18,10 +19,13 @@ from tandem.registry.sql.database import BUSY_TIMEOUT_SECONDS, Database
 from tandem.registry.sql.documents import SqlDocumentRegistry
 from tandem.registry.sql.groups import SqlGroupRegistry
 from tandem.registry.sql.manifests import SqlManifestRegistry
+from tandem.registry.sql.usage import SqlUsageRegistry
 
 
-class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, Registry):
-    """Feature groups, manifests and documents in the SQLite database at `path`, made if missing.
+class SqlRegistry(
+    SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, SqlUsageRegistry, Registry
+):
+    """Everything in the SQLite database at `path`, made if missing.
 
     Safe to call from many threads, and from many processes that open the same file. A call that
     another process keeps waiting longer than `busy_timeout_seconds` raises StoreUnavailable.
