@@ -1,9 +1,11 @@
-"""GetRecord and PutRecord of a server during loads, with its background process and without.
+"""GetRecord and PutRecord of a server while rows are loaded, three ways.
 
-The load comes from a client in a process of its own, over HTTP; so on two cores three processes
-take turns, and the fourth is this one, which asks a thousand times a second at most.
+A batch load is the server's alone; a client's `ingest` and many connections that put a row each,
+as the SageMaker SDK does, take processors of the same machine as well. So does this process, which
+asks a thousand times a second at most, over one connection.
 """
 
+import http.client
 import json
 import os
 import subprocess
@@ -13,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -24,22 +27,38 @@ import tandem
 from benchmarks.ingest import create, frame
 
 KEYS = 200_000
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 10.0
 PAUSE_SECONDS = 0.001
+STATUS_SECONDS = 1.0
 GETS_A_PUT = 10
+PUTS = 10_000
+PUT_CONNECTIONS = 4
 
-LOAD = """
-import json, sys, tandem
+BOTH = ["OnlineStore", "OfflineStore"]
+HISTORY = ["OfflineStore"]
+
+INGEST = """
+import sys, tandem
 from benchmarks.ingest import frame
 rows = frame(int(sys.argv[2]), 1.69e9, is_shuffled=True)
 with tandem.connect(sys.argv[1]) as store:
-    group = store.feature_group("load")
     print("ready", flush=True)
     sys.stdin.readline()
-    group.ingest(rows, target_stores=json.loads(sys.argv[3]))
+    store.feature_group("load").ingest(rows)
     print("done", flush=True)
 """
-LOADS = {"both stores": ["OnlineStore", "OfflineStore"], "history": ["OfflineStore"]}
+PUT_EACH = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from benchmarks import beside_loads
+bodies = beside_loads.put_bodies(beside_loads.PUTS)
+print("ready", flush=True)
+sys.stdin.readline()
+parts = [bodies[n :: beside_loads.PUT_CONNECTIONS] for n in range(beside_loads.PUT_CONNECTIONS)]
+with ThreadPoolExecutor(len(parts)) as threads:
+    list(threads.map(lambda part: beside_loads.put_all(sys.argv[1], part), parts))
+print("done", flush=True)
+"""
 
 
 class Answers(NamedTuple):
@@ -50,30 +69,64 @@ class Answers(NamedTuple):
 
 
 def run(rows: int) -> None:
-    shown = Table(title=f"beside a load of {rows:,} rows, milliseconds")
+    shown = Table(title=f"beside loads, milliseconds; batch loads of {rows:,} rows")
     shown.add_column("beside")
     for heading in ("GetRecord p50", "p99", "p99.9", "PutRecord p50", "p99", "rows/s"):
         shown.add_column(heading, justify="right")
-    for has_background in (True, False):
-        where = "a process beside the server's" if has_background else "the server's process"
-        with tempfile.TemporaryDirectory() as folder, _server(Path(folder), has_background) as url:
-            _fill(url)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "rows.parquet"
+        _write_rows(source, rows)
+        with _server(Path(folder)) as url, tandem.connect(url) as store:
+            _fill(store)
             begun = time.monotonic()
-            idle = _ask(url, lambda begun=begun: time.monotonic() - begun > IDLE_SECONDS)
-            shown.add_row(f"nothing; loads would be in {where}", *_figures(idle), "")
-            for name, targets in LOADS.items():
-                with _load(url, rows, targets) as is_over:
-                    begun = time.monotonic()
-                    found = _ask(url, is_over)
-                    rate = rows / (time.monotonic() - begun)
-                shown.add_row(f"a load of {name}, in {where}", *_figures(found), f"{rate:,.0f}")
+            idle = _ask(url, lambda: time.monotonic() - begun > IDLE_SECONDS)
+            shown.add_row("nothing", *_figures(idle), "")
+            for name, targets in (("history", HISTORY), ("both stores", BOTH)):
+                load = store.batch_load("load", str(source), target_stores=targets)
+                found, seconds = _timed(url, _is_over(load))
+                assert load.status == "Completed", load.failure_reason
+                shown.add_row(
+                    f"a batch load into {name}", *_figures(found), f"{rows / seconds:,.0f}"
+                )
+            for name, script, count in (
+                ("a client's ingest of a million rows, both stores", INGEST, 1_000_000),
+                (f"a PutRecord a row, {PUT_CONNECTIONS} connections", PUT_EACH, PUTS),
+            ):
+                with _client(script, url, count) as is_over:
+                    found, seconds = _timed(url, is_over)
+                shown.add_row(name, *_figures(found), f"{count / seconds:,.0f}")
     Console(width=150).print(shown)
 
 
+def put_bodies(count: int) -> list[str]:
+    """Bodies of PutRecord for so many rows."""
+    rows = frame(count, 1.71e9, is_shuffled=True).to_pylist()
+    return [_put_body(row) for row in rows]
+
+
+def put_all(url: str, bodies: list[str]) -> None:
+    """Puts one after another over one connection."""
+    connection = _connection(url)
+    for body in bodies:
+        _seconds(connection, "PUT", "/FeatureGroup/load", body)
+    connection.close()
+
+
+def _write_rows(path: Path, rows: int) -> None:
+    part = min(rows, 1_000_000)
+    first = frame(part, 1.69e9, is_shuffled=True)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        for start in range(0, rows, part):
+            # The same keys again and again, each time later.
+            times = pa.array(first["time"].to_numpy() + start)
+            later = first.set_column(1, "time", times)
+            writer.write_table(later.slice(0, rows - start))
+
+
 @contextmanager
-def _server(folder: Path, has_background: bool) -> Iterator[str]:
+def _server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-    given = {**os.environ, "TANDEM_BACKGROUND_PROCESS": "on" if has_background else "off"}
+    given = {**os.environ, "TANDEM_BATCH_LOAD_FOLDERS": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) as server:
         try:
             assert server.stdout is not None
@@ -82,18 +135,32 @@ def _server(folder: Path, has_background: bool) -> Iterator[str]:
             server.terminate()
 
 
-def _fill(url: str) -> None:
+def _fill(store: Any) -> None:
     first = frame(KEYS, 1.70e9, is_shuffled=False)
-    with tandem.connect(url) as store:
-        group = create(store, "load", first)
-        create(store, "other", first)
-        group.ingest(first)
+    group = create(store, "load", first)
+    create(store, "other", first)
+    group.ingest(first)
+
+
+def _is_over(load: Any) -> Callable[[], bool]:
+    """Whether a batch load has ended, asked once a second."""
+    asked = time.monotonic()
+
+    def is_over() -> bool:
+        nonlocal asked
+        if time.monotonic() - asked < STATUS_SECONDS:
+            return False
+        asked = time.monotonic()
+        load.refresh()
+        return bool(load.status.is_over)
+
+    return is_over
 
 
 @contextmanager
-def _load(url: str, rows: int, targets: list[str]) -> Iterator[Callable[[], bool]]:
-    """A load that begins now; gives the question whether it is over."""
-    command = [sys.executable, "-c", LOAD, url, str(rows), json.dumps(targets)]
+def _client(script: str, url: str, rows: int) -> Iterator[Callable[[], bool]]:
+    """A client that begins now; gives the question whether it has ended."""
+    command = [sys.executable, "-c", script, url, str(rows)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -109,12 +176,15 @@ def _load(url: str, rows: int, targets: list[str]) -> Iterator[Callable[[], bool
         waiting.join()
 
 
+def _timed(url: str, is_over: Callable[[], bool]) -> tuple[Answers, float]:
+    begun = time.monotonic()
+    answers = _ask(url, is_over)
+    return answers, time.monotonic() - begun
+
+
 def _ask(url: str, is_over: Callable[[], bool]) -> Answers:
-    host, _, port = url.removeprefix("http://").partition(":")
-    connection = HTTPConnection(host, int(port))
-    row = frame(1, 1.72e9, is_shuffled=False).to_pylist()[0]
-    values = [{"FeatureName": name, "ValueAsString": str(value)} for name, value in row.items()]
-    body = json.dumps({"Record": values})
+    connection = _connection(url)
+    body = _put_body(frame(1, 1.72e9, is_shuffled=False).to_pylist()[0])
     gets: list[float] = []
     puts: list[float] = []
     while not is_over():
@@ -128,7 +198,19 @@ def _ask(url: str, is_over: Callable[[], bool]) -> Answers:
     return Answers(sorted(gets), sorted(puts))
 
 
-def _seconds(connection: HTTPConnection, method: str, path: str, body: str | None) -> float:
+def _put_body(row: dict[str, Any]) -> str:
+    values = [{"FeatureName": name, "ValueAsString": str(value)} for name, value in row.items()]
+    return json.dumps({"Record": values})
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return http.client.HTTPConnection(host, int(port))
+
+
+def _seconds(
+    connection: http.client.HTTPConnection, method: str, path: str, body: str | None
+) -> float:
     begun = time.perf_counter()
     headers = {"content-type": "application/json"} if body else {}
     connection.request(method, path, body=body, headers=headers)

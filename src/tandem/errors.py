@@ -12,7 +12,8 @@
     │   └── HistoryChanged            history is not what a training set was made of
     ├── AccessForbidden          the caller may not do this
     ├── QueryFailed              the SQL statement cannot be run
-    │   └── QueryCancelled            somebody ended it, or its time was over
+    │   ├── QueryCancelled            somebody ended it, or its time was over
+    │   └── MemoryExceeded            it needs more memory than it may have
     ├── StoreUnavailable         try again later: full, closed or held by another process
     │   ├── Throttled                 too many requests for the moment
     │   └── AnswerLost                nobody knows whether it was done: look before trying again
@@ -78,6 +79,10 @@ class QueryFailed(TandemError):
 
 class QueryCancelled(QueryFailed):
     """The statement was ended from outside while it waited or ran."""
+
+
+class MemoryExceeded(QueryFailed):
+    """The statement, or its answer, needs more memory than there is for it."""
 
 
 class StoreUnavailable(TandemError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 import tandem
 from e2e.server_process import ServerProcess
+from e2e.slow_commits import BEGUN
 
 GROUP = "customers"
 NOTE_BYTES = 20_000
@@ -318,7 +320,13 @@ def test_answers_that_are_not_taken_keep_their_order(connection: Connection) -> 
 
 
 def test_a_write_in_hand_is_answered_when_the_server_stops(tmp_path: Path) -> None:
-    given = {"TANDEM_BACKGROUND_PROCESS": "off"}
+    begun = tmp_path / "begun"
+    given = {
+        "TANDEM_BACKGROUND_PROCESS": "off",
+        "TANDEM_ONLINE_STORE": "e2e.slow_commits:SlowCommits",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        BEGUN: str(begun),
+    }
     with ServerProcess(tmp_path / "data", environment=given) as server:
         with tandem.connect(server.url) as store:
             store.create_feature_group(
@@ -334,10 +342,14 @@ def test_a_write_in_hand_is_answered_when_the_server_stops(tmp_path: Path) -> No
                 closing.callback(one.close)
             idle.send(get("C1"))
             idle.answer()
+            begun.unlink(missing_ok=True)
             for number, one in enumerate(opened):
                 one.send(put(f"S{number}"))
+            while not begun.exists():
+                time.sleep(0.005)
             server.process.send_signal(signal.SIGTERM)
             answered = sum(was_written(one) for one in opened)
+            assert answered > 0, "the first of them was being committed"
             assert idle.is_closed()
         assert server.process.wait(timeout=30) == 0
     with tandem.connect(tmp_path / "data") as store:

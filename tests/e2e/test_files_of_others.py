@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import tandem
-from e2e.command_line import COMMAND
+from e2e.command_line import CommandLine
 from e2e.server_process import ServerProcess
 from e2e.test_health import health, until
 from tandem.errors import ValidationError
@@ -62,11 +61,6 @@ def rows(*identifiers: str, **columns: Any) -> pa.Table:
 
 def count(store: tandem.FeatureStore, name: str) -> int:
     return len(store.sql(f'SELECT id FROM "{name}"'))
-
-
-def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    arguments = [*COMMAND, command, "commands", "--store", str(folder), "--json"]
-    return subprocess.run(arguments, capture_output=True, check=False, text=True, timeout=60)
 
 
 def test_objects_that_s3_clients_put_become_rows(
@@ -120,13 +114,13 @@ def test_the_command_line_says_what_the_library_says(tmp_path: Path) -> None:
         place.mkdir(parents=True)
         pq.write_table(rows("a", orders=3), place / "good.parquet")
         pq.write_table(rows("b", orders="x"), place / "bad.parquet")
-    found = run("adopt", folder)
-    told = json.loads(found.stdout)
-    assert found.returncode == 1
-    assert "bad.parquet is refused and lies in _refused/" in found.stderr
+    cli = CommandLine(str(folder), tmp_path)
+    found = cli.run("adopt", "commands", "--json")
+    told = json.loads(found.output)
+    assert found.code == 1
+    assert "bad.parquet is refused and lies in _refused/" in found.errors
     assert [file["path"] for file in told["adopted"]] == ["good.parquet"]
-    found = run("files", folder)
-    listed = json.loads(found.stdout)
+    listed = cli.json("files", "commands")
     with tandem.connect(folder) as embedded:
         files = embedded.feature_group("commands").files()
         assert [pq.read_table(path).num_rows for path in files.paths] == [1]

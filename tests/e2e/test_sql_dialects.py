@@ -1,12 +1,11 @@
 """Athena's SQL through the library, on a folder and on a server, and through the command line."""
 
-import json
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
 import tandem
+from e2e.command_line import CommandLine
 from tandem.errors import QueryFailed, ValidationError
 
 
@@ -87,10 +86,6 @@ def test_an_unknown_dialect_is_refused(store: tandem.FeatureStore) -> None:
         store.sql("SELECT 1", dialect="oracle")
 
 
-def test_the_command_line(location: str) -> None:
-    command = [sys.executable, "-m", "tandem", "query", STATEMENT, "--dialect", "athena", "--json"]
-    done = subprocess.run(
-        [*command, "--store", location], capture_output=True, check=False, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[1] == {"user": "u-2", "half.1": 4}
+def test_the_command_line(location: str, tmp_path: Path) -> None:
+    found = CommandLine(location, tmp_path).json("query", STATEMENT, "--dialect", "athena")
+    assert found[1] == {"user": "u-2", "half.1": 4}

@@ -6,7 +6,7 @@ from pathlib import Path
 from tandem.assembly.settings import Settings, listed
 from tandem.offline.objects import ObjectStore
 from tandem.registry.base import DocumentRegistry
-from tandem.service.batch_loads import BatchLoads
+from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.batch_loads.documents import LoadDocuments
 from tandem.service.batch_loads.execution import LoadExecution
 from tandem.service.batch_loads.own_buckets import OwnBuckets

@@ -26,12 +26,12 @@ from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
-from tandem.service.batch_loads import BatchLoads
+from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
-from tandem.service.definitions import Definitions
+from tandem.service.definitions import FRESH_US, Definitions
 from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
@@ -61,14 +61,23 @@ class Core:
     """The services of one store. Closing it stops its threads; a crash instead loses nothing."""
 
     def __init__(
-        self, settings: Settings, clock: Clock = system_clock, *, in_background: bool = True
+        self,
+        settings: Settings,
+        clock: Clock = system_clock,
+        *,
+        in_background: bool = True,
+        definitions_fresh_us: int = FRESH_US,
     ) -> None:
-        """Without `in_background`, delivery and expiry run only when they are called."""
+        """Without `in_background`, delivery and expiry run only when they are called.
+
+        Definitions that another process changes are seen within `definitions_fresh_us`.
+        """
         _make_folder(settings.data)
         self.settings = settings
+        self._definitions_fresh_us = definitions_fresh_us
         self._objects: ObjectStore | None = None
         self._opening_objects = threading.Lock()
-        self.token_key = token_key(settings.data / "token.key")
+        self.token_key = token_key(settings.data)
         with ExitStack() as opened:
             self._open(settings, clock, opened)
             if in_background:
@@ -95,7 +104,7 @@ class Core:
         self._engine = engine
         self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        definitions = self._definitions = Definitions(registry, clock)
+        definitions = self._definitions = Definitions(registry, clock, self._definitions_fresh_us)
         self.groups = FeatureGroups(registry, definitions, self.offline, clock, account)
         self.updates = FeatureGroupUpdates(self.groups, clock)
         self.search = Search(definitions.live, account)
@@ -167,6 +176,7 @@ class Core:
             at_once=self.settings.athena_queries_at_once,
             seconds_max=self.settings.athena_query_seconds_max,
             kept_max=self.settings.athena_executions_max,
+            memory_bytes=self.settings.query_memory_bytes,
         )
         self.athena = Athena(parts, self._presence, limits)
         opened.callback(self.athena.close)
@@ -275,7 +285,9 @@ _open_cores: dict[Path, tuple[Core, int]] = {}
 _opening = threading.Lock()
 
 
-def open_core(settings: Settings, *, in_background: bool = True) -> tuple[Core, Callable[[], None]]:
+def open_core(
+    settings: Settings, *, in_background: bool = True, definitions_fresh_us: int = FRESH_US
+) -> tuple[Core, Callable[[], None]]:
     """The core of a data folder, and the function that gives it back.
 
     A folder that this process has open already is shared, as it was opened.
@@ -284,7 +296,11 @@ def open_core(settings: Settings, *, in_background: bool = True) -> tuple[Core, 
     with _opening:
         core, users = _open_cores.get(folder, (None, 0))
         if core is None:
-            core = Core(settings, in_background=in_background)
+            core = Core(
+                settings,
+                in_background=in_background,
+                definitions_fresh_us=definitions_fresh_us,
+            )
         _open_cores[folder] = (core, users + 1)
     return core, _once(lambda: _give_back(folder))
 

@@ -37,12 +37,15 @@ class Settings:
                                and clones that were cut short ended
     adoption_interval_seconds  how often files that other programs put into histories are looked for
     adoption_still_seconds     how long nobody must have changed such a file before it is adopted
-    query_memory_bytes         memory for one query engine; beyond it, queries spill to disk
+    query_memory_bytes         memory for one query engine; beyond it, queries spill to disk. A
+                               server's process of queries may have as much again beside it
     athena_queries_at_once     Athena's queries that run side by side; others wait
     athena_query_seconds_max   the longest that one of them may run
     athena_executions_max      query executions that are kept once they are over; the oldest go
     background_process         whether a server delivers and loads in a process beside the one that
                                answers requests
+    query_process              whether a server carries out queries in another process beside it,
+                               whose memory is bounded
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
     batch_load_folders         folders of this machine that batch loads may read and write, with
                                commas between them; none
@@ -72,6 +75,7 @@ class Settings:
     athena_query_seconds_max: float = 1_800.0
     athena_executions_max: int = 1_000
     background_process: bool = True
+    query_process: bool = True
     s3_gateway: bool = True
     batch_load_folders: str = ""
     batch_load_s3: str = ""

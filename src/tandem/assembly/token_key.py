@@ -4,11 +4,18 @@ import os
 import secrets
 from pathlib import Path
 
+_FILE = "token.key"
 _KEY_BYTES = 32
 
 
-def token_key(path: Path) -> bytes:
-    """The key in the file, which is made where it is missing. Losing it only ends listings."""
+def holds_store(folder: Path) -> bool:
+    """Whether somebody has made a store in this folder: the key is the first thing in it."""
+    return (folder / _FILE).exists()
+
+
+def token_key(folder: Path) -> bytes:
+    """The key of a data folder, made where it is missing. Losing it only ends listings."""
+    path = folder / _FILE
     key = secrets.token_bytes(_KEY_BYTES)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     if not path.exists():

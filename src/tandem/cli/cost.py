@@ -10,12 +10,16 @@ import click
 
 from tandem.cli.group_names import complete_group_name
 from tandem.cli.interrupts import interrupts_obeyed
-from tandem.cli.output import Failure, log_in_lines, print_json, print_line, print_table
-from tandem.cli.store_option import location_option, open_store
-from tandem.errors import TandemError
-from tandem.model.prices import AWS_US_EAST_1, Prices
-from tandem.sdk.cost import CostComparison, prices_of
+from tandem.cli.output import logging_in_lines, print_json, print_line, print_table
+from tandem.cli.store_option import (
+    check_encoding,
+    failing_in_a_line,
+    location_option,
+    open_store,
+)
+from tandem.model.prices import AWS_US_EAST_1
 from tandem.sdk.cost import cost as cost_of
+from tandem.sdk.cost import prices_of
 
 _FIGURES = (
     *("reads", "writes", "record_kb", "peak_reads", "peak_writes"),
@@ -96,7 +100,8 @@ def cost(
         raise click.UsageError("--record-kb is missing: units depend on the size of a record")
     if figures and names:
         raise click.UsageError("give the figures of a workload, or feature groups, not both")
-    try:
+    check_encoding({"names": names})
+    with failing_in_a_line():
         chosen = prices_of(prices or AWS_US_EAST_1)
         if machine_price is not None:
             chosen = replace(chosen, machine_hour=machine_price)
@@ -104,20 +109,12 @@ def cost(
             record_bytes = round(figures.pop("record_kb") * 1_024)
             found = cost_of(**figures, record_bytes=record_bytes, prices=chosen, **given)
         else:
-            found = _of_store(location, names, timedelta(hours=last_hours), chosen, given)
-    except TandemError as error:
-        raise Failure(str(error)) from error
+            last = timedelta(hours=last_hours)
+            with logging_in_lines(), interrupts_obeyed(), open_store(location) as store:
+                found = store.cost(names or None, last=last, prices=chosen, **given)
     if as_json:
         print_json(found.to_dict())
         return
     print_table(found.table)
     for line in found.lines:
         print_line(line)
-
-
-def _of_store(
-    location: str, names: tuple[str, ...], last: timedelta, prices: Prices, plan: dict[str, Any]
-) -> CostComparison:
-    log_in_lines()
-    with interrupts_obeyed(), open_store(location) as store:
-        return store.cost(names or None, last=last, prices=prices, **plan)

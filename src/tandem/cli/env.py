@@ -11,10 +11,9 @@ import click
 from tandem.cli.aws_variables import aws_variables
 from tandem.cli.output import Failure
 from tandem.cli.shells import SHELLS, change_lines, json_text, restore_lines, restored, unchanged
-from tandem.cli.store_option import DEFAULT_PORT
 from tandem.errors import StoreUnavailable, TandemError
 from tandem.sdk.http import Http
-from tandem.server.address_file import announced_url
+from tandem.server.address_file import DEFAULT_PORT, announced_url
 
 _DEFAULT_DATA = Path("tandem-data")
 _DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"

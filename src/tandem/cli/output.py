@@ -7,7 +7,8 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -34,10 +35,17 @@ class LogLines(logging.Formatter):
         return _one_line(f"{record.levelname.capitalize()}: {record.getMessage()}{why}")
 
 
-def log_in_lines() -> None:
+@contextmanager
+def logging_in_lines() -> Iterator[None]:
+    """To standard error, until the block ends."""
     handler = logging.StreamHandler()
     handler.setFormatter(LogLines())
-    logging.getLogger("tandem").handlers = [handler]
+    logger = logging.getLogger("tandem")
+    before, logger.handlers = logger.handlers, [handler]
+    try:
+        yield
+    finally:
+        logger.handlers = before
 
 
 def print_table(table: Table) -> None:

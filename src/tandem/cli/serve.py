@@ -7,8 +7,8 @@ import click
 
 from tandem.assembly.settings import settings_from_environment
 from tandem.cli.output import Failure
-from tandem.cli.store_option import DEFAULT_PORT
 from tandem.errors import TandemError
+from tandem.server.address_file import DEFAULT_PORT
 from tandem.server.run import serve as run_server
 
 

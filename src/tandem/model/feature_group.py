@@ -218,6 +218,10 @@ class FeatureGroup:
             stores |= TargetStores.OFFLINE
         return stores
 
+    @cached_property
+    def has_online_store(self) -> bool:
+        return TargetStores.ONLINE in self.stores
+
     @property
     def storage_type(self) -> StorageType:
         """The online storage type in force; Standard where none was named."""

@@ -85,7 +85,12 @@ def check_values(group: FeatureGroup, values: Iterable[FeatureValue]) -> dict[st
 
 def record_size(values: Iterable[FeatureValue]) -> int:
     """The size of a record as the limit counts it: names and values, in bytes of UTF-8."""
-    return sum(_size(value) for value in values)
+    size = 0
+    for name, content in values:
+        size += len(name)
+        for text in (content,) if isinstance(content, str) else content:
+            size += len(text) if text.isascii() else len(text.encode())
+    return size
 
 
 def check_size(values: Iterable[FeatureValue]) -> None:
@@ -111,6 +116,12 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     Raises ValidationError where the text does not fit the identifier's type or is over 2 KB.
     """
     definition = group.record_identifier
+    if (
+        definition.type is FeatureType.STRING
+        and text.isascii()
+        and len(text) <= RECORD_IDENTIFIER_BYTES_MAX
+    ):
+        return text  # as most are
     _check_scalar(definition, text)
     size = len(text.encode())
     if size > RECORD_IDENTIFIER_BYTES_MAX:
@@ -180,6 +191,8 @@ def _check_scalar(definition: FeatureDefinition, text: str) -> None:
 
 
 def _check_text(definition: FeatureDefinition, text: str) -> None:
+    if text.isascii():  # which a string knows of itself
+        return
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -196,10 +209,3 @@ def _wrong_type(definition: FeatureDefinition, text: str, expected: str) -> Vali
 def _text(value: FeatureValue) -> str:
     assert isinstance(value.value, str)  # an identifier or event time is never a collection
     return value.value
-
-
-def _size(value: FeatureValue) -> int:
-    content = value.value
-    if isinstance(content, str):
-        return len(value.name) + len(content.encode())
-    return len(value.name) + sum(len(element.encode()) for element in content)

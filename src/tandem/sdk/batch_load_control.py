@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tandem.model.batch_load import BatchLoad, LoadStatus
-from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.batch_loads.request import NewBatchLoad
 
 
 class BatchLoadControl(ABC):

@@ -23,13 +23,6 @@ from tandem.sdk.embedded_usage import EmbeddedUsage
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode
 
-_MADE_FIRST = "token.key"
-
-
-def holds_store(folder: Path) -> bool:
-    """Whether somebody has made a store in this folder."""
-    return (folder / _MADE_FIRST).exists()
-
 
 class EmbeddedBackend(Backend):
     def __init__(self, settings: Settings) -> None:

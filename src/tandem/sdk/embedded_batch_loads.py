@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from tandem.model.batch_load import BatchLoad, LoadStatus
 from tandem.sdk.batch_load_control import BatchLoadControl
-from tandem.service.batch_loads import BatchLoads, NewBatchLoad
+from tandem.service.batch_loads.batch_loads import BatchLoads
+from tandem.service.batch_loads.request import NewBatchLoad
 
 _ALL = 1 << 30
 

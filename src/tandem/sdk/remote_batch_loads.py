@@ -9,7 +9,7 @@ import pyarrow as pa
 from tandem.model.batch_load import BatchLoad, LoadProgress, LoadStatus
 from tandem.sdk.batch_load_control import BatchLoadControl
 from tandem.sdk.http import Http
-from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.batch_loads.request import NewBatchLoad
 
 _PATH = "/tandem/batch-loads"
 

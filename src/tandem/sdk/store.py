@@ -62,7 +62,7 @@ from tandem.sdk.planning import planned_steps
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.sdk.stream_control import StreamControl
-from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.ingestion import OnError

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+DEFAULT_PORT = 8790
 FILE_NAME = "server.json"
 _ATTEMPTS = 5
 _ATTEMPT_SECONDS = 0.02

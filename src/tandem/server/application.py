@@ -12,7 +12,7 @@ nothing in `wire` knows ASGI.
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -178,6 +178,12 @@ async def _send(send: Send, response: Response) -> None:
     if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body})
         return
-    while piece := await asyncio.to_thread(next, body, b""):
+    pieces = body if isinstance(body, AsyncIterator) else _from_thread(body)
+    async for piece in pieces:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield piece

@@ -1,56 +1,6 @@
-"""What the background process of a server runs: the workers of a core, and a socket for loads.
+"""What the background process of a server runs: the workers of a core, and a socket for loads."""
 
-It ends when its standard input does, at once: the server is gone then, and its folder may be opened
-by the next one. Nothing is lost by that, as by no other end.
-"""
-
-import asyncio
-import logging
-import os
-import socket
-import sys
-import threading
-from contextlib import ExitStack
-
-import msgspec
-import uvloop
-
-from tandem.assembly.core import open_core
-from tandem.server.background import READY, Start
-from tandem.server.run import serve_core
-
-_NICENESS = 10
-"""Requests come first where there is no processor for both; a tenth of one is left for this."""
-
-
-def main() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    os.nice(_NICENESS)
-    given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
-    with ExitStack() as opened:
-        core, give_back = open_core(given.read_settings())
-        opened.callback(give_back)
-        listener = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        if os.path.exists(given.socket):  # noqa: PTH110 - of the process before this one
-            os.unlink(given.socket)  # noqa: PTH108
-        listener.bind(given.socket)
-        listener.listen()
-        runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(serve_core(core, listener, _say_ready, is_insecure=True))
-
-
-def _say_ready() -> None:
-    sys.stdout.buffer.write(READY)
-    sys.stdout.buffer.flush()
-
-
-def _end_with_the_server() -> None:
-    # Of the system, not of `sys.stdin`, whose lock this thread would hold when the process ends.
-    while os.read(sys.stdin.fileno(), 1 << 10):
-        pass
-    os._exit(1)
-
+from tandem.server import companion_process
 
 if __name__ == "__main__":
-    main()
+    companion_process.run(does_background_work=True)

@@ -37,6 +37,8 @@ class FastLane(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._application = cast("Application", self.config.app)
         self._held: _Exchange | None = None
+        self._idle_since: float | None = None
+        self._default_lines: tuple[object, bytes] = (None, b"")
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
@@ -82,6 +84,44 @@ class FastLane(HttpToolsProtocol):
         held, self._held = self._held, None
         if held is not None:
             self._end(held)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for the timer of an idle connection. That one would be made and taken
+        away for each request; this one is made once, and asks when it is due.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        idle_seconds = 0.0 if self._idle_since is None else now - self._idle_since
+        if idle_seconds >= self.timeout_keep_alive:
+            self.transport.close()
+        else:
+            self._look_again(self.timeout_keep_alive - idle_seconds)
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, _Exchange):
@@ -141,15 +181,13 @@ class FastLane(HttpToolsProtocol):
             return
         body = response.body
         assert isinstance(body, bytes)  # the lane takes no request whose answer is a stream
-        parts = [_STATUS_LINES[response.status]]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
         lines = [f"{name}: {value}\r\n" for name, value in response.headers]
         if not exchange.keep_alive:
             lines.append("connection: close\r\n")
         lines.append(f"content-length: {len(body)}\r\n\r\n")
-        parts += ("".join(lines).encode("latin-1"), body)
-        self.transport.write(b"".join(parts))
+        head = "".join(lines).encode("latin-1")
+        status_line = _STATUS_LINES[response.status]
+        self.transport.write(b"".join((status_line, self._default_head(), head, body)))
         if exchange.keep_alive and self.flow.write_paused:
             # The client does not take what it asked for. Until it does, the exchange is not over:
             # whatever comes behind it, here or by ASGI, waits for its turn.
@@ -157,6 +195,15 @@ class FastLane(HttpToolsProtocol):
             self.flow.pause_reading()
         else:
             self._end(exchange)
+
+    def _default_head(self) -> bytes:
+        """The headers of all answers, which the server makes anew each second, for the date."""
+        headers = self.server_state.default_headers
+        made_of, lines = self._default_lines
+        if made_of is not headers:
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self._default_lines = (headers, lines)
+        return lines
 
     def _end(self, exchange: "_Exchange") -> None:
         exchange.response_complete = True

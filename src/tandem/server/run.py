@@ -1,6 +1,6 @@
 """Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
 
-What would take the interpreter from requests goes on in another process, `server.background`.
+What would take the interpreter from requests goes on in other processes, `server.companion`.
 
 SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
 """
@@ -22,10 +22,12 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
-from tandem.server.background import Background, can_have_background
+from tandem.server.background import Background
 from tandem.server.binding import check_binding
+from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
 from tandem.server.health import Health, HealthSources
+from tandem.server.query_companion import QueryCompanion
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
@@ -38,7 +40,7 @@ _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
-_BACKLOG = 1_024
+BACKLOG = 1_024
 
 
 def serve(
@@ -56,12 +58,16 @@ def serve(
     check_binding(host, is_insecure=is_insecure)
     with ExitStack() as opened:
         listener = opened.enter_context(_bind(host, port))
-        has_background = settings.background_process and can_have_background(settings)
+        has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
         background = Background(settings) if has_background else None
         if background is not None:
             opened.callback(background.close)
+        has_queries = settings.query_process and can_have_companions(settings)
+        queries = QueryCompanion(settings) if has_queries else None
+        if queries is not None:
+            opened.callback(queries.close)
         url = _url(listener)
         opened.enter_context(announced(settings.data, url))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
@@ -71,14 +77,21 @@ def serve(
             lambda: when_ready(url),
             is_insecure=is_insecure,
             background=background,
+            queries=queries,
         )
         runner.run(serving)
 
 
 def application(
-    core: Core, *, is_insecure: bool = False, background: Background | None = None
+    core: Core,
+    *,
+    is_insecure: bool = False,
+    background: Background | None = None,
+    queries: QueryCompanion | None = None,
 ) -> Application:
-    """The ASGI application over a running core, whose loads the background process carries out."""
+    """The ASGI application over a running core; loads and queries are carried out in processes of
+    their own, where there are some.
+    """
     key = core.token_key
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
@@ -86,7 +99,9 @@ def application(
         core,
         token_key=key,
         extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+        ask=queries.answer if queries else None,
     )
+    companions = [one for one in (background, queries) if one is not None]
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(
@@ -94,7 +109,7 @@ def application(
             late_groups=core.delivery.late_groups,
             refused_files=core.adoption.refused,
             waiting_files=core.adoption.overdue,
-            problem=lambda: background.problem if background else None,
+            problem=lambda: next((one.problem for one in companions if one.problem), None),
         )
     )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
@@ -107,10 +122,11 @@ async def serve_core(
     *,
     is_insecure: bool = False,
     background: Background | None = None,
+    queries: QueryCompanion | None = None,
 ) -> None:
     """Answers what comes to `listener` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure, background=background),
+        application(core, is_insecure=is_insecure, background=background, queries=queries),
         http=FastLane,
         ws="none",
         lifespan="off",
@@ -120,7 +136,7 @@ async def serve_core(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    server = _Server(config, core)
+    server = _Server(config, core, queries)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -132,7 +148,7 @@ async def serve_core(
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise StoreUnavailable(
             f"cannot listen on {host}:{port}: {error.strerror or error}: is another server running?"
@@ -152,12 +168,15 @@ class _Server(uvicorn.Server):
     under way a while after the signal are given up, so that their clients get an answer.
     """
 
-    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+    def __init__(self, config: uvicorn.Config, core: Core, queries: QueryCompanion | None) -> None:
         super().__init__(config)
         self._core = core
+        self._queries = queries
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
+        if self._queries is not None:
+            self._queries.end()
         loop = asyncio.get_running_loop()
         # In a thread, since it waits for them to end.
         loop.call_later(_GRACE_SECONDS, loop.run_in_executor, None, self._core.interrupt)

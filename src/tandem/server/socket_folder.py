@@ -1,4 +1,4 @@
-"""The folder of the socket between a server and its background process.
+"""The folder of the socket between a server and a process beside it.
 
 * Only this user may enter it.
 * It goes with the server. What a killed server left behind goes when the next one starts: a folder
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tandem.errors import StoreUnavailable
 
-_PREFIX = "tandem-loads-"
-_SOCKET = "loads"
+_PREFIX = "tandem-socket-"
+_SOCKET = "socket"
 _PATH_BYTES_MAX = 100
 """The system takes 103 or 107."""
 

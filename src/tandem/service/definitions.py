@@ -4,7 +4,7 @@ Record operations look a definition up on every call, listings and searches look
 Reading them from the registry each time would cost more than the rest of the call; asking it what
 has changed costs one small statement, however many groups there are.
 
-* `find` and `alias` may be up to a second old for changes of other processes; those of this process
+* What is found may be up to `fresh_us` old for changes of other processes; those of this process
   are seen at once. What is not found, or not Created yet, is looked for again in the registry.
 * `live`, `deleted` and `aliases` are as of the call. They give the same object until something
   changes, so a caller may keep what it derives from them under their identity.
@@ -19,7 +19,7 @@ from tandem.registry.base import GroupRegistry
 from tandem.registry.definitions import by_name
 from tandem.service.clock import Clock
 
-_FRESH_US = 1_000_000
+FRESH_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,10 @@ class _State:
 class Definitions:
     """Safe to use from many threads."""
 
-    def __init__(self, registry: GroupRegistry, clock: Clock) -> None:
+    def __init__(self, registry: GroupRegistry, clock: Clock, fresh_us: int = FRESH_US) -> None:
         self._registry = registry
         self._clock = clock
+        self._fresh_us = fresh_us
         self._refreshing = threading.Lock()
         self._state = _State()
         self._fresh_since_us: int | None = None
@@ -81,7 +82,7 @@ class Definitions:
 
     def _recent(self) -> _State:
         since_us = self._fresh_since_us
-        if since_us is not None and 0 <= self._clock() - since_us < _FRESH_US:
+        if since_us is not None and 0 <= self._clock() - since_us < self._fresh_us:
             return self._state
         return self.refresh()
 

@@ -10,9 +10,9 @@
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tandem.errors import StoreUnavailable
 from tandem.online.base import Committed, OnlineStore, Outcome, Request, SegmentWrite
@@ -25,14 +25,27 @@ _CLOCK_BEHIND_US_MAX = 60_000_000
 _WARNING_US = 60_000_000
 
 
+_Answer = TypeVar("_Answer")
+
+
 class _Submission(NamedTuple):
+    """answer    makes what the future gives of the outcomes, or raises what it raises"""
+
     writes: Sequence[Request]
+    future: Future[Any]
+    answer: Callable[[list[Outcome]], Any]
 
     @property
     def is_of_load(self) -> bool:
         return any(isinstance(write, SegmentWrite) for write in self.writes)
 
-    future: Future[list[Outcome]]
+    def succeed(self, outcomes: list[Outcome]) -> None:
+        try:
+            answer = self.answer(outcomes)
+        except Exception as error:  # noqa: BLE001 - a refusal, for whoever asked
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(answer)
 
 
 class GroupCommit:
@@ -55,7 +68,13 @@ class GroupCommit:
 
         Raises StoreUnavailable after `close`. The future may raise what the store raises.
         """
-        future: Future[list[Outcome]] = Future()
+        return self.submit_for(writes, _themselves)
+
+    def submit_for(
+        self, writes: Sequence[Request], answer: Callable[[list[Outcome]], _Answer]
+    ) -> Future[_Answer]:
+        """As `submit`; the future gives what `answer` makes of the outcomes."""
+        future: Future[_Answer] = Future()
         # A caller that gives up must not undo a write that others are batched with.
         future.set_running_or_notify_cancel()
         if self._process != os.getpid():
@@ -63,7 +82,7 @@ class GroupCommit:
         with self._changed:
             if self._is_closed:
                 raise StoreUnavailable("the store is closed: connect again")
-            self._waiting.append(_Submission(writes, future))
+            self._waiting.append(_Submission(writes, future, answer))
             self._changed.notify()
         return future
 
@@ -108,7 +127,7 @@ class GroupCommit:
             start = 0
             for submission in batch:
                 end = start + len(submission.writes)
-                submission.future.set_result(outcomes[start:end])
+                submission.succeed(outcomes[start:end])
                 start = end
 
     def _check_clock(self, outcomes: Sequence[Outcome]) -> None:
@@ -125,6 +144,10 @@ class GroupCommit:
                 " from there, and records expire by them; set the clock right",
                 ahead_us // 1_000_000,
             )
+
+
+def _themselves(outcomes: list[Outcome]) -> list[Outcome]:
+    return outcomes
 
 
 def _first(submissions: Sequence[_Submission]) -> list[_Submission]:

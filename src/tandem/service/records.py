@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from tandem.errors import (
     ConflictError,
@@ -90,9 +91,9 @@ class Records:
     ) -> Future[None]:
         """Writes a whole record. One with an older event time than the newest goes to history only.
 
-        Raises ResourceNotFound and ValidationError; the future may raise Throttled.
+        Raises ResourceNotFound, ValidationError and Throttled.
         """
-        return self._submit(self.check_put(group_name, values, targets, ttl))
+        return self._commit_one(self.check_put(group_name, values, targets, ttl))
 
     def check_put(
         self,
@@ -117,43 +118,37 @@ class Records:
     def commit(
         self, writes: Sequence[Write], *, is_metered: bool = True
     ) -> Future[list[TandemError | None]]:
-        """Commits checked writes in one transaction; for each the error, or None. Those that the
+        """Commits checked writes in one transaction; for each the error, or None. Those that their
         group has no units for are left out: Throttled.
         """
-        done: Future[list[TandemError | None]] = Future()
-        done.set_running_or_notify_cancel()  # a caller that gives up does not undo the write
         errors: list[TandemError | None] = [
-            self._throughput.write(write.key.group_id, self._written_bytes(write))
-            if is_metered
-            else None
-            for write in writes
+            self._throttled(write) if is_metered else None for write in writes
         ]
         admitted = [index for index, error in enumerate(errors) if error is None]
-        if not admitted and writes:
-            done.set_result(errors)
-            return done
-        submitted = self._commits.submit([writes[index] for index in admitted])
 
-        def finish(outcomes: Future[list[Outcome]]) -> None:
-            if (error := outcomes.exception()) is not None:
-                done.set_exception(error)
-                return
-            for index, outcome in zip(admitted, outcomes.result(), strict=True):
+        def answer(outcomes: Sequence[Outcome]) -> list[TandemError | None]:
+            for index, outcome in zip(admitted, outcomes, strict=True):
                 errors[index] = _refusal(writes[index], outcome)
-            done.set_result(errors)
+            return errors
 
-        submitted.add_done_callback(finish)
-        return done
+        return self._commits.submit_for([writes[index] for index in admitted], answer)
 
-    def _written_bytes(self, write: Write) -> int:
-        """The size of the record that is written; of an update, what the record is after it."""
+    def _commit_one(self, write: Write) -> Future[None]:
+        if (error := self._throttled(write)) is not None:
+            raise error
+        return self._commits.submit_for([write], partial(_accept, write))
+
+    def _throttled(self, write: Write) -> Throttled | None:
+        """Counts a write; the error where its group has no units for it. An update costs what the
+        record is after it.
+        """
         values = write.values
         if write.operation is Operation.UPDATE:
             newest = self._store.get([write.key])[0]
             if newest is not None and not newest.state.is_deleted:
                 stored = decode_features(newest.features_json)
                 values = merge_values(write.feature_order, stored, values)
-        return record_size(values)
+        return self._throughput.write(write.key.group_id, record_size(values))
 
     def update(
         self,
@@ -166,8 +161,8 @@ class Records:
         """Changes some features of the newest record; history gets the whole record after it.
 
         Without a TtlDuration the record keeps its expiry, unless the event time moves and the group
-        has a default. Raises ResourceNotFound, ValidationError, and ConflictError where the event
-        time is older than the record's.
+        has a default. Raises ResourceNotFound, ValidationError, Throttled, and ConflictError where
+        the event time is older than the record's.
         """
         group = self._groups.find_for_writing(group_name)
         by_name = _check_update(group, identifier, values, ttl)
@@ -186,7 +181,7 @@ class Records:
             feature_order=tuple(feature_names(group.features)),
             invoked_at_us=self._clock(),
         )
-        return self._submit(write)
+        return self._commit_one(write)
 
     def delete(
         self,
@@ -201,7 +196,9 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        return self._submit(self.check_delete(group_name, identifier, event_time, mode, targets))
+        return self._commit_one(
+            self.check_delete(group_name, identifier, event_time, mode, targets)
+        )
 
     def check_delete(
         self,
@@ -285,13 +282,13 @@ class Records:
         ]
         now_ms = self._clock() // 1_000
         wanted = frozenset(names)
-        found = self._store.get(keys)
-        served = [_serve(record, wanted, now_ms) for record in found]
-        stored = [
-            record.features_json
-            for record, one in zip(found, served, strict=True)
-            if record is not None and one is not None
-        ]
+        served: list[ServedRecord | None] = []
+        stored: list[bytes] = []
+        for record in self._store.get(keys):
+            one = _serve(record, wanted, now_ms)
+            served.append(one)
+            if record is not None and one is not None:
+                stored.append(record.features_json)
         return group, served, stored
 
     def list(
@@ -326,20 +323,6 @@ class Records:
             if len(page) < limit:
                 return RecordList(tuple(identifiers), None)
 
-    def _submit(self, write: Write) -> Future[None]:
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()
-
-        def finish(committed: Future[list[TandemError | None]]) -> None:
-            error = committed.exception() or committed.result()[0]
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
-        self.commit([write]).add_done_callback(finish)
-        return done
-
 
 def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
     if record is None or record.state.is_deleted:
@@ -365,7 +348,7 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
 
 
 def _check_is_online(group: FeatureGroup) -> None:
-    if TargetStores.ONLINE not in group.stores:
+    if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
@@ -414,6 +397,13 @@ def _check_update(
 
 def _expiry(ttl: TtlDuration | None, event_time: EventTime) -> int | None:
     return None if ttl is None else ttl.expires_at_ms(event_time)
+
+
+def _accept(write: Write, outcomes: Sequence[Outcome]) -> None:
+    """Raises what its outcome says against a write."""
+    error = _refusal(write, outcomes[0])
+    if error is not None:
+        raise error
 
 
 def _refusal(write: Write, outcome: Outcome) -> TandemError | None:

@@ -9,7 +9,7 @@ from tandem.wire.athena_named_queries import NamedQueryOperations
 from tandem.wire.athena_prepared_statements import PreparedStatementOperations
 from tandem.wire.athena_work_groups import WorkGroupOperations
 from tandem.wire.error_table import Dialect, MetadataNotFound
-from tandem.wire.operation import Core, Operation, Service
+from tandem.wire.operation import Core, Operation, Place, Service
 from tandem.wire.paging import PageTokens
 from tandem.wire.shapes import athena as shapes
 from tandem.wire.shapes import athena_catalog as catalog_shapes
@@ -42,35 +42,44 @@ def _executions(core: Core, tokens: PageTokens) -> list[Operation[Any]]:
             request=shapes.StartQueryExecutionRequest,
             perform=executions.start,
             errors=(ResourceLimitExceeded,),
+            place=Place.QUERIES,
         ),
         Operation(
-            name="GetQueryExecution", request=shapes.QueryExecutionRequest, perform=executions.get
+            name="GetQueryExecution",
+            request=shapes.QueryExecutionRequest,
+            perform=executions.get,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="BatchGetQueryExecution",
             request=shapes.BatchGetQueryExecutionRequest,
             perform=executions.batch_get,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="ListQueryExecutions",
             request=shapes.ListQueryExecutionsRequest,
             perform=executions.list,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="StopQueryExecution",
             request=shapes.StopQueryExecutionRequest,
             perform=executions.stop,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="GetQueryResults",
             request=shapes.GetQueryResultsRequest,
             perform=executions.results,
             errors=(ResourceLimitExceeded,),
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="GetQueryRuntimeStatistics",
             request=shapes.QueryExecutionRequest,
             perform=executions.statistics,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
     ]
 
@@ -206,6 +215,7 @@ def _prepared_statements(core: Core, tokens: PageTokens) -> list[Operation[Any]]
             name="CreatePreparedStatement",
             request=prepared_shapes.CreatePreparedStatementRequest,
             perform=prepared.create,
+            place=Place.QUERIES,
         ),
         Operation(
             name="GetPreparedStatement",
@@ -217,16 +227,19 @@ def _prepared_statements(core: Core, tokens: PageTokens) -> list[Operation[Any]]
             name="BatchGetPreparedStatement",
             request=prepared_shapes.BatchGetPreparedStatementRequest,
             perform=prepared.batch_get,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="ListPreparedStatements",
             request=prepared_shapes.ListPreparedStatementsRequest,
             perform=prepared.list,
+            place=Place.QUERIES_WHERE_IT_RUNS,
         ),
         Operation(
             name="UpdatePreparedStatement",
             request=prepared_shapes.UpdatePreparedStatementRequest,
             perform=prepared.update,
+            place=Place.QUERIES,
             errors=(ResourceNotFound,),
         ),
         Operation(

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tandem.errors import ResourceNotFound
 from tandem.model.query_execution import (
@@ -24,6 +25,7 @@ _PATIENCE_SECONDS = 1.0
 """How long the state of a query is held back while it runs. The SageMaker SDK asks at once and then
 every five seconds, so that a query of a moment would cost it five.
 """
+_STARTS_AT_ONCE = 4
 _GENERIC_ERROR_TYPE = {1: 9_999, 2: 1_999, 3: 9_999}
 
 
@@ -33,6 +35,8 @@ class ExecutionOperations:
     def __init__(self, executions: QueryExecutions, tokens: PageTokens) -> None:
         self._executions = executions
         self._tokens = tokens
+        # Of their own: to parse a long statement takes seconds, for which questions must not wait.
+        self._starting = ThreadPoolExecutor(_STARTS_AT_ONCE, thread_name_prefix="tandem-starts")
 
     async def start(
         self, request: shapes.StartQueryExecutionRequest
@@ -47,7 +51,8 @@ class ExecutionOperations:
             work_group=request.work_group,
             parameters=tuple(request.execution_parameters or ()),
         )
-        execution_id = await asyncio.to_thread(self._executions.start, new)
+        loop = asyncio.get_running_loop()
+        execution_id = await loop.run_in_executor(self._starting, self._executions.start, new)
         return shapes.StartQueryExecutionResponse(query_execution_id=execution_id)
 
     async def get(self, request: shapes.QueryExecutionRequest) -> shapes.GetQueryExecutionResponse:

@@ -21,8 +21,9 @@ import pyarrow as pa
 from tandem.errors import ConflictError, ResourceLimitExceeded, ResourceNotFound, ValidationError
 from tandem.model import batch_load as model
 from tandem.rows.record_table import FAILED_FILE, FAILED_REASON, FAILED_ROW
-from tandem.service.batch_loads import BatchLoads, NewBatchLoad
+from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.batch_loads.documents import position
+from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.feature_groups import FeatureGroups
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode

@@ -29,13 +29,14 @@ from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.datasets import Datasets, TrainingSet
 from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
-from tandem.wire.operation import Call, Operation, Service
+from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
 from tandem.wire.tandem_api import ARROW, arrow_table, decode_json
 
 DATASET_HEADER = "tandem-dataset"
 _THREADS = 4
 _PATHS = (b"/tandem/training-set", b"/tandem/latest", b"/tandem/datasets")
+_JOINS = ("TrainingSet", "Latest", "RebuildDataset")
 _REQUEST_KEY = b"tandem.request"
 _Microseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -133,6 +134,7 @@ class DatasetApi:
                     request=request,
                     perform=self._in_thread(work),
                     errors=(ResourceNotFound,),
+                    place=Place.QUERIES if name in _JOINS else Place.HERE,
                 )
                 for name, method, path, request, work in table
             ],
@@ -156,7 +158,7 @@ class DatasetApi:
             )
         if call.operation.name == "RebuildDataset":
             labels = arrow_table(request.body) if request.body else None
-            return RebuildCall(call.labels["Id"].decode("latin-1"), labels)
+            return RebuildCall(call.labels["Id"], labels)
         return self._rest.decode(call, request)
 
     def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response:

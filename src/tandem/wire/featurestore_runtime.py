@@ -23,6 +23,7 @@ from tandem.model.time_to_live import TtlDuration, format_expiry
 from tandem.model.write import Write
 from tandem.service.records import DeletionMode, ServedRecord
 from tandem.wire.arns import feature_group_name
+from tandem.wire.commits import CommitWaits
 from tandem.wire.decoding import Decoder
 from tandem.wire.error_table import Dialect, SerializationError, error_code
 from tandem.wire.operation import Core, Operation, Service
@@ -38,9 +39,10 @@ class FeatureStoreRuntime:
         self._records = core.records
         self._account = core.groups.account
         self._tokens = tokens
+        self._commits = CommitWaits()
 
     async def put_record(self, request: shapes.PutRecordRequest) -> None:
-        await asyncio.wrap_future(
+        await self._commits.until(
             self._records.put(
                 self._group(request.feature_group_name),
                 _values(request.record),
@@ -63,7 +65,7 @@ class FeatureStoreRuntime:
         )
 
     async def delete_record(self, request: shapes.DeleteRecordRequest) -> None:
-        await asyncio.wrap_future(
+        await self._commits.until(
             self._records.delete(
                 self._group(request.feature_group_name),
                 request.record_identifier_value_as_string,
@@ -74,7 +76,7 @@ class FeatureStoreRuntime:
         )
 
     async def update_record(self, request: shapes.UpdateRecordRequest) -> None:
-        await asyncio.wrap_future(
+        await self._commits.until(
             self._records.update(
                 self._group(request.feature_group_name),
                 request.record_identifier_value_as_string,
@@ -187,7 +189,7 @@ class FeatureStoreRuntime:
                     raise
                 errors[index] = error
         if writes:
-            outcomes = await asyncio.wrap_future(self._records.commit(list(writes.values())))
+            outcomes = await self._commits.until(self._records.commit(list(writes.values())))
             refused = zip(writes, outcomes, strict=True)
             errors.update((index, error) for index, error in refused if error is not None)
         throttled = {index for index, error in errors.items() if isinstance(error, Throttled)}
@@ -228,13 +230,16 @@ def _entry(raw: Raw, index: int) -> shapes.BatchWriteRecordEntry:
 
 
 def _values(features: Sequence[shapes.FeatureValue]) -> list[FeatureValue]:
-    return [FeatureValue(feature.feature_name, _value(feature)) for feature in features]
+    return [
+        FeatureValue(feature.feature_name, feature.value_as_string)
+        if feature.value_as_string is not None and feature.value_as_string_list is None
+        else FeatureValue(feature.feature_name, _elements(feature))
+        for feature in features
+    ]
 
 
-def _value(feature: shapes.FeatureValue) -> str | tuple[str, ...]:
+def _elements(feature: shapes.FeatureValue) -> tuple[str, ...]:
     text, elements = feature.value_as_string, feature.value_as_string_list
-    if text is not None and elements is None:
-        return text
     if elements is not None and text is None:
         return tuple(elements)
     given = "neither" if text is None else "both"

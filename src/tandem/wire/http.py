@@ -1,7 +1,7 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -31,17 +31,20 @@ class Request:
 class Response:
     """One HTTP answer. The server adds content-length, which it alone can get right.
 
-    body    the whole body, or its pieces, which the server asks for in a thread as it sends them
+    body    the whole body, or its pieces, which the server asks for as it sends them: in a thread,
+            where they are no asynchronous ones
     """
 
     status: int
     headers: Sequence[tuple[str, str]]
-    body: bytes | Iterator[bytes]
+    body: bytes | Iterator[bytes] | AsyncIterator[bytes]
 
 
 def new_request_id() -> str:
-    """A random id in the form of a UUID, without the object in between."""
-    text = os.urandom(16).hex()
+    """An id in the form of a UUID. It tells requests apart and guards nothing, so the system is not
+    asked for it: a call of the system gives the interpreter away, often for milliseconds.
+    """
+    text = f"{random.getrandbits(128):032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 

@@ -6,6 +6,7 @@ and its answer into bytes. The router knows neither: it runs the list in `tandem
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -73,6 +74,20 @@ class Core(Protocol):
     def usage(self) -> Usage: ...
 
 
+class Place(Enum):
+    """Which process performs an operation, in a server that has one for queries beside it.
+
+    HERE                    the one that answers requests
+    QUERIES                 the process of queries: it may keep a processor busy for long
+    QUERIES_WHERE_IT_RUNS   that one, which knows most; here, from what is stored, while it does not
+                            run
+    """
+
+    HERE = "here"
+    QUERIES = "queries"
+    QUERIES_WHERE_IT_RUNS = "queries, where it runs"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[RequestShape]):
     """One operation: how it is named and found, what it takes, and who performs it.
@@ -81,6 +96,7 @@ class Operation(Generic[RequestShape]):
     method, path    where REST finds it; `{Member}` in the path binds a member of the request
     query           members bound to the query string, with their names there
     errors          the errors this operation has a code for, beside those that any may answer
+    place           which process performs it
     """
 
     name: str
@@ -90,6 +106,7 @@ class Operation(Generic[RequestShape]):
     path: str = "/"
     query: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[type[TandemError], ...] = ()
+    place: Place = Place.HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +131,7 @@ class Call:
 
     service: Service
     operation: Operation[Any]
-    labels: Mapping[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class WireProtocol(Protocol):

@@ -54,7 +54,7 @@ class _Route:
     literals: Mapping[int, bytes]
     labels: Mapping[int, str]
     fields: Mapping[str, str]
-    query: Mapping[str, _QueryMember]
+    query: Mapping[bytes, _QueryMember]
     decoder: Decoder[Any]
 
     def fits(self, segments: Sequence[bytes]) -> bool:
@@ -70,18 +70,20 @@ class RestJson:
     def __init__(self, services: Sequence[Service]) -> None:
         self._routes: dict[tuple[int, bytes], list[_Route]] = {}
         self._by_operation: dict[str, _Route] = {}
+        first_segments: set[bytes] = set()
         for service in services:
             for operation in service.operations:
                 route = _route(service, operation)
                 size = len(route.literals) + len(route.labels)
                 self._routes.setdefault((size, route.literals[0]), []).append(route)
                 self._by_operation[operation.name] = route
+                first_segments.add(route.literals[0])
+        self._paths = tuple(b"/" + segment for segment in sorted(first_segments))
         # Requests come to few paths, mostly: one for each group.
         self._find_again = lru_cache(_KNOWN_PATHS_MAX)(self._find)
 
-    def claims(self, request: Request) -> bool:  # noqa: ARG002 - takes all
-        """Whatever no other protocol has claimed is a path."""
-        return True
+    def claims(self, request: Request) -> bool:
+        return request.raw_path.startswith(self._paths)
 
     def identify(self, request: Request) -> Call:
         if len(request.raw_path) > _KNOWN_PATH_BYTES_MAX:
@@ -94,7 +96,7 @@ class RestJson:
         fitting = [route for route in candidates if route.fits(segments)]
         for route in fitting:
             if route.operation.method == method:
-                labels = {name: segments[index] for index, name in route.labels.items()}
+                labels = {name: _text(segments[index]) for index, name in route.labels.items()}
                 return Call(route.service, route.operation, labels)
         path = raw_path[:256].decode("latin-1")
         if fitting:
@@ -104,10 +106,9 @@ class RestJson:
 
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
         route = self._by_operation[call.operation.name]
-        labels = {name: _text(segment) for name, segment in call.labels.items()}
         if route.query:
             members = _query_members(request.query, route.query)
-            members.update(labels)
+            members.update(call.labels)
             bound: msgspec.Struct = route.decoder.from_members(members)
             return bound
         if request.body and request.media_type not in _MEDIA_TYPES:
@@ -115,7 +116,7 @@ class RestJson:
                 f"content type {request.media_type[:64]!r} is not answered: send application/json"
             )
         decoded: msgspec.Struct = route.decoder.from_json(request.body)
-        for name, value in labels.items():
+        for name, value in call.labels.items():
             setattr(decoded, route.fields[name], value)
         return decoded
 
@@ -151,7 +152,7 @@ def _route(service: Service, operation: Operation[Any]) -> _Route:
         labels={index: part[1:-1] for index, part in enumerate(parts) if part.startswith("{")},
         fields={name: member.name for name, member in members.items()},
         query={
-            name: _QueryMember(member, _holds_list(members[member].type))
+            name.encode(): _QueryMember(member, _holds_list(members[member].type))
             for member, name in operation.query.items()
         },
         decoder=Decoder(operation.request),
@@ -164,14 +165,14 @@ def _holds_list(kind: msgspec.inspect.Type) -> bool:
     return isinstance(kind, msgspec.inspect.ListType)
 
 
-def _query_members(query: bytes, bound: Mapping[str, _QueryMember]) -> dict[str, Any]:
+def _query_members(query: bytes, bound: Mapping[bytes, _QueryMember]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
-        member = bound.get(_text(name))
+        member = bound.get(name) or bound.get(_text(name).encode())
         if member is None:
             continue
-        text = _text(value.replace(b"+", b" "))
+        text = _text(value.replace(b"+", b" ") if b"+" in value else value)
         if member.is_list:
             members.setdefault(member.name, []).append(text)
         elif member.name in members:

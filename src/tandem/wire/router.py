@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tandem.errors import TandemError
+from tandem.errors import MemoryExceeded, TandemError
 from tandem.wire.aliases import aliases_service
 from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
@@ -24,6 +24,7 @@ from tandem.wire.aws_query import AwsQuery
 from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
 from tandem.wire.caller import session_token
 from tandem.wire.clones import clones_service
+from tandem.wire.elsewhere import Ask, Elsewhere
 from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_code
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
@@ -54,6 +55,7 @@ class Router:
 
     token_key       seals NextTokens; processes that share it can go on with each other's listings
     extensions      protocols that are not AWS's; they claim their requests before REST does
+    ask             has another process perform operations that have their place there
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Router:
         token_key: bytes | None = None,
         authenticate: Authenticate = let_everybody_pass,
         extensions: Sequence[WireProtocol] = (),
+        ask: Ask | None = None,
     ) -> None:
         tokens = PageTokens(token_key)
         self._authenticate = authenticate
@@ -81,12 +84,17 @@ class Router:
             usage_service(core),
         ]
         self.services: Sequence[Service] = json_services + query_services + rest_services
+
+        def placed(protocol: WireProtocol) -> WireProtocol:
+            return protocol if ask is None else Elsewhere(protocol, ask)
+
         self._protocols: Sequence[WireProtocol] = (
-            AwsJson(json_services),
+            RestJson(rest_services),  # first, since most requests are for records
+            placed(AwsJson(json_services)),
             AwsQuery(query_services),
-            *extensions,
-            RestJson([*rest_services, *own_services]),  # claims what is left
+            *map(placed, extensions),
         )
+        self._otherwise = RestJson(own_services)
 
     async def answer(self, request: Request) -> Response:
         protocol = self._protocol(request)
@@ -100,6 +108,12 @@ class Router:
             return protocol.encode(call, answer, request.request_id)
         except TandemError as error:
             return _domain_error(protocol, call, error, request.request_id)
+        except MemoryError:
+            exceeded = MemoryExceeded(
+                "the request needs more memory than there is: ask for less at a time, or raise"
+                " query_memory_bytes"
+            )
+            return _domain_error(protocol, call, exceeded, request.request_id)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets a well-formed answer
             _log.exception("request %s failed", request.request_id)
             message = (
@@ -121,7 +135,7 @@ class Router:
         for protocol in self._protocols:
             if protocol.claims(request):
                 return protocol
-        raise AssertionError("the last protocol claims whatever is left")
+        return self._otherwise
 
 
 def _domain_error(

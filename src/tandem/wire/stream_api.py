@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 import msgspec
 import pyarrow as pa
@@ -133,7 +133,7 @@ class StreamApi:
         return self._rest.identify(request)
 
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
-        stream = unquote(call.labels["Stream"].decode("latin-1"))
+        stream = call.labels["Stream"]
         if call.operation.method == "POST":
             return CommitRequest(self._batch(stream, request.body))
         given = parse_qs(request.query.decode("latin-1"))

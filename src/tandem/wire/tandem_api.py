@@ -15,6 +15,7 @@ Errors are those of REST with JSON. The work is done in threads, beside the even
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote
 
@@ -32,7 +33,7 @@ from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
 from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
-from tandem.wire.operation import Call, Operation, Service
+from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
 
 _Answer = TypeVar("_Answer")
@@ -137,7 +138,10 @@ class TandemApi:
                     request=ServerRequest,
                     perform=self._server,
                 ),
-                _operation("Query", "/tandem/query", QueryRequest, self._query),
+                replace(
+                    _operation("Query", "/tandem/query", QueryRequest, self._query),
+                    place=Place.QUERIES,
+                ),
                 _operation("Ingest", _INGEST, IngestRequest, self._ingest),
                 _operation(
                     "DescribeIngestion",

@@ -23,7 +23,15 @@ import tandem
 from e2e.command_line import COMMAND
 from e2e.server_process import ServerProcess
 from e2e.streams.kafka_broker import KafkaBroker
-from e2e.streams.scenes import create, definition, each_once, file_of, tokens_in_history
+from e2e.streams.scenes import (
+    ON_A_FOLDER,
+    ON_A_SERVER,
+    create,
+    definition,
+    each_once,
+    file_of,
+    tokens_in_history,
+)
 from tandem.errors import ValidationError
 from tandem.service.streams import Move, StreamBatch
 from tandem.streams import Stream, read_stream_file
@@ -135,11 +143,10 @@ def test_sigterm_writes_what_is_in_hand(
     assert sum(int(mark or 0) for mark in marks.values()) == status["messages"]
 
 
+@ON_A_SERVER  # the consumers share nothing but its marks
 def test_partitions_go_from_one_consumer_to_another(
     store: tandem.FeatureStore, location: str, broker: KafkaBroker, name: str
 ) -> None:
-    if "://" not in location:
-        pytest.skip("the server's turn is enough: the consumers share nothing but its marks")
     create(store, name)
     broker.create_topic(name)
     options = {"heartbeat.interval.ms": 200, "session.timeout.ms": 6_000}
@@ -216,11 +223,10 @@ def test_a_topic_of_dead_letters(
     assert headers["tandem.offset"].isdigit()
 
 
+@ON_A_FOLDER
 def test_check_reads_nothing(
     store: tandem.FeatureStore, location: str, broker: KafkaBroker, name: str, tmp_path: Path
 ) -> None:
-    if "://" in location:
-        pytest.skip("what is checked is the file and the source: the folder's turn is enough")
     create(store, name)
     broker.create_topic(name)
     broker.send(name, messages(3))
@@ -235,12 +241,11 @@ def test_check_reads_nothing(
             stream.run(until_caught_up=True)
 
 
+@ON_A_FOLDER
 def test_messages_that_the_broker_has_dropped(
     store: tandem.FeatureStore, location: str, name: str
 ) -> None:
     """On librdkafka's mock cluster, since Tansu does not say that an offset is out of range."""
-    if "://" in location:
-        pytest.skip("what is met is the broker's: the folder's turn is enough")
     create(store, name)
     # As if the topic had been made anew: the marks are behind its end.
     moves = [Move(str(number), None, "1000") for number in ALL]
@@ -256,12 +261,11 @@ def test_messages_that_the_broker_has_dropped(
     assert tokens_in_history(store, name) == each_once(6)
 
 
+@ON_A_FOLDER
 def test_a_new_stream_begins_at_the_end(
     store: tandem.FeatureStore, location: str, name: str
 ) -> None:
     """On the mock cluster, too: Tansu's end is the beginning of the last batch."""
-    if "://" in location:
-        pytest.skip("where a stream begins is the source's: the folder's turn is enough")
     create(store, name)
     with KafkaBroker(is_mock=True) as mock:
         mock.create_topic(name)

@@ -16,7 +16,14 @@ import pytest
 
 import tandem
 from e2e.command_line import COMMAND
-from e2e.streams.scenes import create, definition, each_once, file_of, tokens_in_history
+from e2e.streams.scenes import (
+    ON_A_FOLDER,
+    create,
+    definition,
+    each_once,
+    file_of,
+    tokens_in_history,
+)
 from tandem.errors import ValidationError
 from tandem.streams import Stream
 
@@ -174,11 +181,10 @@ def test_one_of_two_consumers_writes_and_the_other_takes_over(
     assert tokens_in_history(store, name) == each_once(80)
 
 
+@ON_A_FOLDER
 def test_a_new_stream_begins_at_the_end(
     store: tandem.FeatureStore, location: str, kinesis: Any, endpoint: str, name: str
 ) -> None:
-    if "://" in location:
-        pytest.skip("where a stream begins is the source's: the folder's turn is enough")
     create(store, name)
     make(kinesis, name)
     send(kinesis, name, 5, 100)
@@ -214,11 +220,10 @@ def test_kill_9(kinesis: Any, endpoint: str, name: str, tmp_path: Path) -> None:
         assert tokens_in_history(store, name) == each_once(600)
 
 
+@ON_A_FOLDER
 def test_a_stream_that_is_not_there(
     store: tandem.FeatureStore, location: str, endpoint: str, name: str
 ) -> None:
-    if "://" in location:
-        pytest.skip("what is met is the source's: the folder's turn is enough")
     create(store, name)
     with pytest.raises(ValidationError, match="ResourceNotFound"):
         Stream(store, definition(name, source=source(endpoint, name))).check()

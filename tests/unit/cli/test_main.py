@@ -55,6 +55,13 @@ def test_commands_do_without_frame_libraries(tmp_path: object) -> None:
     assert not found & {"pandas", "polars", "uvicorn"}
 
 
+@pytest.mark.parametrize("arguments", [["groups", "--store"], ["env", "--url"]])
+def test_commands_on_a_server_do_without_engines(arguments: list[str]) -> None:
+    found = imported("-m", "tandem", *arguments, "http://127.0.0.1:9")
+    assert "urllib3" in found
+    assert not found & {"sqlalchemy", "lmdb", "sqlglot", "awscrt", "uvicorn", "pandas", "polars"}
+
+
 def imported(*arguments: str) -> set[str]:
     """The top-level packages that a Python process imports."""
     run = subprocess.run(

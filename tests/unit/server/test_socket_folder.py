@@ -1,4 +1,4 @@
-"""The socket of the background process lies in a private folder, which goes with its server."""
+"""The socket of a companion lies in a private folder, which goes with its server."""
 
 import os
 import tempfile
@@ -36,14 +36,14 @@ def test_what_killed_servers_left_goes_and_what_living_ones_have_stays(
     for folder in (living, killed):
         folder.socket.touch()
     os.close(killed._lock)  # as the system does
-    mine = temporary / "tandem-loads-notes"
+    mine = temporary / "tandem-socket-notes"
     mine.mkdir()
     (mine / "text").touch()
-    (temporary / "tandem-loads-link").symlink_to(mine)
+    (temporary / "tandem-socket-link").symlink_to(mine)
     third = SocketFolder(tmp_path)
     assert living.socket.exists()
     assert not killed.socket.parent.exists()
-    assert (temporary / "tandem-loads-link" / "text").exists()
+    assert (temporary / "tandem-socket-link" / "text").exists()
     living.close()
     third.close()
 

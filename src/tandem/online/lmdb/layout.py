@@ -52,6 +52,7 @@ _SEGMENT = struct.Struct(">BBBqqqIQIBB")
 _NO_OPERATION = 0
 _MARK = struct.Struct(">q")
 _POSITION = struct.Struct(">Q")
+_RECORD_START = _CHECKSUM.size + _RECORD.size
 _HAS_EXPIRY, _IS_DELETED = 1, 2
 _EXPIRY_OFFSET = 1 << 63  # makes negative milliseconds sort before positive ones
 
@@ -110,27 +111,33 @@ def pack_put(
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
     """The identifier and the record. Raises DataCorrupted where the checksum does not match."""
+    state, length = _unpack_state(key, raw)
+    end = _RECORD_START + length
+    whole = raw[_RECORD_START:end] if length else key[_GROUP_BYTES + 1 :]
+    return whole.decode(), OnlineRecord(state, raw[end:])
+
+
+def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
+    """What `unpack_record` says of the record, for who knows its identifier."""
+    state, length = _unpack_state(key, raw)
+    return OnlineRecord(state, raw[_RECORD_START + length :])
+
+
+def unpack_state(key: bytes, raw: bytes) -> NewestState:
+    """What `unpack_record` says of the record's state."""
+    return _unpack_state(key, raw)[0]
+
+
+def _unpack_state(key: bytes, raw: bytes) -> tuple[NewestState, int]:
+    """The state, and how many bytes of the identifier stand between header and features."""
     _verify(key, raw, "record")
     flags, seconds, nanoseconds, expiry, length = _RECORD.unpack_from(raw, _CHECKSUM.size)
-    start = _CHECKSUM.size + _RECORD.size
-    whole = raw[start : start + length] if length else key[_GROUP_BYTES + 1 :]
     state = NewestState(
         EventTime(seconds, nanoseconds),
         expiry if flags & _HAS_EXPIRY else None,
         bool(flags & _IS_DELETED),
     )
-    return whole.decode(), OnlineRecord(state, raw[start + length :])
-
-
-def unpack_state(key: bytes, raw: bytes) -> NewestState:
-    """What `unpack_record` says of the record's state."""
-    _verify(key, raw, "record")
-    flags, seconds, nanoseconds, expiry, _ = _RECORD.unpack_from(raw, _CHECKSUM.size)
-    return NewestState(
-        EventTime(seconds, nanoseconds),
-        expiry if flags & _HAS_EXPIRY else None,
-        bool(flags & _IS_DELETED),
-    )
+    return state, length
 
 
 def position_key(position: int) -> bytes:

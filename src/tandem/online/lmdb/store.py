@@ -18,7 +18,7 @@ from typing import TypeAlias
 import lmdb
 import pyarrow as pa
 
-from tandem.errors import DataCorrupted, StoreUnavailable
+from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
 from tandem.model.decision import Effect, Refusal
 from tandem.model.write import LogEntry, LogPart, RecordKey, Write
 from tandem.online.apply import apply, check_mark, log_entry
@@ -210,7 +210,7 @@ class LmdbOnlineStore(OnlineStore):
 
     def _newest(self, transaction: _Transaction, key: bytes) -> OnlineRecord | None:
         raw = transaction.get(key, db=self._records)
-        return None if raw is None else layout.unpack_record(key, raw)[1]
+        return None if raw is None else layout.unpack_newest(key, raw)
 
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
@@ -220,8 +220,13 @@ class LmdbOnlineStore(OnlineStore):
             transaction.delete(stale, db=self._expiries)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
-        with self._begin() as transaction:
-            return [self._newest(transaction, layout.record_key(key)) for key in keys]
+        # `_begin` by hand: this is what a GetRecord waits for, and a context manager costs as much.
+        self._check_usable()
+        try:
+            with self._environment.begin() as transaction:
+                return [self._newest(transaction, layout.record_key(key)) for key in keys]
+        except lmdb.Error as error:
+            raise self._failure(error) from error
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
@@ -302,6 +307,14 @@ class LmdbOnlineStore(OnlineStore):
     @contextmanager
     def _begin(self, *, write: bool = False) -> Iterator[_Transaction]:
         """A transaction, committed at the end of the block, with LMDB's errors made ours."""
+        self._check_usable()
+        try:
+            with self._environment.begin(write=write) as transaction:
+                yield transaction
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
+    def _check_usable(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
         if self._process != os.getpid():
@@ -309,19 +322,17 @@ class LmdbOnlineStore(OnlineStore):
                 "this process was forked from one that has the online store open, and LMDB cannot"
                 " be shared that way: connect again in this process"
             )
-        try:
-            with self._environment.begin(write=write) as transaction:
-                yield transaction
-        except lmdb.MapFullError as error:
-            raise StoreUnavailable(
+
+    def _failure(self, error: lmdb.Error) -> TandemError:
+        if isinstance(error, lmdb.MapFullError):
+            return StoreUnavailable(
                 "the online store is full: raise online_map_size_bytes and start again"
-            ) from error
-        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
-            raise DataCorrupted(
+            )
+        if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
+            return DataCorrupted(
                 f"the online store in {self._path} is damaged ({error}): restore it from a backup"
-            ) from error
-        except lmdb.Error as error:
-            raise StoreUnavailable(f"the online store in {self._path} failed: {error}") from error
+            )
+        return StoreUnavailable(f"the online store in {self._path} failed: {error}")
 
 
 class _LmdbLogSnapshot(LogSnapshot):

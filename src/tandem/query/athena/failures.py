@@ -30,6 +30,7 @@ def not_supported(node: exp.Expr, what: str) -> QueryFailed:
 
 
 _REASONS = (
+    (re.compile(r"the query needs more memory .*"), r"EXCEEDED_LOCAL_MEMORY_LIMIT: \g<0>"),
     (re.compile(r"Invalid Input Error: ([A-Z]+_[A-Z_]+: .*)"), r"\1"),  # of our own making
     (re.compile(r"Division by zero"), "DIVISION_BY_ZERO: Division by zero"),
     (re.compile(r"Conversion Error: (.*)"), r"INVALID_CAST_ARGUMENT: \1"),

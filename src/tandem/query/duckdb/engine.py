@@ -9,6 +9,7 @@
 """
 
 import itertools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,7 @@ from tandem.query.duckdb.point_in_time import PointInTimeJoin
 from tandem.query.duckdb.results import batches, to_arrow
 from tandem.query.duckdb.scratch import ScratchFolder
 from tandem.query.labels import checked_schema
+from tandem.query.memory_limit import memory_exceeded
 from tandem.query.priority import giving_way
 from tandem.query.statement import (
     DEFAULT_DATABASE,
@@ -45,6 +47,7 @@ from tandem.query.tables import FileTable, RowsTable
 from tandem.rows.rows import Rows, RowStream
 
 _INTERRUPT_SECONDS_MAX = 10.0
+_OUT_OF_MEMORY = re.compile(r"Out of Memory Error: |std::bad_alloc")
 
 
 class DuckDbEngine(QueryEngine):
@@ -69,6 +72,7 @@ class DuckDbEngine(QueryEngine):
         self._instance.execute(f"SET allowed_directories = ['{folder}']")
         self._instance.execute("SET enable_external_access = false")
         self._instance.execute("SET lock_configuration = true")
+        self._memory_bytes = memory_bytes
         self._numbers = itertools.count()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._is_closed = False
@@ -144,15 +148,20 @@ class DuckDbEngine(QueryEngine):
                 finally:
                     self._running.discard(cursor)
         except duckdb.Error as error:
-            raise QueryFailed(self._shown(one_line(error))) from error
+            raise self._failure(one_line(error)) from error
         except QueryFailed as error:
-            if self._readable in str(error):
-                raise type(error)(self._shown(str(error))) from error
+            if self._readable in str(error) or _OUT_OF_MEMORY.search(str(error)):
+                raise self._failure(str(error), type(error)) from error
             raise
+        except MemoryError as error:  # whatever was made of the rows
+            raise memory_exceeded(self._memory_bytes) from error
 
-    def _shown(self, reason: str) -> str:
-        """A reason without places on this machine and advice about options of the engine."""
-        return reason.split(" Possible solutions: ")[0].replace(f"{self._readable}/", "s3://")
+    def _failure(self, reason: str, kind: type[QueryFailed] = QueryFailed) -> QueryFailed:
+        """An error without places on this machine and advice about options of the engine."""
+        shown = reason.split(" Possible solutions: ")[0].replace(f"{self._readable}/", "s3://")
+        if _OUT_OF_MEMORY.search(shown):
+            return memory_exceeded(self._memory_bytes, _OUT_OF_MEMORY.sub("", shown))
+        return kind(shown)
 
     @contextmanager
     def _prepared(

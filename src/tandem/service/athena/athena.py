@@ -13,7 +13,7 @@ from tandem.registry.base import DocumentRegistry
 from tandem.service.athena.alterations import AlterationStatements
 from tandem.service.athena.context import StatementContext
 from tandem.service.athena.databases import DatabaseStatements
-from tandem.service.athena.execution_store import ExecutionStore
+from tandem.service.athena.execution_store import INTERRUPTED, ExecutionStore
 from tandem.service.athena.executions import ExecutionLimits, QueryExecutions
 from tandem.service.athena.external_tables import ExternalTables
 from tandem.service.athena.iceberg_statements import IcebergStatements
@@ -79,7 +79,13 @@ class Athena:
                 ).performers,
             },
         )
-        self._store = ExecutionStore(parts.registry, presence, parts.clock, limits.kept_max)
+        self._store = ExecutionStore(
+            parts.registry,
+            presence,
+            parts.clock,
+            limits.kept_max,
+            f"{INTERRUPTED}, which is {limits.memory_bytes}",
+        )
         self.executions = QueryExecutions(
             self._store,
             self._statements,

@@ -17,7 +17,11 @@ from tandem.service.presence import Presence
 from tandem.service.typed_documents import TypedDocuments
 
 _KIND = "athena-execution"
-INTERRUPTED = "the server stopped while the query was under way: run it again"
+INTERRUPTED = (
+    "the process that ran the query has ended: the server stopped, or queries took more memory than"
+    " they may have. Run it again; where it ends so once more, let it read or make less at a time,"
+    " or raise query_memory_bytes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,19 @@ class ExecutionStore:
     """At most `kept_max` executions that are over are kept. Safe to use from many threads."""
 
     def __init__(
-        self, registry: DocumentRegistry, presence: Presence, clock: Clock, kept_max: int
+        self,
+        registry: DocumentRegistry,
+        presence: Presence,
+        clock: Clock,
+        kept_max: int,
+        interrupted: str = INTERRUPTED,
     ) -> None:
+        """`interrupted` is what is said of an execution whose process is gone."""
         self._documents = TypedDocuments(registry, OwnedExecution, "a query execution")
         self._presence = presence
         self._clock = clock
         self._kept_max = kept_max
+        self._interrupted = interrupted
         self._trimming = threading.Lock()
         self._over: dict[str, None] | None = None
 
@@ -80,7 +91,7 @@ class ExecutionStore:
         ended = replace(
             execution,
             state=ExecutionState.FAILED,
-            reason=INTERRUPTED,
+            reason=self._interrupted,
             error_category=ErrorCategory.SYSTEM,
             is_retryable=True,
             completed_at_us=self._clock(),

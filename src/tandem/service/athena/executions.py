@@ -11,8 +11,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tandem.errors import (
@@ -32,6 +34,7 @@ from tandem.model.query_execution import (
 )
 from tandem.query.athena.statements import AthenaStatement
 from tandem.query.cancellation import Cancellation
+from tandem.query.memory_limit import memory_exceeded
 from tandem.query.priority import give_way
 from tandem.service.athena.client_tokens import id_of
 from tandem.service.athena.context import Answer, StatementContext
@@ -55,6 +58,7 @@ _CATEGORIES: dict[str, ErrorCategory | None] = {
 }
 _WATCH_SECONDS = 0.05
 _CLOSE_SECONDS = 10.0
+_ATTEMPTS_TO_END_MAX = 200
 _log = logging.getLogger(__name__)
 
 
@@ -77,11 +81,13 @@ class ExecutionLimits:
     at_once           executions that run side by side; others wait
     seconds_max       the longest that one may run
     kept_max          executions that are kept once they are over
+    memory_bytes      what the engine may take for all of them
     """
 
     at_once: int
     seconds_max: float
     kept_max: int
+    memory_bytes: int
 
 
 @dataclass(slots=True)
@@ -301,6 +307,9 @@ class QueryExecutions:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.SYSTEM)
         except TandemError as error:
             self._end(active, ExecutionState.FAILED, str(error), ErrorCategory.USER)
+        except MemoryError:
+            reason = str(memory_exceeded(self._limits.memory_bytes))
+            self._end(active, ExecutionState.FAILED, reason, ErrorCategory.USER)
         except OSError as error:
             reason = f"the data folder cannot be used ({error.strerror or error})"
             self._end(active, ExecutionState.FAILED, reason, ErrorCategory.SYSTEM)
@@ -369,12 +378,20 @@ class QueryExecutions:
             completed_at_us=self._clock(),
         )
         try:
-            self._store.end(active.execution)
-        except TandemError:
+            self._store_end(active.execution)
+        except (TandemError, MemoryError):
             # It is FAILED for whoever asks once this process is gone; the result may be there.
             _log.exception("the end of query execution %s", active.execution.execution_id)
         finally:
             self._forget(active.execution.execution_id)
+
+    def _store_end(self, execution: QueryExecution) -> None:
+        """Tries again where others have taken the memory: they come to their end, too."""
+        for _ in range(_ATTEMPTS_TO_END_MAX):
+            with suppress(MemoryError):
+                return self._store.end(execution)
+            time.sleep(_WATCH_SECONDS)
+        return self._store.end(execution)
 
     def _forget(self, execution_id: str) -> None:
         with self._lock:
@@ -391,7 +408,8 @@ class QueryExecutions:
                         return
             now_us = self._clock()
             for active in actives:
-                self._look_at(active, now_us)
+                with suppress(MemoryError):  # what others have taken is given back
+                    self._look_at(active, now_us)
             if actives:
                 threading.Event().wait(_WATCH_SECONDS)
 

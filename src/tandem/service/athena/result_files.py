@@ -22,6 +22,9 @@ from tandem.service.athena.lake import FilePlace, Lake
 _METADATA = ".metadata"
 _METADATA_BYTES_MAX = 16 << 20
 _READ_BYTES = 1 << 20
+_PAGE_BYTES_MAX = 16 << 20
+"""A page that has so many is at its end."""
+_ROW_BYTES_MAX = 64 << 20
 
 
 class ResultColumn(msgspec.Struct, frozen=True):
@@ -78,13 +81,14 @@ class ResultFiles:
     def page(self, place: FilePlace, offset: int, rows_max: int) -> ResultPage:
         """At most `rows_max` rows from `offset`, the beginning of a line; the header is a row.
 
-        Raises QueryFailed where the files are not there any more, or are not what was written.
+        Raises QueryFailed where the files are not there any more, or are not what was written, and
+        where a row is too large for a page.
         """
         columns = self.columns(place)
         lines = _Lines(self._lake, place, offset)
         rows: list[list[str | None]] = []
         try:
-            while len(rows) < rows_max:
+            while len(rows) < rows_max and lines.offset - offset < _PAGE_BYTES_MAX:
                 row = lines.csv_row() if place.key.endswith(".csv") else lines.text_row()
                 if row is None:
                     return ResultPage(columns, rows, None)
@@ -136,18 +140,26 @@ class _Lines:
         return None if line is None else [line]
 
     def _line(self, *, in_quotes: bool) -> str | None:
-        end = self._next
+        looked_at = quotes = 0  # bytes of this line, and the quotes in them
         while True:
-            end = self._buffer.find(b"\n", end)
+            end = self._buffer.find(b"\n", self._next + looked_at)
+            known = len(self._buffer) if end < 0 else end
+            quotes += self._buffer.count(b'"', self._next + looked_at, known)
+            looked_at = known - self._next
+            if looked_at > _ROW_BYTES_MAX:
+                raise QueryFailed(
+                    f"a row of {self._place} has more than {_ROW_BYTES_MAX} bytes, which no page"
+                    " holds: read the file itself from S3"
+                )
             if end < 0:
-                end = len(self._buffer)
                 if not self._read_more():
                     break
-                continue
-            if not in_quotes or self._buffer.count(b'"', self._next, end) % 2 == 0:
+            elif in_quotes and quotes % 2:
+                looked_at += 1
+            else:
                 break
-            end += 1
-        if end == self._next and end == len(self._buffer):
+        end = self._next + looked_at
+        if not looked_at and end == len(self._buffer):
             return None
         line = self._buffer[self._next : end]
         self._next = min(end + 1, len(self._buffer))
@@ -160,9 +172,10 @@ class _Lines:
         self._start += self._next
         self._buffer = self._buffer[self._next :]
         self._next = 0
-        more = self._lake.read(self._place, self._start + len(self._buffer), _READ_BYTES)
+        size = max(_READ_BYTES, len(self._buffer))  # a long line is not copied for each piece of it
+        more = self._lake.read(self._place, self._start + len(self._buffer), size)
         self._buffer += more
-        self._is_read = len(more) < _READ_BYTES
+        self._is_read = len(more) < size
         return bool(more)
 
 

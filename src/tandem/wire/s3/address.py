@@ -11,6 +11,7 @@ The bucket stands in the host (BUCKET.localhost, BUCKET.s3.anything) or is the p
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -24,6 +25,7 @@ _LOCAL_HOST = re.compile(r"(?P<bucket>.+)\.localhost")
 _OTHERS = {"health", "tandem"}
 """First segments of paths that Tandem answers itself; a signed request may have such a bucket."""
 _QUERY_MEMBERS_MAX = 100
+_HOSTS_MAX = 256
 
 
 class Address(NamedTuple):
@@ -39,7 +41,7 @@ def is_s3(method: str, raw_path: bytes, query: bytes, headers: Mapping[str, str]
         return service == "s3"
     if "x-amz-target" in headers:
         return False
-    if _bucket_of_host(headers, is_signed=False) is not None:
+    if _bucket_of_host(headers.get("host", ""), is_signed=False) is not None:
         return True
     if raw_path == b"/":
         return method == "GET" and b"Action=" not in query
@@ -51,7 +53,7 @@ def address_of(raw_path: bytes, query: bytes, headers: Mapping[str, str]) -> Add
     """Raises InvalidUri where the path is not UTF-8."""
     path = _text(raw_path.removeprefix(b"/"))
     is_signed = _signed_for(query, headers) is not None
-    if bucket := _bucket_of_host(headers, is_signed=is_signed):
+    if bucket := _bucket_of_host(headers.get("host", ""), is_signed=is_signed):
         return Address(bucket, path)
     bucket, _, key = path.partition("/")
     return Address(bucket, key)
@@ -76,11 +78,12 @@ def query_members(query: bytes) -> dict[str, str]:
 
 def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
     """The service that a request is signed for; None where it has no signature."""
-    authorization = headers.get("authorization", "")
-    if found := _SCOPE.search(authorization):
-        return found[1]
-    if authorization.startswith("AWS "):
-        return "s3"  # version 2 of signatures, which only S3's clients still write this way
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        if found := _SCOPE.search(authorization):
+            return found[1]
+        if authorization.startswith("AWS "):
+            return "s3"  # version 2 of signatures, which only S3's clients still write this way
     if b"X-Amz-Credential=" in query:
         for pair in query.split(b"&"):
             name, _, value = pair.partition(b"=")
@@ -93,12 +96,13 @@ def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _bucket_of_host(headers: Mapping[str, str], *, is_signed: bool) -> str | None:
+@lru_cache(_HOSTS_MAX)
+def _bucket_of_host(given: str, *, is_signed: bool) -> str | None:
     """The bucket in the host name; empty where it is S3's without one, None where it is not S3's.
 
     x.localhost may be any name of this machine: only who signs for S3 means a bucket by it.
     """
-    host = headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
+    host = given.rpartition("@")[2].partition(":")[0].lower()
     found = _S3_HOST.fullmatch(host)
     if found is None and is_signed:
         found = _LOCAL_HOST.fullmatch(host)

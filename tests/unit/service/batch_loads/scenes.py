@@ -13,7 +13,7 @@ import pytest
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.model.batch_load import BatchLoad, LoadStatus
-from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.batch_loads.request import NewBatchLoad
 from unit.service.scenes import START_US, ManualClock
 
 START = START_US / 1e6

@@ -17,7 +17,7 @@ from tandem.errors import (
     ValidationError,
 )
 from tandem.model.batch_load import LoadStatus
-from tandem.service.batch_loads import NewBatchLoad
+from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.ingestion import IngestOptions
 from unit.service.batch_loads.scenes import (
     SECONDS_MAX,
