@@ -17,6 +17,7 @@ from benchmarks import (
     serving,
     stream,
     training_sets,
+    workers,
 )
 
 NAMES = (
@@ -28,6 +29,7 @@ NAMES = (
     "control-plane",
     "ingest",
     "stream",
+    "workers",
 )
 LONG = ("training-sets", "feast", "sagemaker-ingest")
 """Named ones only: minutes of work, much disk, and packages of others."""
@@ -55,6 +57,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
             ingest.run(rows or 1_000_000)
         elif name == "stream":
             stream.run(rows or 300_000)
+        elif name == "workers":
+            workers.run()
         elif name == "sagemaker-ingest":
             sagemaker_ingest.run()
         elif name == "training-sets":

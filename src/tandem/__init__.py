@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from tandem.sdk.cost import cost
     from tandem.sdk.frames import Result
     from tandem.sdk.group import FeatureGroupHandle
+    from tandem.sdk.record_cache import RecordCache
     from tandem.sdk.store import FeatureStore, connect
 
 __all__ = [
     "FeatureGroupHandle",
     "FeatureStore",
+    "RecordCache",
     "Result",
     "TandemError",
     "__version__",
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "FeatureGroupHandle": "tandem.sdk.group",
     "FeatureStore": "tandem.sdk.store",
+    "RecordCache": "tandem.sdk.record_cache",
     "Result": "tandem.sdk.frames",
     "connect": "tandem.sdk.store",
     "cost": "tandem.sdk.cost",

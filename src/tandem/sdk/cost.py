@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from tandem.errors import ValidationError
 from tandem.model.cost import (
@@ -25,7 +25,7 @@ from tandem.model.cost import (
 from tandem.model.feature_group import ThroughputMode
 from tandem.model.prices import AWS_US_EAST_1, Prices
 from tandem.model.usage import Period, UsageCounts
-from tandem.sdk.arguments import microseconds
+from tandem.sdk.arguments import checked, microseconds
 from tandem.sdk.backend import Backend
 from tandem.sdk.tables import Table, html, plain
 from tandem.sdk.yaml_documents import documents
@@ -133,7 +133,7 @@ def cost(
     record_bytes   names and values of a record
     records        how many are stored online; or the GB (2**30 bytes) that they take, `online_gb`
 
-    The rest is as for `FeatureStore.cost`. Raises ValidationError.
+    The rest is as in `CostArguments`. Raises ValidationError.
     """
     rates = Rates(
         reads=reads,
@@ -149,7 +149,36 @@ def cost(
     return CostComparison(compare(workload, prices_of(prices), plan))
 
 
-def workload_of(
+class CostArguments(TypedDict, total=False):
+    """How the use of a store is priced; each may be left out.
+
+    last         the time whose use counts, a day: its average and its busiest minute are taken for
+                 all of `hours`. A store that is younger counts from its first hour on
+    hours        that are charged; a month has 730
+    utilization  the share of provisioned units that shall be in use in the busiest minute; 0.7
+    machines     machines of one's own; 1
+    prices       or a YAML file with some, instead of AWS's in us-east-1
+
+    Rows that were loaded count as writes. What is stored is counted record by record.
+    """
+
+    last: timedelta
+    hours: float
+    utilization: float
+    machines: int
+    prices: Prices | str | Path
+
+
+def cost_of_use(
+    backend: Backend, groups: Sequence[str] | None, **how: Unpack[CostArguments]
+) -> CostComparison:
+    last = checked(timedelta, how.get("last", timedelta(days=1)), "last")
+    workload = _workload(backend, groups, last, how.get("hours", MONTH_HOURS))
+    plan = Plan(utilization=how.get("utilization", 0.7), machines=how.get("machines", 1))
+    return CostComparison(compare(workload, prices_of(how.get("prices", AWS_US_EAST_1)), plan))
+
+
+def _workload(
     backend: Backend, groups: Sequence[str] | None, last: timedelta, hours: float
 ) -> Workload:
     """What a store was asked for lately, as if that went on for `hours`."""

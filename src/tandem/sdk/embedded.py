@@ -20,8 +20,9 @@ from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.sdk.embedded_files import EmbeddedFiles
 from tandem.sdk.embedded_streams import EmbeddedStreams
 from tandem.sdk.embedded_usage import EmbeddedUsage
+from tandem.sdk.embedded_vectors import EmbeddedVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 
 class EmbeddedBackend(Backend):
@@ -41,6 +42,7 @@ class EmbeddedBackend(Backend):
         self.streams = EmbeddedStreams(self._core)
         self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
         self.usage = EmbeddedUsage(self._core)
+        self.vectors = EmbeddedVectors(self._core)
 
     def put(
         self,
@@ -53,9 +55,8 @@ class EmbeddedBackend(Backend):
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]:
-        found = self._core.records.get_many(group_name, identifiers, features)
-        return [None if record is None else record.values() for record in found]
+    ) -> list[ServedRecord | None]:
+        return self._core.records.get_many(group_name, identifiers, features)
 
     def delete_record(
         self,

@@ -14,9 +14,8 @@ from tandem.model.feature_group import (
     StorageType,
     ThroughputMode,
 )
-from tandem.model.record import FeatureValue
 from tandem.model.usage import Period
-from tandem.rows.feature_values import python_value, values_of_mapping
+from tandem.rows.feature_values import values_of_mapping
 from tandem.sdk.arguments import (
     checked,
     checked_feature_name,
@@ -34,10 +33,11 @@ from tandem.sdk.backend import Backend
 from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.group_files import GroupFiles, group_files
 from tandem.sdk.ingest_result import IngestResult
+from tandem.sdk.record_values import RecordValues
 from tandem.sdk.sources import source_of
 from tandem.sdk.usage import UsageList, span_us
 from tandem.service.ingestion import IngestOptions, OnError
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 from tandem.service.usage import Stored
 
 _ALIAS_SECONDS_MAX = 1.0
@@ -58,6 +58,7 @@ class FeatureGroupHandle:
         self._backend = backend
         self.name = name
         self.definition = definition
+        self._values = RecordValues(definition)
         self._looked_at = time.monotonic()
 
     def put(
@@ -99,7 +100,7 @@ class FeatureGroupHandle:
             # The alias was switched and the group deleted since the last look.
             self._look_again()
             found = self._backend.get(self.definition.name, texts, wanted)
-        return [None if values is None else self._python(values) for values in found]
+        return [None if record is None else self._python(record) for record in found]
 
     def delete(
         self,
@@ -321,20 +322,21 @@ class FeatureGroupHandle:
             self._look_again()
 
     def _identifier_text(self, identifier: Any) -> str:
+        if type(identifier) is str:
+            return checked_text(identifier, "record identifier")
         named = {self.definition.record_identifier_name: identifier}
         values = values_of_mapping(named, self.definition.features_by_name)
         if not values:
             raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
         return checked_text(str(values[0].value), "record identifier")
 
-    def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
+    def _python(self, record: ServedRecord) -> dict[str, Any]:
+        if self._values.group is not self.definition:
+            self._values = RecordValues(self.definition)
         try:
-            features = self.definition.features_by_name
-            return {name: python_value(features[name], value) for name, value in values}
+            return self._values.read(record.features_json)
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()
-        features = self.definition.features_by_name
-        return {
-            name: python_value(features[name], value) for name, value in values if name in features
-        }
+        self._values = RecordValues(self.definition)
+        return self._values.read(record.features_json, skips_unknown=True)

@@ -14,13 +14,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
-from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
 from tandem.model.batch_load import LoadStatus
-from tandem.model.cost import MONTH_HOURS, compare
-from tandem.model.cost import Plan as CostPlan
 from tandem.model.feature_group import (
     FeatureGroup,
     FeatureType,
@@ -29,7 +26,6 @@ from tandem.model.feature_group import (
     StorageType,
     TableFormat,
 )
-from tandem.model.prices import AWS_US_EAST_1, Prices
 from tandem.query.base import SqlDialect
 from tandem.sdk import search
 from tandem.sdk.arguments import (
@@ -46,44 +42,46 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
-from tandem.sdk.cost import CostComparison, prices_of, workload_of
+from tandem.sdk.cached_backend import CachedBackend
+from tandem.sdk.cost import CostArguments, CostComparison, cost_of_use
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
+from tandem.sdk.feature_vectors import FeatureVectors
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
 from tandem.sdk.listing import FeatureList, GroupList
+from tandem.sdk.location import backend_at
 from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
-from tandem.sdk.remote import RemoteBackend
+from tandem.sdk.record_cache import RecordCache
 from tandem.sdk.standing import standing
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.vector_arguments import entities_of, with_defaults
 from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.ingestion import OnError
 
 
-def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":
+def connect(
+    location: str | Path = "tandem-data",
+    *,
+    record_cache: RecordCache | None = None,
+    **settings: Any,
+) -> "FeatureStore":
     """A store in the folder `location`, made where it is missing, or the server at a URL.
 
     `settings` are those of `tandem.assembly.settings.Settings`, for a folder only. Connecting to
     the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
     """
-    if isinstance(location, str) and location.startswith(("http://", "https://")):
-        if settings:
-            raise ValidationError(f"a server has its own settings; leave out {sorted(settings)}")
-        return FeatureStore(RemoteBackend(location), location)
-    if isinstance(location, str) and "://" in location:
-        raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
-    # Here, since a client of a server needs none of the engines, which take most of the start.
-    from tandem.sdk.embedded import EmbeddedBackend
-
-    backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
+    backend = backend_at(location, settings, asks_expiry=record_cache is not None)
+    if record_cache is not None:
+        backend = CachedBackend(backend, record_cache)
     return FeatureStore(backend, str(location))
 
 
@@ -346,6 +344,30 @@ class FeatureStore:
         )
         return TrainingSet(made, self._backend.datasets)
 
+    def feature_vector(
+        self,
+        features: Sequence[str] | Mapping[str, str],
+        entities: Any,
+        *,
+        keys: Mapping[str, str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        max_age: timedelta | Mapping[str, timedelta] | None = None,
+    ) -> FeatureVectors:
+        """The newest values of features of several groups, from the online store, in one request:
+        what a model that was trained on the same `features` predicts from.
+
+        features    as for `training_set`
+        entities    an identifier or a list of them; a mapping of column to identifiers, where one
+                    value stands for every row; or a frame
+        defaults    by column: what stands where there is no value
+
+        The rest is as for `training_set`.
+        """
+        request = training_set_request(features, "event_time", keys, None, max_age, None)
+        table, are_identifiers = entities_of(entities)
+        found = self._backend.vectors.read(table, request, are_identifiers=are_identifiers)
+        return FeatureVectors(with_defaults(found.features, defaults), found)
+
     def dataset(self, dataset_id: str) -> RecordedDataset:
         """What is recorded of a training set. Raises ResourceNotFound."""
         return RecordedDataset(
@@ -419,32 +441,13 @@ class FeatureStore:
         return BatchLoad(control, control.find(checked_text(batch_load_id, "batch_load_id")))
 
     def cost(
-        self,
-        groups: Sequence[str] | None = None,
-        *,
-        last: timedelta = timedelta(days=1),
-        hours: float = MONTH_HOURS,
-        utilization: float = 0.7,
-        machines: int = 1,
-        prices: Prices | str | Path = AWS_US_EAST_1,
+        self, groups: Sequence[str] | None = None, **how: Unpack[CostArguments]
     ) -> CostComparison:
-        """What the store's own use would cost on AWS, on demand and provisioned, and what machines
-        of one's own cost. Shown as a table.
-
-        groups       the feature groups; None: all there are
-        last         the time whose use counts; its average and its busiest minute are taken for all
-                     of `hours`. A store that is younger counts from its first hour on
-        hours        that are charged; a month has 730
-        utilization  the share of provisioned units that shall be in use in the busiest minute
-        machines     machines of one's own
-        prices       or a YAML file with some, instead of AWS's in us-east-1
-
-        Rows that were loaded count as writes. What is stored is counted record by record.
+        """What the store's own use would cost on AWS, and machines of one's own instead; of some
+        feature groups, or of all. Shown as a table.
         """
         names = None if groups is None else [checked_group_name(name) for name in groups]
-        plan = CostPlan(utilization=utilization, machines=machines)
-        workload = workload_of(self._backend, names, checked(timedelta, last, "last"), hours)
-        return CostComparison(compare(workload, prices_of(prices), plan))
+        return cost_of_use(self._backend, names, **how)
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.

@@ -234,7 +234,13 @@ class Records:
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
         group), ValidationError and Throttled.
         """
-        return self.get_many(group_name, [identifier], names)[0]
+        group, wanted = self._readable(group_name, names)
+        key = RecordKey(group.group_id, canonical_identifier(group, identifier))
+        record = self._store.get([key])[0]
+        found = served(record, wanted, self._clock() // 1_000)
+        if record is not None and found is not None:
+            self._throughput.read(group, (record.features_json,))
+        return found
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
@@ -243,53 +249,35 @@ class Records:
 
         Raises Throttled where the group has no units for all of them.
         """
-        group, served, stored = self._find(group_name, identifiers, names)
-        self._throughput.read(group, stored)
-        return served
-
-    def get_some(
-        self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
-    ) -> list[ServedRecord | Throttled | None]:
-        """As `get_many`, but where the group has units for the first records alone, those behind
-        them are the error.
-        """
-        group, served, stored = self._find(group_name, identifiers, names)
-        allowed = self._throughput.read(group, stored, some=True)
-        if allowed == len(stored):
-            return [*served]
-        throttled = Throttled(f"feature group {group.name!r} has no read units left at the moment")
-        answers: list[ServedRecord | Throttled | None] = []
-        for one in served:
-            if one is not None:
-                allowed -= 1
-            answers.append(one if one is None or allowed >= 0 else throttled)
-        return answers
-
-    def _find(
-        self, group_name: str, identifiers: Sequence[str], names: Sequence[str]
-    ) -> tuple[FeatureGroup, list[ServedRecord | None], list[bytes]]:
-        """The group, its records as they are served, and the JSON that was read for them."""
-        group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
-        readable = group.for_readers
-        _check_names(readable, names)
-        if readable is not group and not names:
-            # Records from before hold values of features that have been retired since.
-            names = feature_names(readable.features)
+        group, wanted = self._readable(group_name, names)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        wanted = frozenset(names)
-        served: list[ServedRecord | None] = []
-        stored: list[bytes] = []
+        found: list[ServedRecord | None] = []
+        read: list[bytes] = []
         for record in self._store.get(keys):
-            one = _serve(record, wanted, now_ms)
-            served.append(one)
+            one = served(record, wanted, now_ms)
+            found.append(one)
             if record is not None and one is not None:
-                stored.append(record.features_json)
-        return group, served, stored
+                read.append(record.features_json)
+        self._throughput.read(group, read)
+        return found
+
+    def _readable(
+        self, group_name: str, names: Sequence[str]
+    ) -> tuple[FeatureGroup, frozenset[str]]:
+        """The group, and the features that are asked for; none stand for all that are stored."""
+        group = self._groups.find_for_reading(group_name)
+        check_is_online(group)
+        readable = group.for_readers
+        if names:
+            check_names(readable, names)
+        elif readable is not group:
+            # Records from before hold values of features that have been retired since.
+            names = feature_names(readable.features)
+        return group, frozenset(names)
 
     def list(
         self,
@@ -306,7 +294,7 @@ class Records:
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []
         while True:
@@ -324,7 +312,8 @@ class Records:
                 return RecordList(tuple(identifiers), None)
 
 
-def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):
@@ -347,14 +336,14 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
     return targets
 
 
-def _check_is_online(group: FeatureGroup) -> None:
+def check_is_online(group: FeatureGroup) -> None:
     if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
 
 
-def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
     for name in names:
         if name not in group.features_by_name:
             raise ValidationError(

@@ -15,6 +15,7 @@ from tandem.errors import TandemError
 from tandem.service.adoption import Adoption
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena
+from tandem.service.batch_get import BatchGet
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
@@ -48,6 +49,9 @@ class Core(Protocol):
 
     @property
     def athena(self) -> Athena: ...
+
+    @property
+    def batch_get(self) -> BatchGet: ...
 
     @property
     def catalog(self) -> Catalog: ...

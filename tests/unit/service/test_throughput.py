@@ -23,7 +23,9 @@ from tandem.model.targets import TargetStores
 from tandem.model.usage import Period, UsageCounts
 from tandem.online.features_json import encode_features, record_bytes
 from tandem.rows.record_table import check_rows, write_units_of_rows
+from tandem.service.batch_get import RecordsAsked
 from tandem.service.cloning import CloneRequest
+from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.records import DeletionMode
 from tandem.service.streams import Move, Run, StreamBatch
 from tandem.service.throughput import Throughput
@@ -145,14 +147,25 @@ def test_writes_beyond_the_units_are_throttled_and_leave_no_trace(
 def test_some_of_a_batch_of_reads_pass(core: Core) -> None:
     core.groups.create(definition(throughput=provisioned(read_units=2, write_units=10)))
     put(core, *(record(f"C{number}") for number in range(4)))
-    found = core.records.get_some("customers", ["missing", "C0", "C1", "missing", "C2", "C3"])
-    assert [type(one).__name__ for one in found] == [
-        *("NoneType", "ServedRecord", "ServedRecord"),
-        *("NoneType", "Throttled", "Throttled"),
-    ]
+    asked = RecordsAsked("customers", ["missing", "C0", "C1", "gone", "C2", "C3"])
+    (found,) = core.batch_get.read([asked])
+    kinds = [type(one).__name__ for one in found.records]
+    assert kinds == ["NoneType", "ServedRecord", "ServedRecord", "NoneType"]
     assert used(core).throttled_requests == 2
     with pytest.raises(Throttled):
         core.records.get_many("customers", ["C0", "C1"])
+
+
+def test_feature_vectors_are_reads(core: Core) -> None:
+    core.groups.create(definition(throughput=provisioned(read_units=3, write_units=10)))
+    put(core, record("C0", orders=1), record("C1", orders=2))
+    entities = pa.table({"id": ["C0", "C1", "missing"]})
+    request = TrainingSetRequest(features=("customers:orders",))
+    made = core.feature_vectors.read(entities, request)
+    assert made.features.column("orders").to_pylist() == [1, 2, None]
+    with pytest.raises(Throttled):
+        core.feature_vectors.read(entities, request)
+    assert used(core).consumed_read_capacity_units == 2
 
 
 def test_some_of_a_batch_of_writes_pass(core: Core, customers: FeatureGroup) -> None:

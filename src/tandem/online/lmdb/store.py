@@ -257,6 +257,8 @@ class LmdbOnlineStore(OnlineStore):
                 cursor.delete()  # moves on to the next entry; behind the last the key is empty
 
     def sweep(self, now_ms: int, limit: int) -> int:
+        # What a process read when it was killed would keep the space of later deletes in use.
+        self._environment.reader_check()
         swept = 0
         with self._begin(write=True) as transaction, transaction.cursor(self._expiries) as cursor:
             cursor.first()
