@@ -125,20 +125,12 @@ class Bench:
         self.objects.buckets.create(BUCKET)
         self._engine = DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
         queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
-        delivery = Delivery(
-            self.store,
-            self.offline,
-            self.registry,
-            self.registry,
-            DeliveryLimits(entries_max=1_000, bytes_max=1 << 20),
-            self.clock,
-        )
         self.presence = Presence(folder / "processes")
         parts = AthenaParts(
             self.registry,
             catalog,
             queries,
-            IcebergTables(self.offline, delivery),
+            IcebergTables(self.offline, self._delivery()),
             self._engine,
             lambda: self.objects,
             self.clock,
@@ -164,6 +156,11 @@ class Bench:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+
+    def _delivery(self) -> Delivery:
+        limits = DeliveryLimits(entries_max=1_000, bytes_max=1 << 20)
+        registry = self.registry
+        return Delivery(self.store, self.offline, registry, registry, limits, self.clock)
 
     def _throughput(self, groups: FeatureGroups, definitions: Definitions) -> Throughput:
         buckets = BucketsInMemory(self.clock)
