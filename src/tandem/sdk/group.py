@@ -298,7 +298,7 @@ class FeatureGroupHandle:
 
     def stored(self) -> Stored:
         """The bytes that the group stores online and offline. Its records are counted one by one:
-        about a second for a few hundred thousand.
+        about a second for 100,000.
         """
         return self._backend.usage.stored(self.name)
 

@@ -8,6 +8,7 @@ from tandem.errors import ValidationError
 from tandem.model.usage import GroupUsage, Period, UsageCounts
 from tandem.sdk.arguments import checked, microseconds
 from tandem.sdk.shown_items import Listing
+from tandem.sdk.tables import Table
 
 _SPANS = {Period.MINUTE: timedelta(hours=1), Period.HOUR: timedelta(days=1)}
 
@@ -22,6 +23,13 @@ class UsageList(Listing[GroupUsage]):
 
     def __init__(self, usage: Sequence[GroupUsage]) -> None:
         super().__init__(usage, [_shown(one) for one in usage])
+
+    @property
+    def table(self) -> Table:
+        """Columns of nothing but zeros are left out, so that the others fit a screen."""
+        shown = [name for name in self.columns if any(row[name] for row in self.rows)]
+        columns = [name.replace("_", " ") for name in shown]
+        return Table(columns, [[row[name] for name in shown] for row in self.rows])
 
     @property
     def total(self) -> UsageCounts:

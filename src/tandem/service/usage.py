@@ -100,7 +100,7 @@ class Usage:
 
     def stored(self, group_name: str) -> Stored:
         """What a group stores at the moment. Its records are counted one by one: about a second for
-        a few hundred thousand. Raises ResourceNotFound.
+        100,000. Raises ResourceNotFound.
         """
         group = self._groups.describe(group_name)
         records, online_bytes = self._online_size(group)
