@@ -17,11 +17,13 @@ from benchmarks import (
     serving,
     stream,
     training_sets,
+    vectors,
     workers,
 )
 
 NAMES = (
     "serving",
+    "vectors",
     "beside-queries",
     "beside-loads",
     "embedded",
@@ -45,6 +47,8 @@ def main(names: tuple[str, ...], rows: int | None) -> None:
     for name in names or NAMES:
         if name == "serving":
             serving.run()
+        elif name == "vectors":
+            vectors.run()
         elif name == "beside-queries":
             beside_queries.run()
         elif name == "beside-loads":

@@ -248,6 +248,25 @@ def test_bad_vectors_are_refused(stored: Bench, request_: Any, code: str) -> Non
     assert answer.status in (400, 404)
 
 
+@pytest.mark.parametrize("names", [[], ["a", "b"]])
+def test_identifiers_are_one_column(stored: Bench, names: list[str]) -> None:
+    entities = pa.table({name: ["a"] for name in names})
+    asked = {"Features": ["v2:whole"], "AreIdentifiers": True}
+    answer = vectors(stored, asked, entities)
+    assert (answer.status, b"give one, of identifiers" in answer.body) == (400, True)
+
+
+def test_plans_follow_the_definitions(stored: Bench) -> None:
+    asked = {"Features": ["v2:*"]}
+    entities = pa.table({"id": ["a"]})
+    (before,) = tables(vectors(stored, asked, entities))
+    assert "extra" not in before.column_names
+    added = [{"FeatureName": "extra", "FeatureType": "String"}]
+    stored.send(SAGEMAKER, "UpdateFeatureGroup", FeatureGroupName="v2", FeatureAdditions=added)
+    (after,) = tables(vectors(stored, asked, entities))
+    assert "extra" in after.column_names
+
+
 def test_vectors_need_an_arrow_stream_with_a_request(stored: Bench) -> None:
     for body in (b"", b"{}", b"\xff\xff\xff\xff\x00"):
         answer = stored.raw("POST", b"/tandem/feature-vectors", body=body)

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.wire.batch_loads import BatchLoadApi
-from tandem.wire.http import Request, Response
+from tandem.wire.http import ARROW, Request, Response
 from tandem.wire.router import Router
 from tandem.wire.stream_api import StreamApi
-from tandem.wire.tandem_api import ARROW, TandemApi
+from tandem.wire.tandem_api import TandemApi
 from tandem.wire.vector_api import VectorApi
 
 from .bench import RUNTIME, SAGEMAKER, START_US, Bench, group_request, record

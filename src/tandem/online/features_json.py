@@ -12,7 +12,7 @@ import msgspec
 from tandem.model.record import FeatureValue, record_size
 
 
-class StoredFeature(msgspec.Struct, omit_defaults=True, rename="pascal"):
+class StoredFeature(msgspec.Struct, omit_defaults=True, rename="pascal", gc=False):
     """A value as it is stored: a text, or for a collection texts."""
 
     feature_name: str

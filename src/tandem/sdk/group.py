@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tandem.errors import ResourceNotFound, ValidationError
@@ -41,6 +42,7 @@ from tandem.service.records import DeletionMode, ServedRecord
 from tandem.service.usage import Stored
 
 _ALIAS_SECONDS_MAX = 1.0
+_ALL: tuple[str, ...] = ()
 
 
 class FeatureGroupHandle:
@@ -78,29 +80,20 @@ class FeatureGroupHandle:
         values = values_of_mapping(record, self.definition.features_by_name)
         self._backend.put(self.name, values, target_stores_of(target_stores), ttl_duration(ttl))
 
-    def get(self, identifier: Any, features: Sequence[str] = ()) -> dict[str, Any] | None:
+    def get(self, identifier: Any, features: Sequence[str] = _ALL) -> dict[str, Any] | None:
         """The newest record as Python values by feature name, or None. `features` chooses some."""
-        return self.get_many([identifier], features)[0]
+        self._follow_alias()
+        found = self._read([self._identifier_text(identifier)], features)
+        return self._python(found)[0]
 
     def get_many(
-        self, identifiers: Sequence[Any], features: Sequence[str] = ()
+        self, identifiers: Sequence[Any], features: Sequence[str] = _ALL
     ) -> list[dict[str, Any] | None]:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
-        wanted = checked_texts(features, "features")
         given = checked(Sequence, identifiers, "identifiers")
         texts = [self._identifier_text(identifier) for identifier in given]
-        if not texts:
-            return []
-        try:
-            found = self._backend.get(self.definition.name, texts, wanted)
-        except ResourceNotFound:
-            if self.name == self.definition.name:
-                raise
-            # The alias was switched and the group deleted since the last look.
-            self._look_again()
-            found = self._backend.get(self.definition.name, texts, wanted)
-        return [None if record is None else self._python(record) for record in found]
+        return self._python(self._read(texts, features))
 
     def delete(
         self,
@@ -311,6 +304,19 @@ class FeatureGroupHandle:
         means = "" if self.name == group.name else f", alias of {group.name!r}"
         return f"<FeatureGroup {self.name!r}{means}: {len(group.features)} features>"
 
+    def _read(self, texts: Sequence[str], features: Sequence[str]) -> list[ServedRecord | None]:
+        wanted = () if features is _ALL else checked_texts(features, "features")
+        if not texts:
+            return []
+        try:
+            return self._backend.get(self.definition.name, texts, wanted)
+        except ResourceNotFound:
+            if self.name == self.definition.name:
+                raise
+            # The alias was switched and the group deleted since the last look.
+            self._look_again()
+            return self._backend.get(self.definition.name, texts, wanted)
+
     def _look_again(self) -> None:
         self.definition = self._backend.groups.describe(self.name)
         self._looked_at = time.monotonic()
@@ -330,13 +336,14 @@ class FeatureGroupHandle:
             raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
         return checked_text(str(values[0].value), "record identifier")
 
-    def _python(self, record: ServedRecord) -> dict[str, Any]:
+    def _python(self, found: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
         if self._values.group is not self.definition:
             self._values = RecordValues(self.definition)
+        read = self._values.read
         try:
-            return self._values.read(record.features_json)
+            return [None if one is None else read(one.features_json) for one in found]
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()
-        self._values = RecordValues(self.definition)
-        return self._values.read(record.features_json, skips_unknown=True)
+        read = partial(RecordValues(self.definition).read, skips_unknown=True)
+        return [None if one is None else read(one.features_json) for one in found]

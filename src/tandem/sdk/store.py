@@ -44,6 +44,7 @@ from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
 from tandem.sdk.cached_backend import CachedBackend
 from tandem.sdk.cost import CostArguments, CostComparison, cost_of_use
+from tandem.sdk.credentials import given_credentials
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
@@ -71,15 +72,22 @@ from tandem.service.ingestion import OnError
 def connect(
     location: str | Path = "tandem-data",
     *,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+    session_token: str | None = None,
     record_cache: RecordCache | None = None,
     **settings: Any,
 ) -> "FeatureStore":
     """A store in the folder `location`, made where it is missing, or the server at a URL.
 
+    Requests to a server are signed with the access key that is given, or with the one that AWS's
+    variables or ~/.aws/credentials name; without any, they are not signed.
+
     `settings` are those of `tandem.assembly.settings.Settings`, for a folder only. Connecting to
     the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
     """
-    backend = backend_at(location, settings, asks_expiry=record_cache is not None)
+    credentials = given_credentials(access_key, secret_key, session_token)
+    backend = backend_at(location, credentials, settings, asks_expiry=record_cache is not None)
     if record_cache is not None:
         backend = CachedBackend(backend, record_cache)
     return FeatureStore(backend, str(location))

@@ -8,6 +8,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from tandem.errors import TandemError, ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, feature_names
@@ -77,7 +78,7 @@ class BatchGet:
         """
         questions = [self._question(one) for one in asked]
         keys = [key for one in questions for key in one.keys if isinstance(key, RecordKey)]
-        records = self._read(keys, bytes_max)
+        records = iter(self._read(keys, bytes_max))
         return [
             RecordsFound(one.features, self._metered(one, records), one.kept) for one in questions
         ]
@@ -114,18 +115,22 @@ class BatchGet:
             frozenset(feature_names(features)) if is_part else None,
         )
 
-    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> Iterator[_Found]:
+    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> list[_Found]:
         now_ms = self._clock() // 1_000
+        found: list[_Found] = []
         size = 0
         for start in range(0, len(keys), _AT_ONCE):
             if size > bytes_max:
-                return
-            for record in self._get(keys[start : start + _AT_ONCE]):
-                if isinstance(record, TandemError):
-                    yield record
-                    continue
-                size += 0 if record is None else len(record.features_json)
-                yield served(record, _ALL, now_ms)
+                break
+            records = [
+                one if isinstance(one, TandemError) else served(one, _ALL, now_ms)
+                for one in self._get(keys[start : start + _AT_ONCE])
+            ]
+            found += records
+            if len(keys) > _AT_ONCE:
+                texts = (one.features_json for one in records if isinstance(one, ServedRecord))
+                size += sum(map(len, texts))
+        return found
 
     def _get(self, keys: Sequence[RecordKey]) -> Sequence[OnlineRecord | TandemError | None]:
         """The records; one by one where one of them is damaged, so that it fails alone."""
@@ -160,6 +165,14 @@ def _in_place(
     keys: Sequence[RecordKey | TandemError], records: Iterator[_Found]
 ) -> Iterator[_Found]:
     """The records of the keys among errors, as far as they were read."""
+    if all(isinstance(key, RecordKey) for key in keys):
+        return islice(records, len(keys))
+    return _among_errors(keys, records)
+
+
+def _among_errors(
+    keys: Sequence[RecordKey | TandemError], records: Iterator[_Found]
+) -> Iterator[_Found]:
     for key in keys:
         if isinstance(key, TandemError):
             yield key

@@ -30,6 +30,8 @@ from tandem.service.throughput import Throughput
 
 _AT_ONCE = 512
 _PLANS_MAX = 256
+_HELD_CHARACTERS_MAX = 10_000
+"""The entities' columns may be called anything: what is long is not kept."""
 _BILLION = 1_000_000_000
 
 
@@ -78,6 +80,10 @@ class FeatureVectors:
         Raises ResourceNotFound, ValidationError, which more records than may be asked for are, and
         Throttled where a group has no units for all of its records.
         """
+        if are_identifiers and entities.num_columns != 1:
+            raise ValidationError(
+                f"the entities have {entities.num_columns} columns: give one, of identifiers"
+            )
         plan = self._plan(request, None if are_identifiers else tuple(entities.column_names))
         if are_identifiers:
             entities = entities.rename_columns([plan.parts[0].key])
@@ -120,7 +126,8 @@ class FeatureVectors:
         made = planned(request, columns, self._groups, TargetStores.ONLINE)
         if len(self._plans) >= _PLANS_MAX:
             self._plans.clear()
-        self._plans[asked] = made
+        if sum(map(len, columns or ())) <= _HELD_CHARACTERS_MAX:
+            self._plans[asked] = made
         return made
 
     def _is_current(self, plan: Plan) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 from tandem.errors import (
     ConflictError,
@@ -48,8 +49,7 @@ class DeletionMode(StrEnum):
     HARD = "HardDelete"
 
 
-@dataclass(frozen=True, slots=True)
-class ServedRecord:
+class ServedRecord(NamedTuple):
     """A record as it is served: the JSON array of its features, and when it expires."""
 
     features_json: bytes

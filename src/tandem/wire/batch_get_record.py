@@ -1,4 +1,8 @@
-"""BatchGetRecord: many records in one answer, as AWS's JSON or as Arrow.
+"""BatchGetRecord: many records in one answer, as AWS's JSON or, where that is accepted, as Arrow.
+
+    POST /BatchGetRecord            up to 100 records
+    POST /tandem/batch-get-record   the same request for up to 100,000; what does not fit one answer
+                                    is in UnprocessedIdentifiers
 
 As Arrow the answer is a stream for each entry of Identifiers, in their order, one behind the other:
 
@@ -13,14 +17,17 @@ and the metadata of its schema is FeatureGroupName, and as JSON its part of Erro
 UnprocessedIdentifiers, as the other form has them. Names of features have no spaces.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
 from tandem.errors import TandemError, ValidationError
+from tandem.model import limits
 from tandem.model.time_to_live import format_expiry
 from tandem.rows.features_table import features_table
 from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
@@ -28,10 +35,13 @@ from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import ServedRecord
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, error_code
+from tandem.wire.operation import ArrowStreams, Operation, Service
 from tandem.wire.shapes import featurestore_runtime as shapes
 
-Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
+_Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
 _Entry = shapes.BatchGetRecordIdentifier
+_Answer = TypeVar("_Answer")
+_THREADS = 4
 
 IDENTIFIER, IS_FOUND, EXPIRES_AT = "record identifier", "is found", "expires at"
 
@@ -48,9 +58,33 @@ class BatchGetRecord:
     def __init__(self, core: BatchCore) -> None:
         self._batch_get = core.batch_get
         self._account = core.groups.account
+        # Of their own, so that large batches leave other operations their threads.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
 
-    def answer(self, request: Asked, records_max: int) -> shapes.BatchGetRecordResponse:
-        """The answer as JSON has it. Raises ValidationError where it asks for more records."""
+    async def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
+        return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+
+    async def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
+        return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+
+    async def large_in_json(
+        self, request: shapes.LargeBatchGetRecordRequest
+    ) -> shapes.BatchGetRecordResponse:
+        return await self._in_thread(self._answer, request)
+
+    async def large_in_arrow(self, request: shapes.LargeBatchGetRecordRequest) -> ArrowStreams:
+        return await self._in_thread(self._streams, request)
+
+    async def _in_thread(
+        self,
+        work: Callable[[shapes.LargeBatchGetRecordRequest, int], _Answer],
+        request: shapes.LargeBatchGetRecordRequest,
+    ) -> _Answer:
+        loop = asyncio.get_running_loop()
+        most = limits.LARGE_BATCH_RECORDS_MAX
+        return await loop.run_in_executor(self._threads, work, request, most)
+
+    def _answer(self, request: _Asked, records_max: int) -> shapes.BatchGetRecordResponse:
         answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
         expiry = request.expiration_time_response
         for entry, found in self._read(request, records_max):
@@ -72,18 +106,16 @@ class BatchGetRecord:
             answer.unprocessed_identifiers += _unprocessed(entry, found)
         return answer
 
-    def arrow(self, request: Asked, records_max: int) -> bytes:
-        """The answer as Arrow streams. Raises ValidationError as `answer` does."""
+    def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
         shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
         sink = pa.BufferOutputStream()
         for entry, found in self._read(request, records_max):
             table = _table(entry, found, shows_expiry=shows_expiry)
             with pa.ipc.new_stream(sink, table.schema) as writer:
                 writer.write_table(table)
-        content: bytes = sink.getvalue().to_pybytes()
-        return content
+        return ArrowStreams(sink.getvalue().to_pybytes())
 
-    def _read(self, request: Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
+    def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
         count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
         if count > records_max:
             raise ValidationError(
@@ -162,4 +194,21 @@ def _error(name: str, identifier: str, error: TandemError) -> shapes.BatchGetRec
         record_identifier_value_as_string=identifier,
         error_code=error_code(error, Dialect.RUNTIME).code,
         error_message=str(error),
+    )
+
+
+def large_batches_service(core: BatchCore) -> Service:
+    handlers = BatchGetRecord(core)
+    return Service(
+        name="tandem-batches",
+        dialect=Dialect.RUNTIME,
+        operations=[
+            Operation(
+                name="LargeBatchGetRecord",
+                path="/tandem/batch-get-record",
+                request=shapes.LargeBatchGetRecordRequest,
+                perform=handlers.large_in_json,
+                as_arrow=handlers.large_in_arrow,
+            )
+        ],
     )

@@ -38,7 +38,7 @@ _entry_decoder = Decoder(shapes.BatchWriteRecordEntry)
 class FeatureStoreRuntime:
     def __init__(self, core: Core, tokens: PageTokens) -> None:
         self._records = core.records
-        self._batch_get = BatchGetRecord(core)
+        self.batch_get = BatchGetRecord(core)
         self._account = core.groups.account
         self._tokens = tokens
         self._commits = CommitWaits()
@@ -109,11 +109,6 @@ class FeatureStoreRuntime:
                 None if page.next_after is None else self._tokens.seal(question, page.next_after)
             ),
         )
-
-    async def batch_get_record(
-        self, request: shapes.BatchGetRecordRequest
-    ) -> shapes.BatchGetRecordResponse:
-        return self._batch_get.answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
 
     async def batch_write_record(
         self, request: shapes.BatchWriteRecordRequest
@@ -272,7 +267,8 @@ def _many_records(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
             name="BatchGetRecord",
             path="/BatchGetRecord",
             request=shapes.BatchGetRecordRequest,
-            perform=handlers.batch_get_record,
+            perform=handlers.batch_get.in_json,
+            as_arrow=handlers.batch_get.in_arrow,
         ),
         Operation(
             name="BatchWriteRecord",

@@ -101,6 +101,7 @@ class Operation(Generic[RequestShape]):
     query           members bound to the query string, with their names there
     errors          the errors this operation has a code for, beside those that any may answer
     place           which process performs it
+    as_arrow        performs it for whoever accepts Arrow: answers with ArrowStreams
     """
 
     name: str
@@ -111,20 +112,29 @@ class Operation(Generic[RequestShape]):
     query: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
+    as_arrow: Callable[[RequestShape], Awaitable[msgspec.Struct | None]] | None = None
+
+
+class ArrowStreams(msgspec.Struct):
+    """An answer that is one Arrow stream, or several, one behind the other."""
+
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """The operations of one AWS service.
 
-    name        as botocore calls it
-    prefix      AWS JSON: what stands before the dot of X-Amz-Target
-    namespace   AWS query: the XML namespace of answers
+    name          as botocore calls it
+    signing_name  the service in the scope of signatures
+    prefix        AWS JSON: what stands before the dot of X-Amz-Target
+    namespace     AWS query: the XML namespace of answers
     """
 
     name: str
     dialect: Dialect
     operations: Sequence[Operation[Any]]
+    signing_name: str = "sagemaker"
     prefix: str = ""
     namespace: str = ""
 
