@@ -1,11 +1,10 @@
 """GetRecord while Athena's queries run on the same server: a join, a large result, a large file."""
 
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 import tandem
-from benchmarks.load import Load, apply_load, http_request
+from benchmarks.http_requests import Requests
+from benchmarks.load import Load, Stream, apply_load
+from benchmarks.server import Server, running
 
 ROWS = 100_000
 IDENTIFIERS = 2_000
@@ -36,16 +37,9 @@ QUERIES = {
 
 
 def run() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                url = server.stdout.readline().split()[4]
-                _fill(url)
-                found = {name: _measure(url, query) for name, query in QUERIES.items()}
-            finally:
-                server.terminate()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
+        _fill(server.url)
+        found = {name: _measure(server, query) for name, query in QUERIES.items()}
     _print(found)
 
 
@@ -78,14 +72,11 @@ def _client(url: str, service: str) -> Any:
     )
 
 
-def _gets() -> list[bytes]:
-    path = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString=C"
-    return [http_request("GET", f"{path}{number}") for number in range(IDENTIFIERS)]
-
-
-def _measure(url: str, query: str | None) -> Load:
-    with _running(url, query):
-        return apply_load(int(url.rpartition(":")[2]), _gets, 1, SECONDS)
+def _measure(server: Server, query: str | None) -> Load:
+    to = Requests(server.port)
+    gets = Stream([to.get(GROUP, f"C{number}") for number in range(IDENTIFIERS)], connections=1)
+    with _running(server.url, query):
+        return apply_load(server.port, gets, seconds=SECONDS)[0]
 
 
 @contextmanager

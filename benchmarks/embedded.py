@@ -1,65 +1,90 @@
-"""The library in its own process: `get` and `get_many` beside bare LMDB with the same values."""
+"""The library in its own process: `get` and `get_many` beside LMDB and a decoder of its value."""
 
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lmdb
-from rich.console import Console
-from rich.table import Table
+import msgspec
 
 import tandem
+from benchmarks.ratios import Ratio
+from benchmarks.records import FEATURES, GROUP, RECORDS, fill, identifier, rows, text_of
+from benchmarks.server import first_processor, in_a_process
 
-RECORDS = 5_000
-FEATURES = 10
-SECONDS = 3.0
+BATCH = 100
 
 
-def run() -> None:
+class Feature(msgspec.Struct, rename="pascal"):
+    """A feature's value as a record's JSON holds it."""
+
+    feature_name: str
+    value_as_string: str
+
+
+def run(seconds: float) -> list[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
-        names = [f"feature_{index}" for index in range(FEATURES)]
-        rows = {
-            "id": [f"cust-{number:07}" for number in range(RECORDS)],
-            "time": [1_700_000_000.0] * RECORDS,
-            **{name: [number / 7 for number in range(RECORDS)] for name in names},
+        fill(Path(folder) / "data")
+        work = (Path(folder), seconds)
+        one, many, bare = in_a_process(measure, *work, processors=first_processor())
+    beside = f"LMDB get and decoding: {1e6 / bare:.1f} µs"
+    return [
+        Ratio(
+            f"get, embedded, {FEATURES + 2} features: time beside LMDB and decoding",
+            f"{1e6 / one:.1f} µs",
+            beside,
+            bare / one,
+            at_most=2,
+        ),
+        Ratio(
+            f"get_many({BATCH}), embedded: time of a record beside LMDB and decoding",
+            f"{1e6 / many:.1f} µs, {many:,.0f} records/s",
+            beside,
+            bare / many,
+        ),
+    ]
+
+
+def measure(folder: Path, seconds: float) -> tuple[float, float, float]:
+    """Records a second of `get`, `get_many` and bare LMDB."""
+    identifiers = [identifier(number) for number in range(RECORDS)]
+    hundreds = [identifiers[first : first + BATCH] for first in range(0, RECORDS, BATCH)]
+    with tandem.connect(folder / "data") as store:
+        group = store.feature_group(GROUP)
+        one = _per_second(lambda n: group.get(identifiers[n % RECORDS]), seconds)
+        many = _per_second(lambda n: group.get_many(hundreds[n % len(hundreds)]), seconds) * BATCH
+        expected = group.get(identifiers[0])
+    with lmdb.open(str(folder / "bare"), map_size=1 << 30) as environment:
+        get = _bare(environment)
+        assert get(0) == expected, (get(0), expected)
+        return one, many, _per_second(get, seconds)
+
+
+def _bare(environment: lmdb.Environment) -> Callable[[int], dict[str, Any]]:
+    """What `get` answers, by number of the record, with nothing between LMDB and the decoder."""
+    keys = [identifier(number).encode() for number in range(RECORDS)]
+    with environment.begin(write=True) as transaction:
+        for key, row in zip(keys, rows().to_pylist(), strict=True):
+            transaction.put(key, msgspec.json.encode([Feature(*one) for one in text_of(row)]))
+    types = {name: type(value) for name, value in rows(1).to_pylist()[0].items()}
+    decoder = msgspec.json.Decoder(list[Feature])
+
+    def get(number: int) -> dict[str, Any]:
+        with environment.begin() as transaction:
+            raw = transaction.get(keys[number % RECORDS])
+        return {
+            one.feature_name: types[one.feature_name](one.value_as_string)
+            for one in decoder.decode(raw)
         }
-        with tandem.connect(f"{folder}/data") as store:
-            group = store.create_feature_group(
-                "benchmark", features=rows, record_identifier="id", event_time="time"
-            )
-            group.ingest(rows)
-            identifiers = rows["id"]
-            one = _per_second(lambda i: group.get(identifiers[i % RECORDS]))
-            hundreds = [identifiers[start : start + 100] for start in range(0, RECORDS, 100)]
-            many = _per_second(lambda i: group.get_many(hundreds[i % len(hundreds)])) * 100
-        bare = _bare_gets_per_second(Path(folder))
-    table = Table(title=f"Embedded, {RECORDS} records of {FEATURES + 2} features")
-    for column in ("call", "records per second", "ratio"):
-        table.add_column(column)
-    table.add_row("bare LMDB get", f"{bare:,.0f}", "")
-    table.add_row("get", f"{one:,.0f}", f"{one / bare:.2f} x bare LMDB")
-    table.add_row("get_many(100)", f"{many:,.0f}", f"{many / bare:.2f} x bare LMDB")
-    Console(width=120).print(table)
+
+    return get
 
 
-def _per_second(call: Callable[[int], object]) -> float:
+def _per_second(call: Callable[[int], object], seconds: float) -> float:
     calls, start = 0, time.perf_counter()
-    while time.perf_counter() - start < SECONDS:
+    while time.perf_counter() - start < seconds:
         call(calls)
         calls += 1
     return calls / (time.perf_counter() - start)
-
-
-def _bare_gets_per_second(folder: Path) -> float:
-    with lmdb.open(str(folder / "bare"), map_size=1 << 30) as environment:
-        keys = [f"cust-{number:07}".encode() for number in range(RECORDS)]
-        with environment.begin(write=True) as transaction:
-            for key in keys:
-                transaction.put(key, b"x" * 700)
-
-        def get(number: int) -> object:
-            with environment.begin() as transaction:
-                return transaction.get(keys[number % RECORDS])
-
-        return _per_second(get)
