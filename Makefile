@@ -15,14 +15,17 @@ READY := .venv/.ready
 SPARK_READY := .venv/.spark-ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
+# Without the resolver: a lock is whole, and pip would otherwise ask for newer releases of extras. And
+# nothing is compiled that is never imported, which is most; what is imported must be compiled then.
+INSTALL := install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check soak bench serve spark clients sagemaker lock format clean
 
-# Without the resolver: the lock is whole, and pip would otherwise ask for newer releases of extras.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip $(INSTALL) -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -61,7 +64,7 @@ format: $(READY)
 spark: $(SPARK_READY)
 
 $(SPARK_READY): requirements-spark.lock $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	$(BIN)/pip $(INSTALL) -r requirements-spark.lock
 	touch $@
 
 clients: .venv-clients/.ready
@@ -71,7 +74,7 @@ sagemaker: .venv-sagemaker-v2/.ready .venv-sagemaker-v3/.ready
 # Environments of their own, as users of these clients have them.
 .venv-%/.ready: requirements-%.lock
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	.venv-$*/bin/pip $(INSTALL) -r $<
 	touch $@
 
 lock: $(READY)

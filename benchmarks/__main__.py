@@ -24,6 +24,7 @@ from benchmarks import (
     serving,
     stream,
     training_sets,
+    vectors,
     writes,
 )
 from benchmarks.plot import plot
@@ -40,6 +41,7 @@ class Given(NamedTuple):
 COMPARED: dict[str, Callable[[float], list[Ratio]]] = {
     "serving": serving.run,
     "writes": writes.run,
+    "vectors": vectors.run,
     "embedded": embedded.run,
     "feast-serving": feast_serving.run,
 }

@@ -26,7 +26,7 @@ from benchmarks.feast import installed
 from benchmarks.http_requests import Requests
 from benchmarks.load import Load
 from benchmarks.ratios import Ratio, shown
-from benchmarks.records import GROUP, RECORDS, gets, identifier, rows
+from benchmarks.records import GROUP, gets, hundreds, rows
 from benchmarks.server import first_processor, in_a_process, running
 
 FEATURES = 8
@@ -126,11 +126,6 @@ def compare(folder: Path, python: Path, seconds: float) -> list[Ratio]:
     ]
 
 
-def hundreds() -> list[list[str]]:
-    numbers = range(0, RECORDS, BATCH)
-    return [[identifier(first + number) for number in range(BATCH)] for first in numbers]
-
-
 def fill(data: Path) -> None:
     table = rows(features=FEATURES)
     with tandem.connect(data) as store:
@@ -179,6 +174,8 @@ def feast_server(folder: Path, python: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [python.with_name("feast"), "serve", "--port", str(port), "--no-access-log"]
+    # By itself it would begin a new worker, and drop connections, every 1,000 requests.
+    command += ["--max-requests", "1000000000"]
     with subprocess.Popen(
         ["taskset", "-c", str(min(first_processor())), *command],
         cwd=folder,

@@ -30,20 +30,22 @@ class Requests(NamedTuple):
         values = [{"FeatureName": name, "ValueAsString": text} for name, text in record]
         return self.request("PUT", f"/FeatureGroup/{group}", {"Record": values})
 
-    def batch_get(self, identifiers: Sequence[tuple[str, Sequence[str]]]) -> bytes:
+    def batch_get(
+        self, identifiers: Sequence[tuple[str, Sequence[str]]], accept: str = "*/*"
+    ) -> bytes:
         """One for records of many groups: names of groups with identifiers."""
         asked = [
             {"FeatureGroupName": group, "RecordIdentifiersValueAsString": list(of_group)}
             for group, of_group in identifiers
         ]
-        return self.request("POST", "/BatchGetRecord", {"Identifiers": asked})
+        return self.request("POST", "/BatchGetRecord", {"Identifiers": asked}, accept)
 
     def constant(self) -> bytes:
         return self.request("GET", "/health")
 
-    def request(self, method: str, path: str, body: object = None) -> bytes:
+    def request(self, method: str, path: str, body: object = None, accept: str = "*/*") -> bytes:
         data = b"" if body is None else json.dumps(body).encode()
-        headers = {"host": f"127.0.0.1:{self.port}"}
+        headers = {"host": f"127.0.0.1:{self.port}", "accept": accept}
         if data:
             headers |= {"content-type": "application/json", "content-length": str(len(data))}
         if self.key is not None:

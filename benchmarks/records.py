@@ -60,8 +60,11 @@ def text_of(row: dict[str, object]) -> Sequence[tuple[str, str]]:
     return [(name, str(value)) for name, value in row.items()]
 
 
-def batch_gets(to: Requests, size: int = 100, group: str = GROUP) -> list[bytes]:
-    return [
-        to.batch_get([(group, [identifier(number + first) for number in range(size)])])
-        for first in range(0, RECORDS, size)
-    ]
+def hundreds() -> list[list[str]]:
+    """The identifiers of all records, a hundred at a time."""
+    return [[identifier(first + n) for n in range(100)] for first in range(0, RECORDS, 100)]
+
+
+def batch_gets(to: Requests, accept: str = "*/*") -> list[bytes]:
+    """Requests for a hundred records each."""
+    return [to.batch_get([(GROUP, page)], accept) for page in hundreds()]

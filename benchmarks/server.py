@@ -66,11 +66,6 @@ def running(data: Path, *arguments: str, **settings: str) -> Iterator[Server]:
             process.terminate()
 
 
-def printed_by_tandem(*arguments: str) -> str:
-    command = [sys.executable, "-m", "tandem", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def pin(pid: int) -> None:
     """All threads of a process to the first processor."""
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -24,7 +24,7 @@ from benchmarks.http_requests import Key, Requests
 from benchmarks.load import Load, Stream, apply_load
 from benchmarks.ratios import Ratio, shown
 from benchmarks.records import GROUP, RECORDS, batch_gets, fill, gets, identifier
-from benchmarks.server import Server, cpu_seconds, printed_by_tandem, running
+from benchmarks.server import Server, cpu_seconds, running
 
 CONNECTIONS = 16
 PACED_CONNECTIONS = 64
@@ -57,7 +57,7 @@ def run(seconds: float) -> list[Ratio]:
             measures["signed"] = lambda: _signed_peak(signing, seconds)
         peaks = in_turns(measures)
         halves = in_turns(_halves(server, peaks, seconds))
-    return [*_peak_ratios(peaks), _half_ratio(halves), *_workers_ratio(seconds)]
+    return [*_peak_ratios(peaks), _half_ratio(halves), _workers_ratio(seconds)]
 
 
 def in_turns(measures: Mapping[str, Measure]) -> dict[str, Load]:
@@ -85,7 +85,7 @@ def _one(server: Server) -> urllib3.BaseHTTPResponse:
 def _peaks(server: Server, seconds: float) -> dict[str, Measure]:
     assert b"feature_0" in _one(server).data
     to = Requests(server.port)
-    requests, batches = gets(to), batch_gets(to, BATCH)
+    requests, batches = gets(to), batch_gets(to)
     return {
         "constant": lambda: wrk.peak(server.port, [to.constant()], CONNECTIONS, seconds),
         "GetRecord": lambda: wrk.peak(server.port, requests, CONNECTIONS, seconds),
@@ -164,28 +164,29 @@ def _half_ratio(halves: Mapping[str, Load]) -> Ratio:
     )
 
 
-def _workers_ratio(seconds: float) -> Iterator[Ratio]:
-    if "--workers" not in printed_by_tandem("serve", "--help"):
-        print("this version has one worker, so the cost of more is left out")
-        return
-    one, two = _cpu_us(1, seconds), _cpu_us(WORKERS, seconds)
-    yield Ratio(
+def _workers_ratio(seconds: float) -> Ratio:
+    (one, _), (two, share) = _cpu_us(1, seconds), _cpu_us(WORKERS, seconds)
+    return Ratio(
         f"CPU of a GetRecord, {WORKERS} workers beside one",
-        f"{two:.1f} µs",
+        f"{two:.1f} µs, the smallest share of a worker {share:.0%}",
         f"{one:.1f} µs",
         two / one,
         at_most=1.1,
     )
 
 
-def _cpu_us(workers: int, seconds: float) -> float:
+def _cpu_us(workers: int, seconds: float) -> tuple[float, float]:
+    """Microseconds a request in all processes, and the least part of it that a worker had."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         fill(data)
         with running(data, f"--workers={workers}") as server:
             requests = gets(Requests(server.port))
-            processes = {server.pid, *server.answering()}
+            answering = server.answering()
+            processes = [server.pid, *(pid for pid in answering if pid != server.pid)]
             wrk.peak(server.port, requests, CONNECTIONS, 1)
-            before = cpu_seconds(*processes)
+            before = {pid: cpu_seconds(pid) for pid in processes}
             load = wrk.peak(server.port, requests, CONNECTIONS, TURNS * seconds)
-            return (cpu_seconds(*processes) - before) / load.count * 1e6
+            spent = {pid: cpu_seconds(pid) - before[pid] for pid in processes}
+    share = min(spent[pid] for pid in answering) / sum(spent[pid] for pid in answering)
+    return sum(spent.values()) / load.count * 1e6, share

@@ -8,14 +8,24 @@ from tandem.errors import TandemError
 if TYPE_CHECKING:
     from tandem.sdk.frames import Result
     from tandem.sdk.group import FeatureGroupHandle
+    from tandem.sdk.record_cache import RecordCache
     from tandem.sdk.store import FeatureStore, connect
 
-__all__ = ["FeatureGroupHandle", "FeatureStore", "Result", "TandemError", "__version__", "connect"]
+__all__ = [
+    "FeatureGroupHandle",
+    "FeatureStore",
+    "RecordCache",
+    "Result",
+    "TandemError",
+    "__version__",
+    "connect",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "FeatureGroupHandle": "tandem.sdk.group",
     "FeatureStore": "tandem.sdk.store",
+    "RecordCache": "tandem.sdk.record_cache",
     "Result": "tandem.sdk.frames",
     "connect": "tandem.sdk.store",
 }

@@ -82,6 +82,18 @@ class ServerProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
+    def companion(self, module: str) -> int | None:
+        """The process beside the server that runs a module of `tandem.server`."""
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, check=True, text=True
+        )
+        for line in listed.stdout.splitlines():
+            pid, parent, state, command = line.split(None, 3)
+            is_child = int(parent) == self.process.pid and state[0] != "Z"
+            if is_child and command.endswith(f"tandem.server.{module}"):
+                return int(pid)
+        return None
+
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of this server, without retries unless `config` says otherwise."""
         given = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 50, **config}

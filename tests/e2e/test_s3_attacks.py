@@ -45,7 +45,7 @@ class Scene:
 
     def outside(self) -> dict[str, bytes]:
         """Every file beside the buckets, but for those that the server itself works on."""
-        own = {"online", "scratch", "s3.sqlite", "registry.sqlite", "data.log"}
+        own = {"online", "scratch", "s3.sqlite", "s3.locks", "registry.sqlite", "data.log"}
         own |= {"clones.lock", "workers.lock"}
         return {
             str(path.relative_to(self.folder)): path.read_bytes()

@@ -32,12 +32,14 @@ from tandem.registry.memory import MemoryRegistry
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
+from tandem.service.batch_get import BatchGet
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.definitions import Definitions
 from tandem.service.delivery import Delivery, DeliveryLimits
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.feature_vectors import FeatureVectors
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_tables import HistoryTables
 from tandem.service.iceberg_tables import IcebergTables
@@ -49,6 +51,7 @@ from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
+from tandem.wire.vector_api import VectorApi
 
 RUNTIME = "sagemaker-featurestore-runtime"
 SAGEMAKER = "sagemaker"
@@ -103,7 +106,7 @@ class Bench:
         self._commits = GroupCommit(self.store, self.clock)
         self.registry = MemoryRegistry()
         self.offline = MemoryOfflineStore()
-        definitions = Definitions(self.registry, self.clock)
+        definitions = Definitions(self.registry)
         groups = FeatureGroups(self.registry, definitions, self.offline, self.clock, ACCOUNT)
         updates = FeatureGroupUpdates(groups, self.clock)
         histories = HistoryTables(
@@ -136,7 +139,7 @@ class Bench:
             lambda: self.objects,
             self.clock,
         )
-        limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100)
+        limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100, memory_bytes=256 << 20)
         self.core = SimpleNamespace(
             athena=Athena(parts, self.presence, limits),
             groups=groups,
@@ -145,12 +148,14 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
+            batch_get=BatchGet(groups, self.store, self.clock),
+            feature_vectors=FeatureVectors(groups, self.store, self.clock),
             roles=roles,
             role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
             catalog=catalog,
             definitions=definitions,
         )
-        self.router = Router(self.core, token_key=b"k" * 32)
+        self.router = Router(self.core, token_key=b"k" * 32, extensions=[VectorApi(self.core)])
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

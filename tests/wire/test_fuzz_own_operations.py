@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.wire.batch_loads import BatchLoadApi
-from tandem.wire.http import Request, Response
+from tandem.wire.http import ARROW, Request, Response
 from tandem.wire.router import Router
 from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
+from tandem.wire.vector_api import VectorApi
 
 from .bench import RUNTIME, SAGEMAKER, START_US, Bench, group_request, record
 from .conftest import create_groups
@@ -221,7 +222,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     core = Core(settings_of_test, lambda: START_US, in_background=False)
     bench = Bench()
     bench.router = Router(
-        core, token_key=b"k" * 32, extensions=[TandemApi(core), BatchLoadApi(core), StreamApi(core)]
+        core,
+        token_key=b"k" * 32,
+        extensions=[TandemApi(core), BatchLoadApi(core), StreamApi(core), VectorApi(core)],
     )
     for name in ("both", "other"):
         request = group_request(
@@ -286,8 +289,8 @@ wanted = st.fixed_dictionaries(
 
 
 @st.composite
-def streams(draw: st.DrawFn, with_request: bool) -> bytes:
-    """A table as an Arrow stream, of cells that may fit."""
+def streams(draw: st.DrawFn, request: st.SearchStrategy[Any] | None = None) -> bytes:
+    """A table as an Arrow stream, of cells that may fit, with a request in its metadata."""
     rows = draw(st.integers(0, 3))
     arrays: dict[str, pa.Array] = {}
     for name in draw(st.lists(columns, max_size=4, unique=True)):
@@ -298,8 +301,8 @@ def streams(draw: st.DrawFn, with_request: bool) -> bytes:
             {str: pa.string(), int: pa.int64(), float: pa.float64()}[kind],
         )
     table = pa.table(arrays)
-    if with_request:
-        described = json.dumps(draw(wanted | junk))
+    if request is not None:
+        described = json.dumps(draw(request | junk))
         table = table.replace_schema_metadata({"tandem.request": described})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -351,7 +354,7 @@ def stream_batches(draw: st.DrawFn) -> bytes:
         )
         | junk
     )
-    cells = draw(st.lists(streams(False) | st.binary(max_size=8) | st.none(), max_size=2))
+    cells = draw(st.lists(streams() | st.binary(max_size=8) | st.none(), max_size=2))
     envelope = pa.table({"run": pa.array(cells, pa.binary())})
     envelope = envelope.replace_schema_metadata({"tandem.request": json.dumps(described)})
     sink = pa.BufferOutputStream()
@@ -359,6 +362,31 @@ def stream_batches(draw: st.DrawFn) -> bytes:
         writer.write_table(envelope)
     return bytes(sink.getvalue())
 
+
+batches = st.fixed_dictionaries(
+    {
+        "Identifiers": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "FeatureGroupName": st.sampled_from(["both", "other"]) | names | junk,
+                    "RecordIdentifiersValueAsString": st.lists(st.just("1") | texts) | junk,
+                },
+                optional={"FeatureNames": st.lists(features) | junk},
+            )
+            | junk,
+            max_size=3,
+        )
+    },
+    optional={"ExpirationTimeResponse": st.sampled_from(["Enabled", "Disabled"]) | junk},
+)
+vectors = st.fixed_dictionaries(
+    {"Features": st.lists(st.sampled_from(["both:text", "both:*", "other:whole", "x:y"]) | texts)},
+    optional={
+        "Keys": st.dictionaries(names, columns) | junk,
+        "MaxAgeSeconds": st.none() | st.floats() | junk,
+        "AreIdentifiers": st.booleans() | junk,
+    },
+)
 
 TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
     "query": st.tuples(
@@ -368,7 +396,12 @@ TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
         st.sampled_from(["/tandem/batch-loads", "/tandem/batch-loads/x/cancel"]),
         (batch_loads | junk).map(lambda body: json.dumps(body).encode()),
     ),
-    "training set": st.tuples(st.just("/tandem/training-set"), streams(True)),
+    "training set": st.tuples(st.just("/tandem/training-set"), streams(wanted)),
+    "batch get": st.tuples(
+        st.sampled_from(["/BatchGetRecord", "/tandem/batch-get-record"]),
+        (batches | junk).map(lambda body: json.dumps(body).encode()),
+    ),
+    "feature vectors": st.tuples(st.just("/tandem/feature-vectors"), streams(vectors)),
     "stream batch": st.tuples(
         st.sampled_from(["s", "a b", "%ff", "", "s/x"]).map(lambda name: f"/tandem/streams/{name}"),
         stream_batches(),
@@ -377,7 +410,7 @@ TABLES: dict[str, st.SearchStrategy[tuple[str, bytes]]] = {
         st.sampled_from(["both", "other", "nowhere", "a b", "%ff", ""]).map(
             lambda name: f"/tandem/ingest/{name}"
         ),
-        streams(False),
+        streams(),
     ),
 }
 
@@ -394,6 +427,7 @@ def test_whole_tables(tables: Bench, operation: str, is_damaged: bool) -> None:
             start %= len(body) + 1
             body = body[:start] + added + body[start + cut :]
         note(f"{path} {body!r}")
-        check(tables.answer(Request("POST", path.encode(), b"", {}, body, "fuzz")))
+        headers = {"accept": ARROW} if start % 2 else {}
+        check(tables.answer(Request("POST", path.encode(), b"", headers, body, "fuzz")))
 
     run()

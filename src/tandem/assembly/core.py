@@ -26,17 +26,19 @@ from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
 from tandem.service.athena.executions import ExecutionLimits
+from tandem.service.batch_get import BatchGet
 from tandem.service.batch_loads.batch_loads import BatchLoads
 from tandem.service.catalog import Catalog
 from tandem.service.clock import Clock, system_clock
 from tandem.service.cloning import Cloning
 from tandem.service.datasets import Datasets
-from tandem.service.definitions import FRESH_US, Definitions
+from tandem.service.definitions import Definitions
 from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
 from tandem.service.expiry import Expiry
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.feature_vectors import FeatureVectors
 from tandem.service.group_commit import GroupCommit
 from tandem.service.history_files import HistoryFileLists
 from tandem.service.history_tables import HistoryTables
@@ -59,20 +61,11 @@ class Core:
     """The services of one store. Closing it stops its threads; a crash instead loses nothing."""
 
     def __init__(
-        self,
-        settings: Settings,
-        clock: Clock = system_clock,
-        *,
-        in_background: bool = True,
-        definitions_fresh_us: int = FRESH_US,
+        self, settings: Settings, clock: Clock = system_clock, *, in_background: bool = True
     ) -> None:
-        """Without `in_background`, delivery and expiry run only when they are called.
-
-        Definitions that another process changes are seen within `definitions_fresh_us`.
-        """
+        """Without `in_background`, delivery and expiry run only when they are called."""
         _make_folder(settings.data)
         self.settings = settings
-        self._definitions_fresh_us = definitions_fresh_us
         self._objects: ObjectStore | None = None
         self._opening_objects = threading.Lock()
         self.token_key = token_key(settings.data)
@@ -102,7 +95,7 @@ class Core:
         self._engine = engine
         self.offline = backends.offline_store(settings, registry)
         account = Account(settings.account_id, settings.region)
-        definitions = self._definitions = Definitions(registry, clock, self._definitions_fresh_us)
+        definitions = self._definitions = Definitions(registry)
         self.groups = FeatureGroups(registry, definitions, self.offline, clock, account)
         self.updates = FeatureGroupUpdates(self.groups, clock)
         self.search = Search(definitions.live, account)
@@ -113,6 +106,8 @@ class Core:
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
         self.records = Records(self.groups, self.online, self._commits, clock)
+        self.batch_get = BatchGet(self.groups, self.online, clock)
+        self.feature_vectors = FeatureVectors(self.groups, self.online, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
@@ -263,9 +258,7 @@ _open_cores: dict[Path, tuple[Core, int]] = {}
 _opening = threading.Lock()
 
 
-def open_core(
-    settings: Settings, *, in_background: bool = True, definitions_fresh_us: int = FRESH_US
-) -> tuple[Core, Callable[[], None]]:
+def open_core(settings: Settings, *, in_background: bool = True) -> tuple[Core, Callable[[], None]]:
     """The core of a data folder, and the function that gives it back.
 
     A folder that this process has open already is shared, as it was opened.
@@ -274,11 +267,7 @@ def open_core(
     with _opening:
         core, users = _open_cores.get(folder, (None, 0))
         if core is None:
-            core = Core(
-                settings,
-                in_background=in_background,
-                definitions_fresh_us=definitions_fresh_us,
-            )
+            core = Core(settings, in_background=in_background)
         _open_cores[folder] = (core, users + 1)
     return core, _once(lambda: _give_back(folder))
 

@@ -42,6 +42,7 @@ class Settings:
     athena_queries_at_once     Athena's queries that run side by side; others wait
     athena_query_seconds_max   the longest that one of them may run
     athena_executions_max      query executions that are kept once they are over; the oldest go
+    workers                    processes of a server that answer requests, side by side
     background_process         whether a server delivers and loads in a process beside the one that
                                answers requests
     query_process              whether a server carries out queries in another process beside it,
@@ -74,6 +75,7 @@ class Settings:
     athena_queries_at_once: int = 4
     athena_query_seconds_max: float = 1_800.0
     athena_executions_max: int = 1_000
+    workers: int = 1
     background_process: bool = True
     query_process: bool = True
     s3_gateway: bool = True

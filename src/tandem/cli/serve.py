@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +11,8 @@ from tandem.cli.output import Failure
 from tandem.errors import TandemError
 from tandem.server.address_file import DEFAULT_PORT
 from tandem.server.run import serve as run_server
+
+_WORKERS_MAX = 64
 
 
 @click.command()
@@ -28,8 +31,13 @@ from tandem.server.run import serve as run_server
     show_default=True,
     help="Port; 0 takes a free one.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, _WORKERS_MAX),
+    help="Processes that answer requests, side by side.  [default: TANDEM_WORKERS, or 1]",
+)
 @click.option("--insecure", is_flag=True, help="Bind other addresses than loopback.")
-def serve(data: Path, host: str, port: int, insecure: bool) -> None:
+def serve(data: Path, host: str, port: int, workers: int | None, insecure: bool) -> None:
     """Serve a store over HTTP until stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
@@ -37,7 +45,8 @@ def serve(data: Path, host: str, port: int, insecure: bool) -> None:
         click.echo(f"Tandem is ready at {url} (data in {data})")
 
     try:
-        settings = settings_from_environment(data=data)
+        given: dict[str, Any] = {} if workers is None else {"workers": workers}
+        settings = settings_from_environment(data=data, **given)
         run_server(settings, host, port, is_insecure=insecure, when_ready=say_ready)
     except TandemError as error:
         raise Failure(str(error)) from error

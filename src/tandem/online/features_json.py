@@ -12,33 +12,42 @@ import msgspec
 from tandem.model.record import FeatureValue
 
 
-class _Feature(msgspec.Struct, omit_defaults=True, rename="pascal"):
+class StoredFeature(msgspec.Struct, omit_defaults=True, rename="pascal", gc=False):
+    """A value as it is stored: a text, or for a collection texts."""
+
     feature_name: str
     value_as_string: str | None = None
     value_as_string_list: tuple[str, ...] | None = None
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(list[_Feature])
+_decoder = msgspec.json.Decoder(list[StoredFeature])
 
 
 def encode_features(values: Iterable[FeatureValue]) -> bytes:
     return _encoder.encode(
         [
-            _Feature(name, value) if isinstance(value, str) else _Feature(name, None, value)
+            StoredFeature(name, value)
+            if isinstance(value, str)
+            else StoredFeature(name, None, value)
             for name, value in values
         ]
     )
 
 
+def stored_features(features_json: bytes) -> list[StoredFeature]:
+    """As `decode_features`, for whoever makes values of another kind of each."""
+    return _decoder.decode(features_json)
+
+
 def decode_features(features_json: bytes) -> tuple[FeatureValue, ...]:
     return tuple(
         FeatureValue(feature.feature_name, _value(feature))
-        for feature in _decoder.decode(features_json)
+        for feature in stored_features(features_json)
     )
 
 
-def _value(feature: _Feature) -> str | tuple[str, ...]:
+def _value(feature: StoredFeature) -> str | tuple[str, ...]:
     if feature.value_as_string is not None:
         return feature.value_as_string
     return feature.value_as_string_list or ()

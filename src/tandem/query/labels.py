@@ -150,9 +150,8 @@ def label_keys(labels: pa.Table, name: str, identifier: FeatureDefinition) -> pa
     )
 
 
-def age_nanoseconds_max(join: FeatureJoin) -> int | None:
-    """The greatest age that a row of the join may have; None: any. Raises ValidationError."""
-    seconds = join.max_age_seconds
+def age_nanoseconds_max(seconds: float | None) -> int | None:
+    """The greatest age that a feature may have; None: any. Raises ValidationError."""
     if seconds is None or seconds == math.inf:
         return None
     if not seconds >= 0:

@@ -162,7 +162,7 @@ def _rows_as_of(
     moments: Sequence[int | None],
 ) -> list[_Row | None]:
     """For each label the row that it knew."""
-    age_max = age_nanoseconds_max(join)
+    age_max = age_nanoseconds_max(join.max_age_seconds)
     found: list[_Row | None] = []
     for key, moment in zip(keys, moments, strict=True):
         newest = None if moment is None else _newest(by_key.get(key, ()), moment, age_max)

@@ -54,6 +54,20 @@ class Changes(NamedTuple):
     aliases: Mapping[str, str] | None
 
 
+class Stamp(ABC):
+    """The version of the definitions, at hand: record operations ask on every call whether what
+    they know is still so.
+    """
+
+    @abstractmethod
+    def read(self) -> int:
+        """The version at which the definitions stand, or one that a change is about to give them.
+
+        It costs well below a microsecond. When a change returns, `read` says so in every process;
+        so whoever knows the definitions of the version that it says need not read them again.
+        """
+
+
 class Document(NamedTuple):
     """A text kept under a kind and a name. `revision` is 1 at first and grows with every change."""
 
@@ -62,7 +76,12 @@ class Document(NamedTuple):
 
 
 class GroupRegistry(ABC):
-    """Definitions of feature groups, the deleted ones included, and aliases. Durable at return."""
+    """Definitions of feature groups, the deleted ones included, and aliases. Durable at return.
+
+    stamp   says whether anything has changed, whichever process has changed it
+    """
+
+    stamp: Stamp
 
     @abstractmethod
     def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:

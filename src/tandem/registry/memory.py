@@ -4,7 +4,7 @@ Nothing survives the process. One lock makes each call atomic.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from tandem.registry.advance import (
     manifest_conflict,
     path_conflict,
 )
-from tandem.registry.base import Changes, DeliveryState, Document, Registry
+from tandem.registry.base import Changes, DeliveryState, Document, Registry, Stamp
 from tandem.registry.definitions import (
     alias_is_group,
     alias_not_found,
@@ -43,6 +43,7 @@ class MemoryRegistry(Registry):
         self._lock = threading.Lock()
         self._groups: dict[str, FeatureGroup] = {}
         self._version = 0
+        self.stamp = _MemoryStamp(lambda: self._version)
         self._changed_at: dict[str, int] = {}
         self._aliases: dict[str, str] = {}
         self._documents: dict[str, dict[str, Document]] = {}
@@ -177,9 +178,9 @@ class MemoryRegistry(Registry):
             self._is_closed = True
 
     def _keep(self, group: FeatureGroup) -> None:
-        self._version += 1
         self._groups[group.group_id] = group
-        self._changed_at[group.group_id] = self._version
+        self._changed_at[group.group_id] = self._version + 1
+        self._version += 1
 
     def _aliases_of(self, group_name: str) -> list[str]:
         return [alias for alias, name in self._aliases.items() if name == group_name]
@@ -211,3 +212,11 @@ class MemoryRegistry(Registry):
             if self._is_closed:
                 raise StoreUnavailable("the registry is closed")
             yield
+
+
+class _MemoryStamp(Stamp):
+    def __init__(self, version: Callable[[], int]) -> None:
+        self._version = version
+
+    def read(self) -> int:
+        return self._version()

@@ -29,6 +29,9 @@ _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _WHOLE_OF_19_DIGITS = r"^-?[0-9]{19}$"
 # Short enough in digits and exponent to be finite.
 _NUMBER = r"^[+-]?([0-9]{1,99}(\.[0-9]{0,99})?|\.[0-9]{1,99})([eE][+-]?[0-9]{1,2})?$"
+# What Arrow surely reads as Python does.
+_PLAIN_WHOLE = r"^-?[0-9]{1,18}$"
+_PLAIN_NUMBER = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 _INT64_MAX = 2**63 - 1
 _UNIT = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _BILLION = 1_000_000_000
@@ -71,6 +74,24 @@ def text_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
             pa.list_(pa.string()),
         )
     return column.cast(pa.list_(pa.string()) if pa.types.is_list(column.type) else pa.string())
+
+
+def typed(values: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Values that are texts of numbers, or lists of such, as numbers: what Python reads in them.
+
+    type_  int64, double or string, or a list of these
+    """
+    if pa.types.is_list(type_):
+        return _with_elements(values, typed(values.flatten(), type_.value_type))
+    try:
+        return values.cast(type_)
+    except pa.ArrowInvalid:
+        pass  # Arrow does not read a plus sign, for one
+    read, plain = (int, _PLAIN_WHOLE) if pa.types.is_integer(type_) else (float, _PLAIN_NUMBER)
+    is_odd = pc.invert(pc.match_substring_regex(values, plain)).fill_null(False)
+    numbers = pc.if_else(is_odd, None, values).cast(type_)
+    odd = pa.array([read(text) for text in values.filter(is_odd).to_pylist()], type_)
+    return pc.replace_with_mask(numbers, is_odd, odd)
 
 
 def _decoded(cells: pa.Array) -> pa.Array:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, LogPart
+from tandem.rows.columns import typed
 from tandem.rows.event_time_columns import Numbers
 from tandem.rows.record_table import EVENT_SECONDS
 from tandem.rows.segment import Segment
@@ -37,7 +38,6 @@ _FROM_TEXT: dict[FeatureType, Callable[[str], Any]] = {
     FeatureType.INTEGRAL: int,
     FeatureType.FRACTIONAL: float,
 }
-_FROM_ARROW_TEXT = {_ARROW_TYPES[type_]: read for type_, read in _FROM_TEXT.items()}
 
 
 def history_schema(group: FeatureGroup) -> pa.Schema:
@@ -111,7 +111,7 @@ def _column(feature: FeatureDefinition, by_name: list[dict[str, Any]]) -> list[A
 def _rows_of_segment(group: FeatureGroup, segment: Segment) -> pa.Table:
     rows, count = segment.rows, segment.rows.num_rows
     arrays = [
-        _numbers(rows.column(feature.name), arrow_type(feature))
+        _typed(rows.column(feature.name), arrow_type(feature))
         if feature.name in rows.column_names
         else pa.nulls(count, arrow_type(feature))
         for feature in group.features
@@ -124,21 +124,8 @@ def _rows_of_segment(group: FeatureGroup, segment: Segment) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=history_schema(group))
 
 
-def _numbers(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     """A column whose values may be texts, as history has it."""
     if column.type == type_:
         return column
-    try:
-        return column.cast(type_)
-    except pa.ArrowInvalid:
-        pass  # Arrow does not read a plus sign, for one
-    read = _FROM_ARROW_TEXT[type_.value_type if pa.types.is_list(type_) else type_]
-    values = [
-        None
-        if cell is None
-        else [read(item) for item in cell]
-        if isinstance(cell, list)
-        else read(cell)
-        for cell in column.to_pylist()
-    ]
-    return pa.chunked_array([pa.array(values, type_)])
+    return pa.chunked_array([typed(chunk, type_) for chunk in column.chunks], type_)

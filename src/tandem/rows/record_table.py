@@ -148,7 +148,7 @@ def _keys(group: FeatureGroup, columns: dict[str, pa.Array], count: int) -> _Key
     is_doubtful = np.zeros(count, np.bool_)
     nothing = pa.nulls(count, pa.string())
     given = columns.get(group.record_identifier_name, nothing)
-    identifiers = _canonical(group.record_identifier.type, given)
+    identifiers = canonical_identifiers(group.record_identifier.type, given)
     is_doubtful |= identifiers.is_null().to_numpy(zero_copy_only=False)
     sizes = pc.binary_length(identifiers).fill_null(0).to_numpy()
     is_doubtful |= sizes > RECORD_IDENTIFIER_BYTES_MAX
@@ -157,8 +157,8 @@ def _keys(group: FeatureGroup, columns: dict[str, pa.Array], count: int) -> _Key
     return _Keys(identifiers, moments, is_doubtful | moments.is_doubtful)
 
 
-def _canonical(type_: FeatureType, values: pa.Array) -> pa.Array:
-    """The canonical identifiers; null where there is none, or only the check of the row knows."""
+def canonical_identifiers(type_: FeatureType, values: pa.Array) -> pa.Array:
+    """The keys of records; null where there is none, or only the check of the row knows."""
     if type_ is FeatureType.STRING:
         return values
     if pa.types.is_integer(values.type):

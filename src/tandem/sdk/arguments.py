@@ -73,6 +73,8 @@ def checked_text(value: str, name: str) -> str:
     """`value`, where it is a text that can be sent and stored."""
     if not isinstance(value, str):
         raise ValidationError(f"{name} {value!r:.80} is not valid: give a text")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

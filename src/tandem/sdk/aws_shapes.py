@@ -137,18 +137,6 @@ def values_json(values: Sequence[FeatureValue]) -> list[dict[str, Any]]:
     ]
 
 
-def feature_values(record: Sequence[Mapping[str, Any]]) -> tuple[FeatureValue, ...]:
-    return tuple(
-        FeatureValue(
-            feature["FeatureName"],
-            feature["ValueAsString"]
-            if "ValueAsString" in feature
-            else tuple(feature["ValueAsStringList"]),
-        )
-        for feature in record
-    )
-
-
 def _definition_json(feature: FeatureDefinition) -> dict[str, Any]:
     vector = feature.vector_dimension
     return _without_none(

@@ -15,15 +15,16 @@ from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.file_control import FileControl
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.vector_control import VectorControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 
 class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
-    Its feature groups, their features, tags and files, its training sets, its batch loads and its
-    streams are seams of their own. Raises `tandem.errors`.
+    Its feature groups, their features, tags and files, its training sets, its batch loads, its
+    streams and its feature vectors are seams of their own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
@@ -33,6 +34,7 @@ class Backend(ABC):
     datasets: DatasetControl
     streams: StreamControl
     batch_loads: BatchLoadControl
+    vectors: VectorControl
 
     @abstractmethod
     def put(
@@ -46,7 +48,8 @@ class Backend(ABC):
     @abstractmethod
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]: ...
+    ) -> list[ServedRecord | None]:
+        """The newest record of each identifier; with `features`, of these alone."""
 
     @abstractmethod
     def delete_record(

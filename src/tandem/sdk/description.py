@@ -12,10 +12,9 @@ from tandem.model.feature_group import (
     FeatureGroupStatus,
     FeatureMetadata,
 )
-from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
-from tandem.rows.feature_values import python_value
 from tandem.sdk.backend import Backend
+from tandem.sdk.record_values import RecordValues
 from tandem.sdk.tables import Table, html, iso, moment, plain
 
 _SAMPLE_ROWS = 5
@@ -166,7 +165,11 @@ def _sample(backend: Backend, group: FeatureGroup) -> Sequence[Mapping[str, Any]
     if TargetStores.ONLINE in group.stores:
         identifiers = list(islice(backend.list_records(group.name), _SAMPLE_ROWS))
         found = backend.get(group.name, identifiers, ()) if identifiers else []
-        if records := [_python(group, values) for values in found if values is not None]:
+        values = RecordValues(group)
+        records = [
+            values.read(one.features_json, skips_unknown=True) for one in found if one is not None
+        ]
+        if records:
             return records
     if group.offline is None:
         return []
@@ -175,11 +178,6 @@ def _sample(backend: Backend, group: FeatureGroup) -> Sequence[Mapping[str, Any]
     names = [name for name in group.features_by_name if name in table.column_names]
     rows: Sequence[Mapping[str, Any]] = table.select(names).to_pylist()
     return rows
-
-
-def _python(group: FeatureGroup, values: Sequence[FeatureValue]) -> Mapping[str, Any]:
-    features = group.features_by_name
-    return {name: python_value(features[name], value) for name, value in values if name in features}
 
 
 def _utc(written: datetime | str) -> datetime:

@@ -19,8 +19,9 @@ from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, 
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.sdk.embedded_files import EmbeddedFiles
 from tandem.sdk.embedded_streams import EmbeddedStreams
+from tandem.sdk.embedded_vectors import EmbeddedVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 
 class EmbeddedBackend(Backend):
@@ -39,6 +40,7 @@ class EmbeddedBackend(Backend):
         self.datasets = EmbeddedDatasets(self._core)
         self.streams = EmbeddedStreams(self._core)
         self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
+        self.vectors = EmbeddedVectors(self._core)
 
     def put(
         self,
@@ -51,9 +53,8 @@ class EmbeddedBackend(Backend):
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]:
-        found = self._core.records.get_many(group_name, identifiers, features)
-        return [None if record is None else record.values() for record in found]
+    ) -> list[ServedRecord | None]:
+        return self._core.records.get_many(group_name, identifiers, features)
 
     def delete_record(
         self,

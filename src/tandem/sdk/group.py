@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from tandem.errors import ResourceNotFound, ValidationError
@@ -14,8 +15,7 @@ from tandem.model.feature_group import (
     StorageType,
     ThroughputMode,
 )
-from tandem.model.record import FeatureValue
-from tandem.rows.feature_values import python_value, values_of_mapping
+from tandem.rows.feature_values import values_of_mapping
 from tandem.sdk.arguments import (
     checked,
     checked_feature_name,
@@ -33,11 +33,13 @@ from tandem.sdk.backend import Backend
 from tandem.sdk.description import GroupDescription, describe_group
 from tandem.sdk.group_files import GroupFiles, group_files
 from tandem.sdk.ingest_result import IngestResult
+from tandem.sdk.record_values import RecordValues
 from tandem.sdk.sources import source_of
 from tandem.service.ingestion import IngestOptions, OnError
-from tandem.service.records import DeletionMode
+from tandem.service.records import DeletionMode, ServedRecord
 
 _ALIAS_SECONDS_MAX = 1.0
+_ALL: tuple[str, ...] = ()
 
 
 class FeatureGroupHandle:
@@ -55,6 +57,7 @@ class FeatureGroupHandle:
         self._backend = backend
         self.name = name
         self.definition = definition
+        self._values = RecordValues(definition)
         self._looked_at = time.monotonic()
 
     def put(
@@ -74,29 +77,20 @@ class FeatureGroupHandle:
         values = values_of_mapping(record, self.definition.features_by_name)
         self._backend.put(self.name, values, target_stores_of(target_stores), ttl_duration(ttl))
 
-    def get(self, identifier: Any, features: Sequence[str] = ()) -> dict[str, Any] | None:
+    def get(self, identifier: Any, features: Sequence[str] = _ALL) -> dict[str, Any] | None:
         """The newest record as Python values by feature name, or None. `features` chooses some."""
-        return self.get_many([identifier], features)[0]
+        self._follow_alias()
+        found = self._read([self._identifier_text(identifier)], features)
+        return self._python(found)[0]
 
     def get_many(
-        self, identifiers: Sequence[Any], features: Sequence[str] = ()
+        self, identifiers: Sequence[Any], features: Sequence[str] = _ALL
     ) -> list[dict[str, Any] | None]:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
-        wanted = checked_texts(features, "features")
         given = checked(Sequence, identifiers, "identifiers")
         texts = [self._identifier_text(identifier) for identifier in given]
-        if not texts:
-            return []
-        try:
-            found = self._backend.get(self.definition.name, texts, wanted)
-        except ResourceNotFound:
-            if self.name == self.definition.name:
-                raise
-            # The alias was switched and the group deleted since the last look.
-            self._look_again()
-            found = self._backend.get(self.definition.name, texts, wanted)
-        return [None if values is None else self._python(values) for values in found]
+        return self._python(self._read(texts, features))
 
     def delete(
         self,
@@ -282,6 +276,19 @@ class FeatureGroupHandle:
         means = "" if self.name == group.name else f", alias of {group.name!r}"
         return f"<FeatureGroup {self.name!r}{means}: {len(group.features)} features>"
 
+    def _read(self, texts: Sequence[str], features: Sequence[str]) -> list[ServedRecord | None]:
+        wanted = () if features is _ALL else checked_texts(features, "features")
+        if not texts:
+            return []
+        try:
+            return self._backend.get(self.definition.name, texts, wanted)
+        except ResourceNotFound:
+            if self.name == self.definition.name:
+                raise
+            # The alias was switched and the group deleted since the last look.
+            self._look_again()
+            return self._backend.get(self.definition.name, texts, wanted)
+
     def _look_again(self) -> None:
         self.definition = self._backend.groups.describe(self.name)
         self._looked_at = time.monotonic()
@@ -293,20 +300,22 @@ class FeatureGroupHandle:
             self._look_again()
 
     def _identifier_text(self, identifier: Any) -> str:
+        if type(identifier) is str:
+            return checked_text(identifier, "record identifier")
         named = {self.definition.record_identifier_name: identifier}
         values = values_of_mapping(named, self.definition.features_by_name)
         if not values:
             raise ValidationError(f"a record identifier is missing: {identifier!r} was given")
         return checked_text(str(values[0].value), "record identifier")
 
-    def _python(self, values: Sequence[FeatureValue]) -> dict[str, Any]:
+    def _python(self, found: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
+        if self._values.group is not self.definition:
+            self._values = RecordValues(self.definition)
+        read = self._values.read
         try:
-            features = self.definition.features_by_name
-            return {name: python_value(features[name], value) for name, value in values}
+            return [None if one is None else read(one.features_json) for one in found]
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()
-        features = self.definition.features_by_name
-        return {
-            name: python_value(features[name], value) for name, value in values if name in features
-        }
+        read = partial(RecordValues(self.definition).read, skips_unknown=True)
+        return [None if one is None else read(one.features_json) for one in found]

@@ -7,8 +7,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import urllib3
 
@@ -16,10 +17,13 @@ from tandem import errors
 from tandem.rows.rows import RowStream
 from tandem.sdk.retries import asked_to_wait, may_repeat, pauses
 
+_Answer = TypeVar("_Answer")
+_JSON = {"Content-Type": "application/json"}
 _ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 _REQUEST_ID = "x-amzn-RequestId"
 _ERROR = "x-tandem-error"
 _QUESTIONS = ("Describe", "List", "Search", "Get")
+_CONNECTIONS = 16
 _TIMEOUT = urllib3.Timeout(connect=10, read=600)
 _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ValidationError": errors.ValidationError,
@@ -37,6 +41,7 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "TooManyRequestsException": errors.Throttled,
     "ProvisionedThroughputExceededException": errors.Throttled,
 }
+_NO_RETRIES = urllib3.Retry(False)
 _GATEWAY_STATUSES = {502, 504}
 
 _ERRORS_BY_NAME: Mapping[str, type[errors.TandemError]] = {
@@ -54,14 +59,10 @@ class Http:
 
     def __init__(self, url: str, connections: urllib3.HTTPConnectionPool | None = None) -> None:
         """`connections` lead to the server where its address alone does not."""
-        try:
-            is_url = urllib3.util.parse_url(url).host is not None
-        except urllib3.exceptions.LocationParseError:
-            is_url = False
-        if not is_url:
-            raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
         self._url = url.rstrip("/")
-        self._pool = connections or urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT)
+        # Straight to the pool of the one server: a manager would look for it at each request.
+        self._pool = connections or _pool(url)
+        self._prefix = urllib3.util.parse_url(self._url).path or ""
 
     def control(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """An operation of the sagemaker service (AWS JSON)."""
@@ -82,12 +83,27 @@ class Http:
         is_question: bool = False,
     ) -> dict[str, Any]:
         """An operation of REST with JSON. A question changes nothing, as no GET does."""
-        is_question = is_question or method == "GET"
         if request is None:
+            is_question = is_question or method == "GET"
             return self._parsed(self._call(method, path, None, {}, is_question=is_question))
-        headers = {"Content-Type": "application/json"}
         body = json_bytes(request)
-        return self._parsed(self._call(method, path, body, headers, is_question=is_question))
+        return self._parsed(self._call(method, path, body, _JSON, is_question=is_question))
+
+    def ask(
+        self, path: str, decoder: msgspec.json.Decoder[_Answer], request: Any = None
+    ) -> _Answer:
+        """What a question is answered with, JSON that is read with its types. The question is the
+        path alone, or JSON as msgspec writes it.
+        """
+        if request is None:
+            answer = self._call("GET", path, None, {}, is_question=True)
+        else:
+            body = msgspec.json.encode(request)
+            answer = self._call("POST", path, body, _JSON, is_question=True)
+        try:
+            return decoder.decode(answer)
+        except msgspec.MsgspecError as error:
+            raise self._not_understood(error) from error
 
     def send_table(self, path: str, table: pa.Table) -> dict[str, Any]:
         """Sends a table once. Whoever calls knows what a lost answer means."""
@@ -99,17 +115,24 @@ class Http:
 
     def send_json(self, path: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """As `send_table`, JSON."""
-        return self._sent_once(path, json_bytes(request), {"Content-Type": "application/json"})
+        return self._sent_once(path, json_bytes(request), _JSON)
 
-    def ask_table(self, path: str, request: Mapping[str, Any] | pa.Table | None) -> pa.Table:
+    def ask_table(
+        self,
+        path: str,
+        request: Mapping[str, Any] | pa.Table | None,
+        *,
+        is_question: bool = False,
+    ) -> pa.Table:
         """The table that answers a question, which is JSON, a table itself, or just the path."""
         if request is None:
             answer = self._call("GET", path, None, {})
         elif isinstance(request, pa.Table):
-            answer = self._call("POST", path, arrow_bytes(request), _ARROW)
+            body = arrow_bytes(request)
+            answer = self._call("POST", path, body, _ARROW, is_question=is_question)
         else:
-            headers = {"Content-Type": "application/json"}
-            answer = self._call("POST", path, json_bytes(request), headers)
+            body = json_bytes(request)
+            answer = self._call("POST", path, body, _JSON, is_question=is_question)
         try:
             with pa.ipc.open_stream(answer) as reader:
                 return reader.read_all()
@@ -141,10 +164,7 @@ class Http:
         return urllib3.util.parse_url(self._url).scheme or "http"
 
     def close(self) -> None:
-        if isinstance(self._pool, urllib3.PoolManager):
-            self._pool.clear()
-        else:
-            self._pool.close()
+        self._pool.close()
 
     def _sent_once(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
         response = self._once("POST", path, body, headers)
@@ -198,12 +218,13 @@ class Http:
         preload_content: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         try:
-            return self._pool.request(
+            return self._pool.urlopen(
                 method,
-                self._url + path,
-                body=body,
-                headers=dict(headers),
-                retries=False,
+                self._prefix + path,
+                body,
+                headers,
+                retries=_NO_RETRIES,
+                redirect=False,
                 preload_content=preload_content,
             )
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
@@ -267,6 +288,15 @@ class Http:
         return errors.StoreUnavailable(
             f"{self._url} does not answer as a Tandem server does ({why}): check the URL"
         )
+
+
+def _pool(url: str) -> urllib3.HTTPConnectionPool:
+    try:
+        if urllib3.util.parse_url(url).host is not None:
+            return urllib3.connection_from_url(url, maxsize=_CONNECTIONS, timeout=_TIMEOUT)
+    except urllib3.exceptions.LocationParseError:
+        pass
+    raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
 
 
 def json_bytes(value: Any) -> bytes:

@@ -13,24 +13,26 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
-from tandem.sdk.aws_shapes import feature_values, values_json
+from tandem.sdk.aws_shapes import values_json
 from tandem.sdk.backend import Backend
-from tandem.sdk.http import Http, error_of_code
+from tandem.sdk.http import Http
 from tandem.sdk.remote_batch_loads import RemoteBatchLoads
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
 from tandem.sdk.remote_datasets import RemoteDatasets
 from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
+from tandem.sdk.remote_records import RemoteRecords
 from tandem.sdk.remote_streams import RemoteStreams
+from tandem.sdk.remote_vectors import RemoteVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
-from tandem.service.records import DeletionMode
-
-_BATCH_GET_MAX = 100
+from tandem.service.records import DeletionMode, ServedRecord
 
 
 class RemoteBackend(Backend):
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, asks_expiry: bool = False) -> None:
+        """With `asks_expiry`, records that are read tell when they expire."""
         self._http = Http(url)
+        self._records = RemoteRecords(self._http, asks_expiry=asks_expiry)
         self.groups = RemoteGroups(self._http)
         self.features = RemoteFeatures(self._http)
         self.tags = RemoteTags(self._http)
@@ -38,6 +40,7 @@ class RemoteBackend(Backend):
         self.datasets = RemoteDatasets(self._http)
         self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
+        self.vectors = RemoteVectors(self._http)
 
     def put(
         self,
@@ -55,38 +58,8 @@ class RemoteBackend(Backend):
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> list[tuple[FeatureValue, ...] | None]:
-        # The group's own errors come with GetRecord; in a batch they would come once a record.
-        if len(identifiers) == 1:
-            query = [("RecordIdentifierValueAsString", identifiers[0])]
-            query += [("FeatureName", name) for name in features]
-            path = f"/FeatureGroup/{quote(group_name, safe='')}?{urlencode(query)}"
-            record = self._http.json("GET", path).get("Record")
-            return [None if record is None else feature_values(record)]
-        found: dict[str, tuple[FeatureValue, ...]] = {}
-        for start in range(0, len(identifiers), _BATCH_GET_MAX):
-            page = list(dict.fromkeys(identifiers[start : start + _BATCH_GET_MAX]))
-            found.update(self._batch_get(group_name, page, features))
-        return [found.get(identifier) for identifier in identifiers]
-
-    def _batch_get(
-        self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
-    ) -> dict[str, tuple[FeatureValue, ...]]:
-        wanted: dict[str, Any] = {
-            "FeatureGroupName": group_name,
-            "RecordIdentifiersValueAsString": identifiers,
-        }
-        if features:
-            wanted["FeatureNames"] = features
-        answer = self._http.json(
-            "POST", "/BatchGetRecord", {"Identifiers": [wanted]}, is_question=True
-        )
-        for problem in answer["Errors"]:
-            raise error_of_code(problem["ErrorCode"], problem["ErrorMessage"])
-        return {
-            detail["RecordIdentifierValueAsString"]: feature_values(detail["Record"])
-            for detail in answer["Records"]
-        }
+    ) -> list[ServedRecord | None]:
+        return self._records.get(group_name, identifiers, features)
 
     def delete_record(
         self,

@@ -43,44 +43,59 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
+from tandem.sdk.cached_backend import CachedBackend
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
 from tandem.sdk.declaration_files import declarations
 from tandem.sdk.defaults import ROLE_ARN, S3_URI
 from tandem.sdk.description import GroupDescription, describe_group
+from tandem.sdk.feature_vectors import FeatureVectors
 from tandem.sdk.frames import Result
 from tandem.sdk.group import FeatureGroupHandle
 from tandem.sdk.label_arguments import labels_of
 from tandem.sdk.listing import FeatureList, GroupList
 from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
+from tandem.sdk.record_cache import RecordCache
 from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.vector_arguments import entities_of, with_defaults
 from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.ingestion import OnError
 
 
-def connect(location: str | Path = "tandem-data", **settings: Any) -> "FeatureStore":
+def connect(
+    location: str | Path = "tandem-data",
+    *,
+    record_cache: RecordCache | None = None,
+    **settings: Any,
+) -> "FeatureStore":
     """A store in the folder `location`, made where it is missing, or the server at a URL.
 
     `settings` are those of `tandem.assembly.settings.Settings`, for a folder only. Connecting to
     the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
     """
+    backend = _backend(location, settings, asks_expiry=record_cache is not None)
+    if record_cache is not None:
+        backend = CachedBackend(backend, record_cache)
+    return FeatureStore(backend, str(location))
+
+
+def _backend(location: str | Path, settings: Mapping[str, Any], *, asks_expiry: bool) -> Backend:
     if isinstance(location, str) and location.startswith(("http://", "https://")):
         if settings:
             raise ValidationError(f"a server has its own settings; leave out {sorted(settings)}")
-        return FeatureStore(RemoteBackend(location), location)
+        return RemoteBackend(location, asks_expiry=asks_expiry)
     if isinstance(location, str) and "://" in location:
         raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
     # Here, since a client of a server needs none of the engines, which take most of the start.
     from tandem.sdk.embedded import EmbeddedBackend
 
-    backend = EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
-    return FeatureStore(backend, str(location))
+    return EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
 
 
 class FeatureStore:
@@ -341,6 +356,30 @@ class FeatureStore:
             keep_labels=checked_flag(keep_labels, "keep_labels"),
         )
         return TrainingSet(made, self._backend.datasets)
+
+    def feature_vector(
+        self,
+        features: Sequence[str] | Mapping[str, str],
+        entities: Any,
+        *,
+        keys: Mapping[str, str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        max_age: timedelta | Mapping[str, timedelta] | None = None,
+    ) -> FeatureVectors:
+        """The newest values of features of several groups, from the online store, in one request:
+        what a model that was trained on the same `features` predicts from.
+
+        features    as for `training_set`
+        entities    an identifier or a list of them; a mapping of column to identifiers, where one
+                    value stands for every row; or a frame
+        defaults    by column: what stands where there is no value
+
+        The rest is as for `training_set`.
+        """
+        request = training_set_request(features, "event_time", keys, None, max_age, None)
+        table, are_identifiers = entities_of(entities)
+        found = self._backend.vectors.read(table, request, are_identifiers=are_identifiers)
+        return FeatureVectors(with_defaults(found.features, defaults), found)
 
     def dataset(self, dataset_id: str) -> RecordedDataset:
         """What is recorded of a training set. Raises ResourceNotFound."""

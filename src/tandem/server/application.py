@@ -22,7 +22,7 @@ from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
-from tandem.wire.s3 import is_s3
+from tandem.wire.s3 import says_s3
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
@@ -30,6 +30,7 @@ BULK_BODY_BYTES_MAX = 1 << 30
 """Bodies of Tandem's own endpoints carry whole tables."""
 _BULK_PREFIX = b"/tandem/"
 _RECORD_PATHS = (b"/FeatureGroup/", b"/BatchGetRecord", b"/BatchWriteRecord")
+_VECTOR_PATHS = frozenset({b"/tandem/feature-vectors", b"/tandem/batch-get-record"})
 _HEALTH_PATH = b"/health"
 _HOSTS_MAX = 256
 
@@ -91,15 +92,18 @@ class Application:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def takes_whole(
-        self, method: str, path: bytes, query: bytes, headers: Mapping[str, str]
-    ) -> bool:
+    def takes_whole(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
         """Whether a request needs nothing of ASGI: one for records, of bounded size, whose answer
         is whole as well. `answer` is all there is to be done for it.
         """
-        if not path.startswith(_RECORD_PATHS) or _announced_bytes(headers) > BODY_BYTES_MAX:
+        if not path.startswith(_RECORD_PATHS) and not (
+            # Those may be larger than the lane takes, so they must say that they are not.
+            path in _VECTOR_PATHS and "content-length" in headers
+        ):
             return False
-        return self._s3 is None or not is_s3(method, path, query, headers)
+        if _announced_bytes(headers) > BODY_BYTES_MAX:
+            return False
+        return self._s3 is None or not says_s3(query, headers)  # no bucket has such a name
 
     async def answer(
         self,

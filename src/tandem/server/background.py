@@ -9,20 +9,23 @@ from typing import Any
 
 from tandem.assembly.settings import Settings
 from tandem.sdk.http import Http
-from tandem.server.companion import Companion, SocketPool
+from tandem.server.companion import Beside, Companion, SocketPool
 
+NAME = "background process"
 _HOST = "background-process"
 
 
-class Background:
-    """Keeps a background process running until it is closed."""
+def background_companion(settings: Settings) -> Companion:
+    """The process, to be kept running from `start` until `close`."""
+    return Companion(NAME, "tandem.server.background_process", settings)
 
-    def __init__(self, settings: Settings) -> None:
-        self._companion = Companion(
-            "background process", "tandem.server.background_process", settings
-        )
-        self._http = Http(f"http://{_HOST}", SocketPool(_HOST, self._companion.socket))
-        self._companion.start()
+
+class Background:
+    """What a server has its background process do."""
+
+    def __init__(self, companion: Beside) -> None:
+        self._companion = companion
+        self._http = Http(f"http://{_HOST}", SocketPool(_HOST, companion.socket))
 
     @property
     def problem(self) -> str | None:
@@ -41,8 +44,3 @@ class Background:
         """Has a batch load taken on; returns the answer, or raises the error it is."""
         self._companion.wait_until_ready()
         return self._http.send_json("/tandem/batch-loads", request)
-
-    def close(self) -> None:
-        """Lets the process end what it has in hand, and stops it."""
-        self._companion.close()
-        self._http.close()

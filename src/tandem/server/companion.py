@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import urllib3
@@ -34,12 +34,11 @@ from tandem.server.socket_folder import SocketFolder
 
 _log = logging.getLogger("tandem.companion")
 _STOP_SECONDS_MAX = 20.0
-_PAUSE_SECONDS_MAX = 30.0
 _STEADY_SECONDS = 60.0
 """A process that has run so long is started again at once."""
 _SECONDS_TO_READY_MAX = 10.0
 READY = b"ready\n"
-_NOTHING: Mapping[str, str] = {}
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Start(msgspec.Struct):
@@ -47,10 +46,12 @@ class Start(msgspec.Struct):
 
     settings: dict[str, Any]
     socket: str
+    told: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, settings: Settings, path: Path) -> "Start":
-        return cls({**asdict(settings), "data": str(settings.data.resolve())}, str(path))
+    def of(cls, settings: Settings, path: Path, told: Mapping[str, Any]) -> "Start":
+        folder = str(settings.data.resolve())
+        return cls({**asdict(settings), "data": folder}, str(path), dict(told))
 
     def read_settings(self) -> Settings:
         return Settings(**{**self.settings, "data": Path(self.settings["data"])})
@@ -61,21 +62,54 @@ def can_have_companions(settings: Settings) -> bool:
     return "memory" not in (settings.online_store, settings.offline_store, settings.registry)
 
 
+class Beside(Protocol):
+    """A process beside this one, whoever keeps it running; see `Companion`."""
+
+    @property
+    def socket(self) -> Path: ...
+
+    @property
+    def problem(self) -> str | None: ...
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def is_ending(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def wait_until_ready(self) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class Companion:
     """Keeps a process running from `start` until `close`. Safe to use from many threads.
 
-    name          what it is called in messages, as "background process"
-    module        what the process runs
-    environment   variables that it gets beside those of the server
+    name                what it is called in messages, as "background process"
+    module              what the process runs
+    environment         variables that it gets beside those of the server
+    told                what it is told beside the settings
+    pause_seconds_max   the longest that it stays away where it ends again and again
     """
 
     def __init__(
-        self, name: str, module: str, settings: Settings, environment: Mapping[str, str] = _NOTHING
+        self,
+        name: str,
+        module: str,
+        settings: Settings,
+        *,
+        environment: Mapping[str, str] = _NOTHING,
+        told: Mapping[str, Any] = _NOTHING,
+        pause_seconds_max: float = 30.0,
     ) -> None:
         self._name = name
         self._module = module
         self._settings = settings
         self._environment = environment
+        self._told = told
+        self._pause_seconds_max = pause_seconds_max
         self._folder = SocketFolder(settings.data)
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._watch, name=f"tandem-{name}", daemon=True)
@@ -87,6 +121,11 @@ class Companion:
     def socket(self) -> Path:
         """Where the process answers requests, once it is ready."""
         return self._folder.socket
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs, or has run last; None where none was started."""
+        return None if self._process is None else self._process.pid
 
     @property
     def problem(self) -> str | None:
@@ -114,6 +153,12 @@ class Companion:
         """Raises StoreUnavailable where that takes too long."""
         if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
             raise StoreUnavailable(f"the {self._name} has not started yet: try again")
+
+    def kill(self) -> None:
+        """Ends the process at once, and for good."""
+        self.end()
+        if self._process is not None:
+            self._process.kill()
 
     def end(self) -> None:
         """Tells the process to end what it has in hand and stop; does not wait for that."""
@@ -151,7 +196,7 @@ class Companion:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         assert process.stdin is not None
-        start = Start.of(self._settings, self._folder.socket)
+        start = Start.of(self._settings, self._folder.socket, self._told)
         try:
             process.stdin.write(msgspec.json.encode(start) + b"\n")
             process.stdin.flush()
@@ -174,9 +219,11 @@ class Companion:
                 return
             _log.error("the %s has ended with exit code %s: starting another", self._name, code)
             is_steady = time.monotonic() - begun > _STEADY_SECONDS
-            pause_seconds = 0.0 if is_steady else min(2 * pause_seconds + 1, _PAUSE_SECONDS_MAX)
+            pause_seconds = (
+                0.0 if is_steady else min(2 * pause_seconds + 1, self._pause_seconds_max)
+            )
             while not self._is_closing.wait(pause_seconds) and not self._start_again():
-                pause_seconds = _PAUSE_SECONDS_MAX
+                pause_seconds = self._pause_seconds_max
 
     def _start_again(self) -> bool:
         """Whether there is another process, or none is wanted any more."""

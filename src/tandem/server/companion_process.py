@@ -19,7 +19,7 @@ import uvloop
 from tandem.assembly.core import open_core
 from tandem.assembly.settings import Settings
 from tandem.server.companion import READY, Start
-from tandem.server.processors import leave_one_to_requests
+from tandem.server.processors import leave_some_to_requests
 from tandem.server.run import BACKLOG, serve_core
 
 _NICENESS = 10
@@ -30,29 +30,38 @@ def run(
     *, does_background_work: bool, when_open: Callable[[Settings], None] = lambda _: None
 ) -> None:
     """Serves until it is told to stop, or the server is gone; `when_open` is called before."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(_NICENESS)
-    leave_one_to_requests()
-    given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    given = begun(lambda settings: leave_some_to_requests(settings.workers))
     with ExitStack() as opened:
         settings = given.read_settings()
-        # A client that has changed a group through the server may mean the changed one here.
-        core, give_back = open_core(
-            settings, in_background=does_background_work, definitions_fresh_us=0
-        )
+        core, give_back = open_core(settings, in_background=does_background_work)
         opened.callback(give_back)
         when_open(settings)
-        listener = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        if os.path.exists(given.socket):  # noqa: PTH110 - of the process before this one
-            os.unlink(given.socket)  # noqa: PTH108
-        listener.bind(given.socket)
-        listener.listen(BACKLOG)
+        listener = opened.enter_context(listening(given.socket))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(serve_core(core, listener, _say_ready, is_insecure=True))
+        runner.run(serve_core(core, listener, say_ready, is_insecure=True))
 
 
-def _say_ready() -> None:
+def begun(before_threads: Callable[[Settings], None] = lambda _: None) -> Start:
+    """What the process is told. From now on it ends with the server."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    before_threads(given.read_settings())
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    return given
+
+
+def listening(path: str) -> socket.socket:
+    """The socket at `path`, instead of that of the process before."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if os.path.exists(path):  # noqa: PTH110
+        os.unlink(path)  # noqa: PTH108
+    listener.bind(path)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def say_ready() -> None:
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
 

@@ -148,7 +148,7 @@ class FastLane(HttpToolsProtocol):
             path, query = parsed.path, parsed.query
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         method = self.parser.get_method().decode("ascii")
-        if not self._application.takes_whole(method, path, query, headers):
+        if not self._application.takes_whole(path, query, headers):
             return None
         is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         return _Exchange(method, path, query, headers, keep_alive=is_kept)

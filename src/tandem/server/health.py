@@ -35,13 +35,14 @@ _FILES_MAX = 100
 @dataclass(frozen=True, slots=True)
 class HealthSources:
     """What health is made of. Files are by group id; `problem` says what is wrong with the
-    process itself.
+    process itself, and `processes` what there is to say of a server's several.
     """
 
     late_groups: Callable[[], Mapping[str, LateGroup]]
     refused_files: Callable[[], Sequence[RefusedFile]]
     waiting_files: Callable[[], Mapping[str, Sequence[WaitingFile]]]
     problem: Callable[[], str | None] = lambda: None
+    processes: Callable[[], Mapping[str, Any]] = dict
 
 
 class Health:
@@ -53,7 +54,8 @@ class Health:
     async def answer(self, *, is_detailed: bool) -> Response:
         """The answer; that it is degraded, but not why, where the asker may be a web page."""
         if time.monotonic() >= self._known_until:
-            self._known = await asyncio.to_thread(self._look)
+            found = await asyncio.to_thread(self._look)
+            self._known = {**found, **self._sources.processes()}
             self._known_until = time.monotonic() + _FRESH_SECONDS
         shown = self._known if is_detailed else {"status": self._known["status"]}
         return Response(200, [("content-type", "application/json")], msgspec.json.encode(shown))

@@ -1,4 +1,4 @@
-"""A processor is left to requests by the processes that work beside them.
+"""Processors are left to requests by the processes that work beside them.
 
 Priorities alone do not do that: a request that comes while the kernel works for a load waits until
 it is done, and a kernel that is built for servers is not interrupted.
@@ -8,13 +8,14 @@ import os
 import sys
 
 
-def leave_one_to_requests() -> None:
-    """Keeps the calling process, and all that it starts, off one of its processors.
+def leave_some_to_requests(count: int) -> None:
+    """Keeps the calling process, and all that it starts, off `count` of its processors.
 
-    To be called before it has other threads. Does nothing where there is one processor, and on
+    One is left in any case. To be called before it has other threads. Does nothing on
     systems that cannot say which process runs where.
     """
     if sys.platform == "linux":
         allowed = os.sched_getaffinity(0)
         if len(allowed) > 1:
-            os.sched_setaffinity(0, allowed - {min(allowed)})
+            left = sorted(allowed)[: min(count, len(allowed) - 1)]
+            os.sched_setaffinity(0, allowed - set(left))

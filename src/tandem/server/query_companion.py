@@ -9,15 +9,15 @@ import asyncio
 import time
 
 from tandem.assembly.settings import Settings
-from tandem.errors import StoreUnavailable
-from tandem.server.companion import Companion
+from tandem.errors import AnswerLost, StoreUnavailable
+from tandem.server.companion import Beside, Companion
 from tandem.server.passing_on import passed_on
 from tandem.wire.http import Request, Response
 from tandem.wire.operation import Place
 
 _SECONDS_TO_READY_MAX = 30.0
 _LOOK_SECONDS = 0.02
-_NAME = "process of queries"
+NAME = "process of queries"
 _ENVIRONMENT = {
     # What is given back goes to the system at once: memory that an allocator keeps for later would
     # count against the limit, as would what Arrow's own reserves when it starts.
@@ -26,11 +26,16 @@ _ENVIRONMENT = {
 }
 
 
-class QueryCompanion:
-    """Keeps the process running, from the first request until it is closed."""
+def query_companion(settings: Settings) -> Companion:
+    """The process, to be kept running from `start` until `close`."""
+    return Companion(NAME, "tandem.server.query_process", settings, environment=_ENVIRONMENT)
 
-    def __init__(self, settings: Settings) -> None:
-        self._companion = Companion(_NAME, "tandem.server.query_process", settings, _ENVIRONMENT)
+
+class QueryCompanion:
+    """What a server has its process of queries do. It is started for the first request."""
+
+    def __init__(self, companion: Beside) -> None:
+        self._companion = companion
 
     @property
     def problem(self) -> str | None:
@@ -38,35 +43,44 @@ class QueryCompanion:
         return self._companion.problem
 
     async def answer(self, request: Request, place: Place) -> Response:
-        """What the process answers. Raises StoreUnavailable where it does not."""
-        if place is Place.QUERIES:
-            await self._started()
-        elif not self._companion.is_ready:
-            raise StoreUnavailable(f"the {_NAME} does not run at the moment")
-        return await passed_on(self._companion.socket, request)
+        """What the process answers.
+
+        Raises StoreUnavailable where it cannot be asked, and AnswerLost where it ends meanwhile.
+        """
+        if place is not Place.QUERIES and not self._companion.is_ready:
+            raise StoreUnavailable(f"the {NAME} does not run at the moment")
+        deadline = time.monotonic() + _SECONDS_TO_READY_MAX
+        while True:
+            if place is Place.QUERIES:
+                await self._started(deadline)
+            try:
+                return await passed_on(self._companion.socket, request)
+            except AnswerLost:
+                raise
+            except StoreUnavailable:  # it has ended a moment ago: nobody was asked
+                if place is not Place.QUERIES or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_LOOK_SECONDS)
 
     def end(self) -> None:
         """Tells the process to give up what it has in hand; does not wait for that."""
         self._companion.end()
 
-    def close(self) -> None:
-        self._companion.close()
-
-    async def _started(self) -> None:
+    async def _started(self, deadline: float) -> None:
+        """Starts the process where it does not run, and waits until it is ready."""
         if self._companion.is_ready:
             return
         try:
             await asyncio.to_thread(self._companion.start)
         except OSError as error:  # too many processes, for instance
             raise StoreUnavailable(
-                f"the {_NAME} cannot be started ({error.strerror or error}): try again"
+                f"the {NAME} cannot be started ({error.strerror or error}): try again"
             ) from error
-        deadline = time.monotonic() + _SECONDS_TO_READY_MAX
         while not self._companion.is_ready:
             if self._companion.is_ending:
                 raise StoreUnavailable("the server is stopping: try again")
             if time.monotonic() > deadline:
                 raise StoreUnavailable(
-                    f"{self.problem or f'the {_NAME} has not started yet'}: try again"
+                    f"{self.problem or f'the {NAME} has not started yet'}: try again"
                 )
             await asyncio.sleep(_LOOK_SECONDS)

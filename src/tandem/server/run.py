@@ -1,6 +1,7 @@
 """Runs the server: opens the core, binds the port, says when it is ready, stops cleanly.
 
-What would take the interpreter from requests goes on in other processes, `server.companion`.
+What would take the interpreter from requests goes on in other processes, `server.companion`; with
+several workers, so does everything else, `server.workers`.
 
 SIGTERM and SIGINT stop it: no new connections, requests in hand are answered, the core is closed.
 """
@@ -10,9 +11,11 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from types import FrameType
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -22,19 +25,22 @@ from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
-from tandem.server.background import Background
+from tandem.server.background import Background, background_companion
 from tandem.server.binding import check_binding
 from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
+from tandem.server.hand_over import HandedOver
 from tandem.server.health import Health, HealthSources
-from tandem.server.query_companion import QueryCompanion
+from tandem.server.query_companion import QueryCompanion, query_companion
 from tandem.server.s3_requests import S3Requests
+from tandem.server.workers import serve_by_workers
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Gateway
 from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
+from tandem.wire.vector_api import VectorApi
 
 _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
@@ -58,17 +64,25 @@ def serve(
     check_binding(host, is_insecure=is_insecure)
     with ExitStack() as opened:
         listener = opened.enter_context(_bind(host, port))
+        url = _url(listener)
+        if settings.workers > 1:
+            serve_by_workers(
+                settings, listener, url, lambda: when_ready(url), is_insecure=is_insecure
+            )
+            return
         has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
-        background = Background(settings) if has_background else None
-        if background is not None:
-            opened.callback(background.close)
-        has_queries = settings.query_process and can_have_companions(settings)
-        queries = QueryCompanion(settings) if has_queries else None
-        if queries is not None:
-            opened.callback(queries.close)
-        url = _url(listener)
+        companions = Companions()
+        if has_background:
+            process = background_companion(settings)
+            opened.callback(process.close)
+            process.start()
+            companions = replace(companions, background=Background(process))
+        if settings.query_process and can_have_companions(settings):
+            process = query_companion(settings)
+            opened.callback(process.close)
+            companions = replace(companions, queries=QueryCompanion(process))
         opened.enter_context(announced(settings.data, url))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         serving = serve_core(
@@ -76,32 +90,44 @@ def serve(
             listener,
             lambda: when_ready(url),
             is_insecure=is_insecure,
-            background=background,
-            queries=queries,
+            companions=companions,
         )
         runner.run(serving)
 
 
-def application(
-    core: Core,
-    *,
-    is_insecure: bool = False,
-    background: Background | None = None,
-    queries: QueryCompanion | None = None,
-) -> Application:
-    """The ASGI application over a running core; loads and queries are carried out in processes of
-    their own, where there are some.
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Processes beside the one that answers, and what health says of all of them. Loads and queries
+    are carried out there, where there are some.
     """
+
+    background: Background | None = None
+    queries: QueryCompanion | None = None
+    status: Callable[[], Mapping[str, Any]] = dict
+
+    @property
+    def problem(self) -> str | None:
+        processes = (self.background, self.queries)
+        return next((one.problem for one in processes if one and one.problem), None)
+
+
+_ALONE = Companions()
+
+
+def application(
+    core: Core, *, is_insecure: bool = False, companions: Companions = _ALONE
+) -> Application:
+    """The ASGI application over a running core."""
     key = core.token_key
+    background, queries = companions.background, companions.queries
     tables = TandemApi(core, background.load if background else None)
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
     router = Router(
         core,
         token_key=key,
-        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core)],
+        extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core), VectorApi(core)],
         ask=queries.answer if queries else None,
     )
-    companions = [one for one in (background, queries) if one is not None]
     objects = core.open_objects()
     s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
     health = Health(
@@ -109,7 +135,8 @@ def application(
             late_groups=core.delivery.late_groups,
             refused_files=core.adoption.refused,
             waiting_files=core.adoption.overdue,
-            problem=lambda: next((one.problem for one in companions if one.problem), None),
+            problem=lambda: companions.problem,
+            processes=companions.status,
         )
     )
     return Application(router, health, is_insecure=is_insecure, s3=s3)
@@ -117,16 +144,15 @@ def application(
 
 async def serve_core(
     core: Core,
-    listener: socket.socket,
+    connections: socket.socket | HandedOver,
     when_ready: Callable[[], None],
     *,
     is_insecure: bool = False,
-    background: Background | None = None,
-    queries: QueryCompanion | None = None,
+    companions: Companions = _ALONE,
 ) -> None:
-    """Answers what comes to `listener` until SIGTERM or SIGINT."""
+    """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure, background=background, queries=queries),
+        application(core, is_insecure=is_insecure, companions=companions),
         http=FastLane,
         ws="none",
         lifespan="off",
@@ -136,8 +162,10 @@ async def serve_core(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    server = _Server(config, core, queries)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    handed = connections if isinstance(connections, HandedOver) else None
+    server = _Server(config, core, companions.queries, handed)
+    listeners = [connections] if isinstance(connections, socket.socket) else []
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
@@ -165,13 +193,41 @@ class _Server(uvicorn.Server):
     """uvicorn with two habits changed, since the core must close after it.
 
     It does not raise the signal again once it has stopped, and queries and clones that are still
-    under way a while after the signal are given up, so that their clients get an answer.
+    under way a while after the signal are given up, so that their clients get an answer. And it
+    takes connections that are handed over.
     """
 
-    def __init__(self, config: uvicorn.Config, core: Core, queries: QueryCompanion | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        core: Core,
+        queries: QueryCompanion | None,
+        handed: HandedOver | None,
+    ) -> None:
         super().__init__(config)
         self._core = core
         self._queries = queries
+        self._handed = handed
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._handed is not None:
+            self._handed.begin(self._protocol)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._handed is not None:
+            self._handed.report(len(self.server_state.connections))
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handed is not None:
+            await self._handed.end()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> FastLane:
+        return FastLane(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

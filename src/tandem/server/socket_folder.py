@@ -16,6 +16,7 @@ from tandem.errors import StoreUnavailable
 
 _PREFIX = "tandem-socket-"
 _SOCKET = "socket"
+_STATUS = "status.json"
 _PATH_BYTES_MAX = 100
 """The system takes 103 or 107."""
 
@@ -31,9 +32,16 @@ class SocketFolder:
     def socket(self) -> Path:
         return self._path / _SOCKET
 
+    @property
+    def status(self) -> Path:
+        """A file beside it, for what the server says of its processes."""
+        return self._path / _STATUS
+
     def close(self) -> None:
-        _remove(self._path)
-        os.close(self._lock)
+        if self._lock >= 0:
+            _remove(self._path)
+            os.close(self._lock)
+            self._lock = -1
 
 
 def _made(fallback: Path) -> tuple[Path, int]:
@@ -91,7 +99,8 @@ def _locked(folder: Path) -> Iterator[int | None]:
 
 
 def _remove(folder: Path) -> None:
-    """Takes the socket and the folder away, and nothing else that is there."""
+    """Takes away what is a server's and the folder, and nothing else that is there."""
     with suppress(OSError):
-        (folder / _SOCKET).unlink(missing_ok=True)
+        for name in (_SOCKET, _STATUS):
+            (folder / name).unlink(missing_ok=True)
         folder.rmdir()

@@ -22,13 +22,12 @@ class Aliases:
     def set(self, alias: str, group_name: str) -> None:
         """Lets `alias` stand for the feature group from now on, whatever it stood for before.
 
-        Readers in this process see it at once, those of other processes within a second. Raises
+        Readers see it at once, in every process. Raises
         ValidationError (also where the group is not in status Created, since its readers would
         fail), ResourceNotFound (no such group), and ResourceInUse where a group is called like the
         alias.
         """
         check_group_name(alias)
-        self._definitions.refresh()
         group = self._definitions.find(group_name)
         if group is not None and group.status is not FeatureGroupStatus.CREATED:
             raise ValidationError(
@@ -36,12 +35,10 @@ class Aliases:
                 f" {alias!r} could not use it: choose one that is Created"
             )
         self._registry.set_alias(alias, group_name)
-        self._definitions.refresh()
 
     def remove(self, alias: str) -> None:
         """Raises ResourceNotFound where there is no such alias."""
         self._registry.set_alias(alias, None)
-        self._definitions.refresh()
 
     def all(self) -> Mapping[str, str]:
         """The feature group's name by alias."""

@@ -1,5 +1,8 @@
 """What a training set is to be made of, and which features of which groups that means.
 
+A feature vector is asked for in the same words, with entities in the place of labels, so that what
+a model is trained on and what it is served go by one meaning.
+
 A feature's column has the feature's name, or "group:feature" where that name is taken by a label
 column or by another feature, or the name that the caller gives it.
 """
@@ -12,6 +15,7 @@ from typing import NamedTuple
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.dataset import DatasetGroup
 from tandem.model.feature_group import FeatureGroup, feature_names
+from tandem.model.targets import TargetStores
 from tandem.service.feature_groups import FeatureGroups
 
 Bounds = tuple[int | None, int | None]
@@ -64,10 +68,18 @@ class Plan(NamedTuple):
 
 
 def planned(
-    request: TrainingSetRequest, label_columns: Sequence[str], groups: FeatureGroups
+    request: TrainingSetRequest,
+    label_columns: Sequence[str] | None,
+    groups: FeatureGroups,
+    store: TargetStores = TargetStores.OFFLINE,
 ) -> Plan:
-    """Raises ResourceNotFound and ValidationError."""
-    wanted = _resolved(request.features, groups)
+    """The features are to come from `store`. Without label columns, there is one: the record
+    identifier, by whatever name all the groups have it. Raises ResourceNotFound and
+    ValidationError.
+    """
+    wanted = _resolved(request.features, groups, store)
+    if label_columns is None:
+        label_columns = [_only_key(wanted, request.keys or {})]
     names = _output_names(wanted, label_columns)
     by_name = {one.named: one.group for one in wanted}
     for argument in ("keys", "max_age_seconds", "event_times"):
@@ -97,8 +109,9 @@ def _part(
     key = (request.keys or {}).get(named, group.record_identifier_name)
     if key not in label_columns:
         raise ValidationError(
-            f"the labels have no column {key!r}, which identifies the records of feature group"
-            f" {group.name!r}; they have {list(label_columns)}: rename a column or give keys="
+            f"the labels or entities have no column {key!r}, which identifies the records of"
+            f" feature group {group.name!r}; they have {list(label_columns)}: rename a column or"
+            " give keys="
         )
     age, bounds = request.max_age_seconds, request.event_times
     first, end = (bounds.get(named) if isinstance(bounds, Mapping) else bounds) or (None, None)
@@ -119,7 +132,19 @@ def _part(
     )
 
 
-def _resolved(features: Sequence[str] | Mapping[str, str], known: FeatureGroups) -> list[_Wanted]:
+def _only_key(wanted: Sequence[_Wanted], keys: Mapping[str, str]) -> str:
+    names = {one.named: keys.get(one.named, one.group.record_identifier_name) for one in wanted}
+    if len(set(names.values())) > 1:
+        raise ValidationError(
+            f"the feature groups have several record identifiers, {names}: give the entities as a"
+            ' mapping, such as {"customer_id": …, "product_id": …}, or as a frame'
+        )
+    return next(iter(names.values()))
+
+
+def _resolved(
+    features: Sequence[str] | Mapping[str, str], known: FeatureGroups, store: TargetStores
+) -> list[_Wanted]:
     if not features:
         raise ValidationError('features is empty: name at least one as "group:feature"')
     named: list[tuple[str | None, str]] = (
@@ -138,6 +163,7 @@ def _resolved(features: Sequence[str] | Mapping[str, str], known: FeatureGroups)
         if group_name not in groups:
             # Looked up once, so that no switch of an alias comes between two features.
             groups[group_name] = known.find_for_reading(group_name).for_readers
+            _check_store(groups[group_name], group_name, store)
         names = _features_of(groups[group_name], group_name, feature, column)
         wanted += [_Wanted(group_name, groups[group_name], name, column) for name in names]
     if len({(one.group.group_id, one.feature) for one in wanted}) < len(wanted):
@@ -145,11 +171,19 @@ def _resolved(features: Sequence[str] | Mapping[str, str], known: FeatureGroups)
     return wanted
 
 
+def _check_store(group: FeatureGroup, group_name: str, store: TargetStores) -> None:
+    if store in group.stores:
+        return
+    if store is TargetStores.OFFLINE:
+        raise ValidationError(f"feature group {group_name!r} has no offline store")
+    raise ValidationError(
+        f"feature group {group_name!r} has no online store: query its history instead"
+    )
+
+
 def _features_of(
     group: FeatureGroup, group_name: str, feature: str, column: str | None
 ) -> list[str]:
-    if group.offline is None:
-        raise ValidationError(f"feature group {group_name!r} has no offline store")
     if feature == "*":
         if column is not None:
             raise ValidationError(

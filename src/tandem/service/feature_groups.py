@@ -38,15 +38,10 @@ class FeatureGroups:
         Raises ValidationError where the definition breaks a rule, and ResourceInUse where the name
         is taken.
         """
-        group = self._creation.create(new, status)
-        self._definitions.refresh()
-        return group
+        return self._creation.create(new, status)
 
     def describe(self, name: str) -> FeatureGroup:
-        """The group of this name or alias, in whatever status, as of now. Raises
-        ResourceNotFound.
-        """
-        self._definitions.refresh()
+        """The group of this name or alias, in whatever status. Raises ResourceNotFound."""
         return self._known(name)
 
     def find_for_reading(self, name: str) -> FeatureGroup:
@@ -63,14 +58,6 @@ class FeatureGroups:
         if group is None:
             raise self._no_group_itself(name)
         return _usable(group)
-
-    def find_for_loading(self, name: str) -> FeatureGroup:
-        """As `find_for_writing`, but as of now, whichever process has changed the group.
-
-        A load asks seldom, and is often the first thing that a new group gets.
-        """
-        self._definitions.refresh()
-        return self.find_for_writing(name)
 
     def latest(self, group: FeatureGroup) -> FeatureGroup:
         """The definition of `group` at this moment, read from the registry; it may be deleted."""
@@ -97,14 +84,12 @@ class FeatureGroups:
                 raise self._no_group_itself(name)
             return group
 
-        changed = compare_and_set(
+        return compare_and_set(
             f"feature group {name!r}",
             read,
             lambda group: replace(rule(group), revision=group.revision + 1),
             lambda _, changed: self._registry.replace(changed),
         )
-        self._definitions.refresh()
-        return changed
 
     def delete(self, name: str) -> None:
         """Deletes the group. Its history stays, as on AWS. Raises ResourceNotFound, ValidationError

@@ -158,12 +158,12 @@ class Ingestion:
         same id goes on behind them.
         """
         given = options or IngestOptions()
-        group = self._groups.find_for_loading(group_name)
+        group = self._groups.find_for_writing(group_name)
         given = replace(given, targets=check_targets(group, given.targets))
         if given.ingestion_id is not None:
             check_ingestion_id(given.ingestion_id)
         load = _Load(
-            lambda: self._groups.find_for_loading(group_name),
+            lambda: self._groups.find_for_writing(group_name),
             given,
             self._store,
             self._commits,
@@ -179,7 +179,7 @@ class Ingestion:
     def standing(self, group_name: str, ingestion_id: str) -> IngestionMark:
         """How far an input is in; whoever sends it again may begin behind what is done."""
         check_ingestion_id(ingestion_id)
-        group = self._groups.find_for_loading(group_name)
+        group = self._groups.find_for_writing(group_name)
         with self._store.log() as log:
             return IngestionMark.read(log.mark(mark_name(group.group_id, ingestion_id)) or b"")
 

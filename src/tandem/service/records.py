@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
 from tandem.model import limits
@@ -39,8 +40,7 @@ class DeletionMode(StrEnum):
     HARD = "HardDelete"
 
 
-@dataclass(frozen=True, slots=True)
-class ServedRecord:
+class ServedRecord(NamedTuple):
     """A record as it is served: the JSON array of its features, and when it expires."""
 
     features_json: bytes
@@ -193,26 +193,35 @@ class Records:
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
         group) and ValidationError.
         """
-        return self.get_many(group_name, [identifier], names)[0]
+        group, wanted = self._readable(group_name, names)
+        key = RecordKey(group.group_id, canonical_identifier(group, identifier))
+        return served(self._store.get([key])[0], wanted, self._clock() // 1_000)
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
         """`get` for several identifiers of one group, all read at one moment."""
-        group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
-        readable = group.for_readers
-        _check_names(readable, names)
-        if readable is not group and not names:
-            # Records from before hold values of features that have been retired since.
-            names = feature_names(readable.features)
+        group, wanted = self._readable(group_name, names)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        wanted = frozenset(names)
-        return [_serve(record, wanted, now_ms) for record in self._store.get(keys)]
+        return [served(record, wanted, now_ms) for record in self._store.get(keys)]
+
+    def _readable(
+        self, group_name: str, names: Sequence[str]
+    ) -> tuple[FeatureGroup, frozenset[str]]:
+        """The group, and the features that are asked for; none stand for all that are stored."""
+        group = self._groups.find_for_reading(group_name)
+        check_is_online(group)
+        readable = group.for_readers
+        if names:
+            check_names(readable, names)
+        elif readable is not group:
+            # Records from before hold values of features that have been retired since.
+            names = feature_names(readable.features)
+        return group, frozenset(names)
 
     def list(
         self,
@@ -229,7 +238,7 @@ class Records:
         if limit < 1:
             raise ValidationError(f"limit {limit} is not valid: it must be at least 1")
         group = self._groups.find_for_reading(group_name)
-        _check_is_online(group)
+        check_is_online(group)
         now_ms = self._clock() // 1_000
         identifiers: list[str] = []
         while True:
@@ -247,7 +256,8 @@ class Records:
                 return RecordList(tuple(identifiers), None)
 
 
-def _serve(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
+    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
     if record is None or record.state.is_deleted:
         return None
     if is_expired(record.state.expires_at_ms, now_ms):
@@ -270,14 +280,14 @@ def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetSt
     return targets
 
 
-def _check_is_online(group: FeatureGroup) -> None:
+def check_is_online(group: FeatureGroup) -> None:
     if not group.has_online_store:
         raise ValidationError(
             f"feature group {group.name!r} has no online store: query its history instead"
         )
 
 
-def _check_names(group: FeatureGroup, names: Sequence[str]) -> None:
+def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
     for name in names:
         if name not in group.features_by_name:
             raise ValidationError(

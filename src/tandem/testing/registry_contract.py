@@ -299,6 +299,26 @@ class GroupRegistryContract:
             registry.set_alias("alias", "missing")
         assert registry.changes(0) == before
 
+    def test_the_stamp_says_at_once_what_others_have_changed(self, registry: GroupRegistry) -> None:
+        other = self.reopen(registry)
+        group = purchases_group()
+        changed = next_revision(group, description="changed")
+        for change in (
+            partial(registry.add, group),
+            partial(registry.replace, changed),
+            partial(registry.set_alias, "current", "purchases"),
+            partial(registry.set_alias, "current", None),
+            partial(registry.replace, next_revision(changed, deleted_at_us=9)),
+        ):
+            before = other.stamp.read()
+            assert other.changes(0).version == before
+            change()
+            assert other.stamp.read() != before
+            assert other.stamp.read() == registry.stamp.read() == other.changes(0).version
+        with pytest.raises(ConflictError):
+            registry.replace(group)
+        assert other.changes(0).version == other.stamp.read()
+
     def test_an_alias_is_switched_and_removed(self, registry: GroupRegistry) -> None:
         for name in ("v1", "v2"):
             registry.add(purchases_group(name))

@@ -27,12 +27,12 @@ from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.feature_groups import FeatureGroups
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode
-from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
+from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Service
 from tandem.wire.paging import PageTokens
 from tandem.wire.rest_json import RestJson
 from tandem.wire.shapes import batch_loads as shapes
-from tandem.wire.tandem_api import ARROW, Table, arrow_bytes
+from tandem.wire.tandem_api import Table, arrow_bytes
 
 _THREADS = 4
 _PATH = b"/tandem/batch-loads"

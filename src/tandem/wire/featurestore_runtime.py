@@ -13,10 +13,11 @@ from tandem.errors import ConflictError, ResourceNotFound, TandemError, Validati
 from tandem.model import limits
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
-from tandem.model.time_to_live import TtlDuration, format_expiry
+from tandem.model.time_to_live import TtlDuration
 from tandem.model.write import Write
-from tandem.service.records import DeletionMode, ServedRecord
+from tandem.service.records import DeletionMode
 from tandem.wire.arns import feature_group_name
+from tandem.wire.batch_get_record import BatchGetRecord, expires_at
 from tandem.wire.commits import CommitWaits
 from tandem.wire.decoding import Decoder
 from tandem.wire.error_table import Dialect, SerializationError, error_code
@@ -31,6 +32,7 @@ _entry_decoder = Decoder(shapes.BatchWriteRecordEntry)
 class FeatureStoreRuntime:
     def __init__(self, core: Core, tokens: PageTokens) -> None:
         self._records = core.records
+        self.batch_get = BatchGetRecord(core)
         self._account = core.groups.account
         self._tokens = tokens
         self._commits = CommitWaits()
@@ -55,7 +57,7 @@ class FeatureStoreRuntime:
             return shapes.GetRecordResponse()
         return shapes.GetRecordResponse(
             record=Raw(found.features_json),
-            expires_at=_expires_at(found, request.expiration_time_response),
+            expires_at=expires_at(found, request.expiration_time_response),
         )
 
     async def delete_record(self, request: shapes.DeleteRecordRequest) -> None:
@@ -101,61 +103,6 @@ class FeatureStoreRuntime:
                 None if page.next_after is None else self._tokens.seal(question, page.next_after)
             ),
         )
-
-    async def batch_get_record(
-        self, request: shapes.BatchGetRecordRequest
-    ) -> shapes.BatchGetRecordResponse:
-        asked = sum(len(entry.record_identifiers_value_as_string) for entry in request.identifiers)
-        if asked > limits.BATCH_GET_IDENTIFIERS_MAX:
-            raise ValidationError(
-                f"Identifiers ask for {asked} records;"
-                f" at most {limits.BATCH_GET_IDENTIFIERS_MAX} are allowed in one call"
-            )
-        answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
-        for entry in request.identifiers:
-            identifiers = entry.record_identifiers_value_as_string
-            for identifier, found in zip(identifiers, self._get_each(entry), strict=True):
-                if isinstance(found, TandemError):
-                    answer.errors.append(_get_error(entry.feature_group_name, identifier, found))
-                elif found is not None:
-                    answer.records.append(
-                        shapes.BatchGetRecordResultDetail(
-                            feature_group_name=entry.feature_group_name,
-                            record_identifier_value_as_string=identifier,
-                            record=Raw(found.features_json),
-                            expires_at=_expires_at(found, request.expiration_time_response),
-                        )
-                    )
-        return answer
-
-    def _get_each(
-        self, entry: shapes.BatchGetRecordIdentifier
-    ) -> Sequence[ServedRecord | TandemError | None]:
-        """The records of one entry, read at one moment; one by one where one of them fails."""
-        identifiers = entry.record_identifiers_value_as_string
-        names = entry.feature_names or ()
-        try:
-            name = self._group(entry.feature_group_name)
-        except TandemError as error:
-            return [error] * len(identifiers)
-        try:
-            return self._records.get_many(name, identifiers, names)
-        except ResourceNotFound as error:
-            return [error] * len(identifiers)
-        except TandemError as error:
-            if error.retryable:
-                raise
-        return [self._get_or_error(name, identifier, names) for identifier in identifiers]
-
-    def _get_or_error(
-        self, name: str, identifier: str, names: Sequence[str]
-    ) -> ServedRecord | TandemError | None:
-        try:
-            return self._records.get(name, identifier, names)
-        except TandemError as error:
-            if error.retryable:
-                raise
-            return error
 
     async def batch_write_record(
         self, request: shapes.BatchWriteRecordRequest
@@ -245,21 +192,6 @@ def _ttl(ttl: shapes.TtlDuration | None) -> TtlDuration | None:
     return None if ttl is None else TtlDuration(ttl.unit, ttl.value)
 
 
-def _expires_at(record: ServedRecord, wanted: shapes.ExpirationTimeResponse | None) -> str | None:
-    if wanted is not shapes.ExpirationTimeResponse.ENABLED or record.expires_at_ms is None:
-        return None
-    return format_expiry(record.expires_at_ms)
-
-
-def _get_error(name: str, identifier: str, error: TandemError) -> shapes.BatchGetRecordError:
-    return shapes.BatchGetRecordError(
-        feature_group_name=name,
-        record_identifier_value_as_string=identifier,
-        error_code=error_code(error, Dialect.RUNTIME).code,
-        error_message=str(error),
-    )
-
-
 def featurestore_runtime_service(core: Core, tokens: PageTokens) -> Service:
     handlers = FeatureStoreRuntime(core, tokens)
     return Service(
@@ -327,7 +259,8 @@ def _many_records(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
             name="BatchGetRecord",
             path="/BatchGetRecord",
             request=shapes.BatchGetRecordRequest,
-            perform=handlers.batch_get_record,
+            perform=handlers.batch_get.in_json,
+            as_arrow=handlers.batch_get.in_arrow,
         ),
         Operation(
             name="BatchWriteRecord",

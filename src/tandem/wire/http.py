@@ -48,5 +48,6 @@ def new_request_id() -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
+ARROW = "application/vnd.apache.arrow.stream"
 REQUEST_ID_HEADER = "x-amzn-RequestId"
 ERROR_HEADER = "x-tandem-error"

@@ -15,6 +15,7 @@ from tandem.errors import TandemError
 from tandem.service.adoption import Adoption
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena
+from tandem.service.batch_get import BatchGet
 from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
@@ -47,6 +48,9 @@ class Core(Protocol):
 
     @property
     def athena(self) -> Athena: ...
+
+    @property
+    def batch_get(self) -> BatchGet: ...
 
     @property
     def catalog(self) -> Catalog: ...
@@ -93,6 +97,7 @@ class Operation(Generic[RequestShape]):
     query           members bound to the query string, with their names there
     errors          the errors this operation has a code for, beside those that any may answer
     place           which process performs it
+    as_arrow        performs it for whoever accepts Arrow: answers with ArrowStreams
     """
 
     name: str
@@ -103,6 +108,13 @@ class Operation(Generic[RequestShape]):
     query: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
+    as_arrow: Callable[[RequestShape], Awaitable[msgspec.Struct | None]] | None = None
+
+
+class ArrowStreams(msgspec.Struct):
+    """An answer that is one Arrow stream, or several, one behind the other."""
+
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

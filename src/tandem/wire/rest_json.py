@@ -1,13 +1,14 @@
 """REST with JSON: members stand in the path, the query string or the body.
 
 * The path is split before it is decoded, so that an ARN, percent-encoded, is one segment.
+* Where an operation has a form for Arrow, the Accept header chooses it; errors stay JSON.
 * An operation has either members in the query string or a JSON body, never both.
 * Errors carry their code in x-amzn-ErrorType, and their text as `message` and `Message`, since
   clients differ in which they read.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -24,11 +25,12 @@ from tandem.wire.error_table import (
     UnknownOperation,
     UnsupportedMediaType,
 )
-from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
-from tandem.wire.operation import Call, Operation, Service
+from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
+from tandem.wire.operation import ArrowStreams, Call, Operation, Service
 
 _MEDIA_TYPES = frozenset({"", "application/json", "application/x-amz-json-1.1"})
 _CONTENT_TYPE = ("content-type", "application/json")
+_ARROW_TYPE = ("content-type", ARROW)
 _KNOWN_PATHS_MAX = 1_024
 _KNOWN_PATH_BYTES_MAX = 256
 _encode = msgspec.json.Encoder().encode
@@ -88,7 +90,12 @@ class RestJson:
     def identify(self, request: Request) -> Call:
         if len(request.raw_path) > _KNOWN_PATH_BYTES_MAX:
             return self._find(request.method, request.raw_path)
-        return self._find_again(request.method, request.raw_path)
+        found = self._find_again(request.method, request.raw_path)
+        as_arrow = found.operation.as_arrow
+        if as_arrow is not None and ARROW in request.headers.get("accept", ""):
+            operation = replace(found.operation, perform=as_arrow)
+            return Call(found.service, operation, found.labels)
+        return found
 
     def _find(self, method: str, raw_path: bytes) -> Call:
         segments = raw_path.split(b"/")[1:]
@@ -126,6 +133,8 @@ class RestJson:
         answer: msgspec.Struct | None,
         request_id: str,
     ) -> Response:
+        if type(answer) is ArrowStreams:
+            return Response(200, [_ARROW_TYPE, (REQUEST_ID_HEADER, request_id)], answer.content)
         body = b"" if answer is None else _encode(answer)
         return Response(200, [_CONTENT_TYPE, (REQUEST_ID_HEADER, request_id)], body)
 

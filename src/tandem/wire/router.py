@@ -21,6 +21,7 @@ from tandem.wire.aliases import aliases_service
 from tandem.wire.athena import athena_service
 from tandem.wire.aws_json import AwsJson
 from tandem.wire.aws_query import AwsQuery
+from tandem.wire.batch_get_record import large_batches_service
 from tandem.wire.caller import HEADER as SESSION_TOKEN_HEADER
 from tandem.wire.caller import session_token
 from tandem.wire.clones import clones_service
@@ -80,6 +81,7 @@ class Router:
             retirement_service(core),
             clones_service(core),
             history_files_service(core),
+            large_batches_service(core),
         ]
         self.services: Sequence[Service] = json_services + query_services + rest_services
 

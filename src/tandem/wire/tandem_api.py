@@ -13,7 +13,8 @@ Errors are those of REST with JSON. The work is done in threads, beside the even
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import io
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -32,15 +33,15 @@ from tandem.service.ingestion import Ingestion, IngestOptions, OnError
 from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
-from tandem.wire.http import REQUEST_ID_HEADER, Request, Response
+from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
 
 _Answer = TypeVar("_Answer")
 _THREADS = 4
+_WHOLE_BYTES_MAX = 1 << 20
 _PREFIX = b"/tandem/"
 _PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
-ARROW = "application/vnd.apache.arrow.stream"
 _INGEST = "/tandem/ingest/{Group}"
 _DIGITS_MAX = 16
 
@@ -178,7 +179,10 @@ class TandemApi:
         if not isinstance(answer, Table):
             return self._rest.encode(call, answer, request_id)
         headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
-        return Response(200, headers, arrow_bytes(answer.content))
+        table = answer.content
+        is_small = table.nbytes <= _WHOLE_BYTES_MAX
+        body = arrow_bytes(table) if is_small else arrow_stream(table.schema, table.to_batches())
+        return Response(200, headers, body)
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
         return self._rest.encode_error(code, message, request_id)
@@ -295,6 +299,35 @@ def arrow_table(body: bytes) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise SerializationError(f"the body is not an Arrow stream: {error}") from None
     return with_plain_text(table)
+
+
+class _Pieces(io.RawIOBase):
+    """Keeps what is written until it is taken."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._kept.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        kept = b"".join(self._kept)
+        self._kept.clear()
+        return kept
+
+
+def arrow_stream(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    """The pieces of an Arrow stream, made as they are taken."""
+    pieces = _Pieces()
+    with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            yield pieces.taken()
+    yield pieces.taken()
 
 
 def arrow_bytes(table: pa.Table) -> bytes:

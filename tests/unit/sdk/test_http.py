@@ -127,3 +127,30 @@ def test_an_answer_that_is_cut_off_is_said() -> None:
 def test_what_is_no_url_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValidationError, match="is not a URL"):
         Http(url)
+
+
+def test_a_server_may_live_below_a_path() -> None:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("x-amzn-RequestId", "1")
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        for path in ("", "/", "/features", "/features/"):
+            http = Http(f"http://127.0.0.1:{running.server_port}{path}")
+            assert http.json("GET", "/tandem/server?x=%2F") == {}
+            http.close()
+        running.shutdown()
+        thread.join()
+    assert asked == ["/tandem/server?x=%2F"] * 2 + ["/features/tandem/server?x=%2F"] * 2

@@ -22,7 +22,6 @@ class Answers:
 
     def takes_whole(
         self,
-        method: str,
         path: bytes,
         query: bytes,
         headers: Mapping[str, str],

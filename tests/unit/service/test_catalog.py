@@ -49,7 +49,7 @@ class Scene:
         self.registry = registry or MemoryRegistry()
         self.clock = ManualClock()
         offline = MemoryOfflineStore()
-        definitions = Definitions(self.registry, self.clock)
+        definitions = Definitions(self.registry)
         self.groups = FeatureGroups(self.registry, definitions, offline, self.clock, Account())
         self.updates = FeatureGroupUpdates(self.groups, self.clock)
         histories = HistoryTables(self.registry, self.registry, definitions, offline, self.clock)

@@ -147,6 +147,8 @@ def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(
     core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = core.groups._registry
+    registry.set_alias("current", "customers")
+    registry.set_alias("current", None)  # so that there is something to be read
     real = registry.changes
     deleting = threading.Thread(target=core.groups.delete, args=("customers",))
 
@@ -159,7 +161,7 @@ def test_a_reader_that_is_overtaken_by_a_delete_does_not_bring_the_group_back(
         return found
 
     monkeypatch.setattr(registry, "changes", slow)
-    core.groups._definitions.refresh()
+    core.groups.describe("customers")
     deleting.join()
     with pytest.raises(ResourceNotFound):
         core.groups.describe("customers")

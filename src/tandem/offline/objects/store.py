@@ -2,8 +2,7 @@
 
 * An object appears whole, and what was there before stays until it does. When `publish` returns,
   its bytes, its name and what is known of it survive `kill -9` and a power cut.
-* Conditions are judged in the same moment in which the object changes, among the threads of this
-  process; "only if there is none" among all processes.
+* Conditions are judged in the same moment in which the object changes, among all processes.
 * No key reaches a file outside its bucket's folder. Links and what is no plain file are not there.
 * A key cannot be the beginning of another one at a "/": "a" is a file or a folder, not both.
 """
@@ -12,9 +11,8 @@ import errno
 import io
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -29,6 +27,7 @@ from tandem.offline.objects.history import HistoryGuard
 from tandem.offline.objects.index import Index
 from tandem.offline.objects.keys import check_key, has_link, is_folder, path_of
 from tandem.offline.objects.listing import Found, LakeFile, Question, Walk, identity_of
+from tandem.offline.objects.locks import NamedLocks
 from tandem.offline.objects.restored import RestoredObjects
 from tandem.offline.objects.staging import StagedFile, Staging
 
@@ -76,7 +75,9 @@ class Page(NamedTuple):
 
 
 class ObjectStore:
-    """The objects below `root`. `database` is a file beside it. Safe to use from many threads."""
+    """The objects below `root`. `database` is a file beside it, and so are locks. Safe to use from
+    many threads and processes.
+    """
 
     def __init__(
         self,
@@ -93,9 +94,9 @@ class ObjectStore:
         self._guard = HistoryGuard(live, deleted)
         self.buckets = Buckets(self._root, self.index, self._guard)
         self._folders = DurableFolders(self._root)
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
-        # Held where folders come and go, so that none is removed under a file on its way into it.
-        self._tree = threading.Lock()
+        self.locks = database.with_suffix(".locks")
+        self._locks = NamedLocks(self.locks / "objects", _LOCKS)
+        self._tree_lock = NamedLocks(self.locks / "tree", 1)
 
     def close(self) -> None:
         self.index.close()
@@ -206,7 +207,7 @@ class ObjectStore:
             self._guard.check(bucket, key, exists=current is not None)
             if current is None:
                 return
-            with self._tree:
+            with self._tree():
                 if not is_folder(key):
                     path.unlink(missing_ok=True)
                 self.index.forget(bucket, [key])
@@ -245,7 +246,7 @@ class ObjectStore:
         return self._guard.has(bucket, key)
 
     def delete_bucket(self, bucket: str) -> None:
-        with self._tree:
+        with self._tree():
             has_objects = any(True for _ in self._walk(bucket, Question()))
             self._folders = DurableFolders(self._root)
             self.buckets.delete(bucket, has_objects=has_objects)
@@ -291,7 +292,7 @@ class ObjectStore:
     def _publish_marker(self, bucket: str, info: ObjectInfo, *, only_new: bool) -> ObjectInfo:
         if only_new:
             raise PreconditionFailed(f"{info.key[:256]!r} exists already")
-        with self._tree:
+        with self._tree():
             self._folders.make_durable(path_of(self._root / bucket, info.key))
             self.index.remember(bucket, info, None)
         return info
@@ -299,7 +300,7 @@ class ObjectStore:
     def _give_name(self, staged: Path, path: Path, *, only_new: bool) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                with self._tree:
+                with self._tree():
                     folders = self._folders
                     unsynced = folders.make(path.parent)
                     if path.is_dir():
@@ -307,7 +308,7 @@ class ObjectStore:
                     _rename(staged, path, only_new=only_new)
                 break
             except (FileNotFoundError, NotADirectoryError, FileExistsError):
-                # Another process has removed a folder, or put something in the way.
+                # Another program has removed a folder, or put something in the way.
                 if attempt + 1 == _ATTEMPTS or not staged.exists():
                     raise
         for folder in sorted({*unsynced, path.parent}):
@@ -339,8 +340,12 @@ class ObjectStore:
             self._folders = DurableFolders(self._root)
         return folder
 
-    def _locked(self, bucket: str, key: str) -> threading.Lock:
-        return self._locks[hash((bucket, key)) % _LOCKS]
+    def _locked(self, bucket: str, key: str) -> AbstractContextManager[None]:
+        return self._locks.held(f"{bucket}/{key}")
+
+    def _tree(self) -> AbstractContextManager[None]:
+        """Held where folders come and go: none is removed under a file on its way into it."""
+        return self._tree_lock.held("")
 
 
 class _StagedOutput(io.RawIOBase):

@@ -11,10 +11,10 @@ import shutil
 import time
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from hashlib import md5
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +24,7 @@ from tandem.offline.objects.checksums import COMBINABLE, MD5, combined, digest_o
 from tandem.offline.objects.details import Checksum, Details, ObjectInfo, moment
 from tandem.offline.objects.errors import InvalidPart, InvalidPartOrder, NoSuchUpload, PartTooSmall
 from tandem.offline.objects.index import encode_details
+from tandem.offline.objects.locks import NamedLocks
 from tandem.offline.objects.staging import StagedFile
 from tandem.offline.objects.store import Condition, ObjectStore, no_condition
 
@@ -68,12 +69,12 @@ class Named(NamedTuple):
 
 
 class Uploads:
-    """Safe to use from many threads; an upload belongs to one process at a time."""
+    """Safe to use from many threads and processes: parts of one upload may come to any of them."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._index = store.index
-        self._locks = [Lock() for _ in range(_LOCKS)]
+        self._locks = NamedLocks(store.locks / "uploads", _LOCKS)
 
     def begin(
         self, bucket: str, key: str, details: Details, algorithm: str = "", checksum_type: str = ""
@@ -198,8 +199,8 @@ class Uploads:
     def _folder(self, upload: Upload) -> Path:
         return self._store.staging.folder / upload.upload_id
 
-    def _locked(self, upload: Upload) -> Lock:
-        return self._locks[hash(upload.upload_id) % _LOCKS]
+    def _locked(self, upload: Upload) -> AbstractContextManager[None]:
+        return self._locks.held(upload.upload_id)
 
 
 def _upload(row: Sequence[object]) -> Upload:

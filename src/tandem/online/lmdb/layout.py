@@ -21,7 +21,7 @@ end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from zlib import crc32
 
@@ -47,6 +47,7 @@ _WHOLE, _HASHED = b"\x00", b"\x01"
 
 _CHECKSUM = struct.Struct(">I")
 _RECORD = struct.Struct(">BqIqH")
+_CHECKED_RECORD = struct.Struct(">IBqIqH")
 _ENTRY = struct.Struct(">BBBqIqqqBH")
 _SEGMENT = struct.Struct(">BBBqqqIQIBB")
 _NO_OPERATION = 0
@@ -126,6 +127,32 @@ def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
 def unpack_state(key: bytes, raw: bytes) -> NewestState:
     """What `unpack_record` says of the record's state."""
     return _unpack_state(key, raw)[0]
+
+
+def unpack_newest_of(
+    keys: Sequence[bytes], held: Mapping[bytes, bytes]
+) -> list[OnlineRecord | None]:
+    """`unpack_newest` of each of the keys that are held; None of the others.
+
+    In one loop, and with tuples made directly: the calls would take as long as the work.
+    """
+    new, size, unpack = tuple.__new__, _CHECKED_RECORD.size, _CHECKED_RECORD.unpack_from
+    found: list[OnlineRecord | None] = []
+    for key in keys:
+        raw = held.get(key)
+        if raw is None:
+            found.append(None)
+            continue
+        expected, flags, seconds, nanoseconds, expiry, length = unpack(raw)
+        start = size + length
+        features_json = raw[start:]
+        if crc32(features_json, crc32(raw[_CHECKSUM.size : start], crc32(key))) != expected:
+            _verify(key, raw, "record")
+        event_time = new(EventTime, (seconds, nanoseconds))
+        expires_at_ms = expiry if flags & _HAS_EXPIRY else None
+        state = new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
+        found.append(new(OnlineRecord, (state, features_json)))
+    return found
 
 
 def _unpack_state(key: bytes, raw: bytes) -> tuple[NewestState, int]:

@@ -224,9 +224,14 @@ class LmdbOnlineStore(OnlineStore):
         self._check_usable()
         try:
             with self._environment.begin() as transaction:
-                return [self._newest(transaction, layout.record_key(key)) for key in keys]
+                if len(keys) == 1:
+                    return [self._newest(transaction, layout.record_key(keys[0]))]
+                packed = [layout.record_key(key) for key in keys]
+                with transaction.cursor(self._records) as cursor:
+                    held = dict(cursor.getmulti(packed))
         except lmdb.Error as error:
             raise self._failure(error) from error
+        return layout.unpack_newest_of(packed, held)
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
@@ -257,6 +262,8 @@ class LmdbOnlineStore(OnlineStore):
                 cursor.delete()  # moves on to the next entry; behind the last the key is empty
 
     def sweep(self, now_ms: int, limit: int) -> int:
+        # What a process read when it was killed would keep the space of later deletes in use.
+        self._environment.reader_check()
         swept = 0
         with self._begin(write=True) as transaction, transaction.cursor(self._expiries) as cursor:
             cursor.first()

@@ -177,7 +177,7 @@ def _winners_sql(
 ) -> str:
     """The table `winners`: each label's row, and the position of what it found."""
     position = f"(packing & {_POSITIONS - 1})::BIGINT"
-    age_max = age_nanoseconds_max(join)
+    age_max = age_nanoseconds_max(join.max_age_seconds)
     if age_max is not None:
         # Shifting right rounds towards minus infinity, so it undoes the packing before 1970 too.
         is_young = f"moment - (packing >> {POSITION_BITS}) <= {age_max}"

@@ -5,6 +5,7 @@
     migrations    steps from older layouts
     group_json    a definition as a JSON document
     groups        definitions of feature groups, and aliases
+    stamp         the version of the definitions, for all processes of the machine
     documents     small texts by kind and name
     manifests     files of each group's history, and how far delivery has come
 
@@ -13,11 +14,13 @@ Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in 
 
 from pathlib import Path
 
+from tandem.errors import StoreUnavailable
 from tandem.registry.base import Registry
 from tandem.registry.sql.database import BUSY_TIMEOUT_SECONDS, Database
 from tandem.registry.sql.documents import SqlDocumentRegistry
 from tandem.registry.sql.groups import SqlGroupRegistry
 from tandem.registry.sql.manifests import SqlManifestRegistry
+from tandem.registry.sql.stamp import FileStamp
 
 
 class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, Registry):
@@ -29,6 +32,11 @@ class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, Re
 
     def __init__(self, path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
         self._database = Database(path, busy_timeout_seconds)
+        try:
+            self.stamp = self._file_stamp = FileStamp(path.with_suffix(".stamp"))
+        except OSError as error:
+            self._database.close()
+            raise StoreUnavailable(f"the registry's stamp cannot be opened: {error}") from error
 
     def close(self) -> None:
         self._database.close()

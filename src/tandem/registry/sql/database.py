@@ -76,17 +76,34 @@ class Database:
             yield connection
             connection.commit()
 
+    @contextmanager
+    def write_if_free(self) -> Iterator[Connection | None]:
+        """A moment in which nobody else writes, without waiting for it: None where somebody does.
+        It is for looking; nothing may be written in it.
+        """
+        with self._connection() as connection:
+            if _begins_at_once(connection, int(self._busy_timeout_seconds * 1_000)):
+                yield connection
+            else:
+                yield None
+
     def close(self) -> None:
         self._is_closed = True
         self._engine.dispose()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self._connection() as connection:
+            connection.exec_driver_sql(begin)
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection, with the driver's errors made ours; what it has begun is undone."""
         if self._is_closed:
             raise StoreUnavailable("the registry is closed")
         try:
             with self._engine.connect() as connection:
-                connection.exec_driver_sql(begin)
                 yield connection
         except IntegrityError:
             raise
@@ -173,6 +190,20 @@ def _set_up_connection(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA fullfsync = ON")  # macOS: a sync reaches the disk itself
     cursor.close()
+
+
+def _begins_at_once(connection: Connection, busy_timeout_ms: int) -> bool:
+    """Whether the write lock was free; then the connection has it."""
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except DBAPIError as error:
+        if _error_code(error) != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+    return True
 
 
 def _error_code(error: DBAPIError) -> int:

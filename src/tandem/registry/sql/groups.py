@@ -2,10 +2,12 @@
 
 Every change is one writing transaction, which begins by moving the version of the definitions: that
 row is locked until the commit, so changes come one after the other, in the order of their versions,
-and what a transaction looks up is still true when it commits.
+and what a transaction looks up is still true when it commits. Its last step is to put the version
+on the stamp, by which all processes know that they must look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
@@ -30,6 +32,7 @@ from tandem.registry.definitions import (
 )
 from tandem.registry.sql.database import Database
 from tandem.registry.sql.group_json import decode_group, encode_group
+from tandem.registry.sql.stamp import FileStamp
 from tandem.registry.sql.tables import aliases, definitions_version, feature_groups
 
 _columns = feature_groups.c
@@ -40,11 +43,11 @@ class SqlGroupRegistry(GroupRegistry):
     """The part of the registry that keeps definitions."""
 
     _database: Database
+    _file_stamp: FileStamp
 
     def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:
         try:
-            with self._database.write() as connection:
-                version = _next_version(connection)
+            with self._change() as (connection, version):
                 if _named_by(connection, group.name) is not None:
                     raise name_is_alias(group.name)
                 if is_table_new and _is_table_taken(connection, group):
@@ -64,8 +67,7 @@ class SqlGroupRegistry(GroupRegistry):
             _columns.revision == group.revision - 1
         )
         try:
-            with self._database.write() as connection:
-                version = _next_version(connection)
+            with self._change() as (connection, version):
                 if group.deleted_at_us is not None:
                     _check_has_no_aliases(connection, group)
                 changed = connection.execute(
@@ -83,8 +85,14 @@ class SqlGroupRegistry(GroupRegistry):
         return by_name(decode_group(document) for document in documents)
 
     def changes(self, after: int) -> Changes:
+        changes = self._changes(after)
+        if self._file_stamp.read() != changes.version:
+            self._put_stamp_right()
+        return changes
+
+    def _changes(self, after: int) -> Changes:
         with self._database.read() as connection:
-            version = connection.execute(select(definitions_version.c.version)).scalar_one()
+            version = _version(connection)
             if version == after:
                 return Changes(version, (), None)
             documents = connection.scalars(
@@ -95,8 +103,7 @@ class SqlGroupRegistry(GroupRegistry):
         return Changes(version, groups, {row.alias: row.group_name for row in rows})
 
     def set_alias(self, alias: str, group_name: str | None) -> None:
-        with self._database.write() as connection:
-            _next_version(connection)
+        with self._change() as (connection, _):
             removed = connection.execute(delete(aliases).where(aliases.c.alias == alias))
             if group_name is None:
                 if not removed.rowcount:
@@ -108,6 +115,20 @@ class SqlGroupRegistry(GroupRegistry):
                 raise alias_target_not_found(group_name)
             connection.execute(insert(aliases).values(alias=alias, group_name=group_name))
 
+    @contextmanager
+    def _change(self) -> Iterator[tuple[Connection, int]]:
+        """A writing transaction, and the version that its change gets."""
+        with self._database.write() as connection:
+            version = _next_version(connection)
+            yield connection, version
+            self._file_stamp.write(version)
+
+    def _put_stamp_right(self) -> None:
+        """Whoever has moved the stamp is about to commit, and writes at this moment; or is gone."""
+        with self._database.write_if_free() as connection:
+            if connection is not None:
+                self._file_stamp.write(_version(connection))
+
     def _one(self, condition: ColumnElement[bool]) -> FeatureGroup | None:
         with self._database.read() as connection:
             document = connection.scalar(select(_columns.definition).where(condition))
@@ -116,6 +137,10 @@ class SqlGroupRegistry(GroupRegistry):
     def _why_not_added(self, group: FeatureGroup) -> TandemError:
         is_name_taken = group.deleted_at_us is None and self.find(group.name) is not None
         return name_taken(group) if is_name_taken else group_id_taken(group)
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.execute(select(definitions_version.c.version)).scalar_one())
 
 
 def _next_version(connection: Connection) -> int:

@@ -74,7 +74,7 @@ class BatchLoads:
         the ingestion id is in use, or stands for other files.
         """
         check_request(new)
-        group = self._groups.find_for_loading(new.group_name)
+        group = self._groups.find_for_writing(new.group_name)
         targets = _targets_of(group, new.target_stores)
         files = self._places.files(new.location)
         if new.form is None:

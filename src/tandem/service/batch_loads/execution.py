@@ -60,7 +60,7 @@ class LoadExecution:
         """Does all that is left to be done. Raises ValidationError that names file, row and value,
         and whatever else ended it; then the same work can be gone on with.
         """
-        group = self._groups.find_for_loading(work.group_name)
+        group = self._groups.find_for_writing(work.group_name)
         if group.group_id != work.group_id:
             raise ConflictError(
                 f"feature group {group.name!r} was deleted and created again meanwhile"

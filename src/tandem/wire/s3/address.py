@@ -36,6 +36,17 @@ class Address(NamedTuple):
 
 
 def is_s3(method: str, raw_path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
+    said = says_s3(query, headers)
+    if said is not None:
+        return said
+    if raw_path == b"/":
+        return method == "GET" and b"Action=" not in query
+    first = raw_path[1:].partition(b"/")[0].decode("latin-1")
+    return first not in _OTHERS and is_new_bucket_name(first)
+
+
+def says_s3(query: bytes, headers: Mapping[str, str]) -> bool | None:
+    """Whether a request is S3's as far as signature and host say; None where they do not."""
     service = _signed_for(query, headers)
     if service is not None:
         return service == "s3"
@@ -43,10 +54,7 @@ def is_s3(method: str, raw_path: bytes, query: bytes, headers: Mapping[str, str]
         return False
     if _bucket_of_host(headers.get("host", ""), is_signed=False) is not None:
         return True
-    if raw_path == b"/":
-        return method == "GET" and b"Action=" not in query
-    first = raw_path[1:].partition(b"/")[0].decode("latin-1")
-    return first not in _OTHERS and is_new_bucket_name(first)
+    return None
 
 
 def address_of(raw_path: bytes, query: bytes, headers: Mapping[str, str]) -> Address:

@@ -92,6 +92,20 @@ class BatchGetRecordRequest(Shape):
     expiration_time_response: ExpirationTimeResponse | None = None
 
 
+class LargeBatchGetRecordIdentifier(BatchGetRecordIdentifier):
+    """As many identifiers as Tandem's own endpoint takes."""
+
+    record_identifiers_value_as_string: Annotated[list[Text], Meta(min_length=1)]
+
+
+class LargeBatchGetRecordRequest(Shape):
+    identifiers: Annotated[
+        list[LargeBatchGetRecordIdentifier],
+        Meta(min_length=1, max_length=limits.LARGE_BATCH_RECORDS_MAX),
+    ]
+    expiration_time_response: ExpirationTimeResponse | None = None
+
+
 class BatchGetRecordResultDetail(Shape):
     feature_group_name: str
     record_identifier_value_as_string: str

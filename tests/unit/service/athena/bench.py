@@ -29,7 +29,7 @@ class Processes:
 
 def made_bench(folder: Path, clock: Callable[[], int] = lambda: 1) -> Any:
     registry = MemoryRegistry()
-    definitions = Definitions(registry, clock)
+    definitions = Definitions(registry)
     histories = HistoryTables(registry, registry, definitions, MemoryOfflineStore(), clock)
     objects = ObjectStore(folder / "s3", folder / "s3.sqlite", definitions.live)
     objects.buckets.create(BUCKET)

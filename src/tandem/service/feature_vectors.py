@@ -1,0 +1,196 @@
+"""Feature vectors: the newest values of features of several groups, for entities, as columns.
+
+* Features are named and resolved as those of a training set are (`service.dataset_request`), and
+  mean the same: for records that have not expired, a vector is what a training set gives for a
+  label at this moment.
+* All records of an answer are read at one moment, up to `_AT_ONCE` of them; more, in as many steps.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from tandem.errors import ValidationError
+from tandem.model import limits
+from tandem.model.dataset import DatasetGroup
+from tandem.model.feature_group import FeatureGroup
+from tandem.model.targets import TargetStores
+from tandem.model.time_to_live import is_expired
+from tandem.model.write import RecordKey
+from tandem.online.base import OnlineRecord, OnlineStore
+from tandem.query.labels import age_nanoseconds_max, label_keys
+from tandem.rows.features_table import features_table
+from tandem.rows.record_table import canonical_identifiers
+from tandem.service.clock import Clock
+from tandem.service.dataset_request import Plan, TrainingSetRequest, planned
+from tandem.service.feature_groups import FeatureGroups
+
+_AT_ONCE = 512
+_PLANS_MAX = 256
+_HELD_CHARACTERS_MAX = 10_000
+"""The entities' columns may be called anything: what is long is not kept."""
+_BILLION = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTable:
+    """The vectors of entities, a row each, in their order.
+
+    features    a column of each feature, in the order asked for; null where there is no value
+    ages        a column of each group, as it was asked for: seconds since the event time of the
+                entity's record; null where there is no record
+    """
+
+    features: pa.Table
+    ages: pa.Table
+
+
+class _Entities(NamedTuple):
+    """The entities of one group: their keys, each once, and the place of each row's.
+
+    places  None: the keys are the rows
+    """
+
+    keys: Sequence[RecordKey]
+    places: pa.Array | None
+
+
+class FeatureVectors:
+    def __init__(self, groups: FeatureGroups, store: OnlineStore, clock: Clock) -> None:
+        self._groups = groups
+        self._store = store
+        self._clock = clock
+        self._plans: dict[Hashable, Plan] = {}
+
+    def read(
+        self, entities: pa.Table, request: TrainingSetRequest, *, are_identifiers: bool = False
+    ) -> VectorTable:
+        """The vectors of `entities`: columns of record identifiers, and maybe others.
+
+        request         its features, keys and max_age_seconds count
+        are_identifiers  the entities are one column, of identifiers by whatever name the groups
+                         have for them
+
+        Raises ResourceNotFound and ValidationError, which more records than may be asked for are.
+        """
+        if are_identifiers and entities.num_columns != 1:
+            raise ValidationError(
+                f"the entities have {entities.num_columns} columns: give one, of identifiers"
+            )
+        plan = self._plan(request, None if are_identifiers else tuple(entities.column_names))
+        if are_identifiers:
+            entities = entities.rename_columns([plan.parts[0].key])
+        asked = [
+            _entities(entities, part, group)
+            for part, group in zip(plan.parts, plan.groups, strict=True)
+        ]
+        keys = [key for one in asked for key in one.keys]
+        now_us = self._clock()
+        records = self._read(keys, now_us // 1_000)
+        features: dict[str, pa.ChunkedArray] = {}
+        ages: dict[str, pa.Array] = {}
+        start = 0
+        for part, group, one in zip(plan.parts, plan.groups, asked, strict=True):
+            end = start + len(one.keys)
+            of_group = _of_group(part, group, records[start:end], now_us)
+            if one.places is not None:
+                of_group = of_group.take(one.places)
+            features.update(zip(part.columns.values(), of_group.columns[:-1], strict=True))
+            ages[part.named] = of_group.column(of_group.num_columns - 1)
+            start = end
+        return VectorTable(
+            pa.table([features[name] for name in plan.columns], names=list(plan.columns)),
+            pa.table(list(ages.values()), names=list(ages)),
+        )
+
+    def _plan(self, request: TrainingSetRequest, columns: tuple[str, ...] | None) -> Plan:
+        """The same question has the same plan while its groups are the same."""
+        asked = (
+            _hashable(request.features),
+            _hashable(request.keys),
+            _hashable(request.max_age_seconds),
+            columns,
+        )
+        held = self._plans.get(asked)
+        if held is not None and self._is_current(held):
+            return held
+        made = planned(request, columns, self._groups, TargetStores.ONLINE)
+        if len(self._plans) >= _PLANS_MAX:
+            self._plans.clear()
+        if sum(map(len, columns or ())) <= _HELD_CHARACTERS_MAX:
+            self._plans[asked] = made
+        return made
+
+    def _is_current(self, plan: Plan) -> bool:
+        # A definition is kept as one object for as long as it is not changed.
+        return all(
+            self._groups.find_for_reading(part.named).for_readers is group
+            for part, group in zip(plan.parts, plan.groups, strict=True)
+        )
+
+    def _read(self, keys: Sequence[RecordKey], now_ms: int) -> list[OnlineRecord | None]:
+        """The record of each key that can be served."""
+        if len(keys) > limits.LARGE_BATCH_RECORDS_MAX:
+            raise ValidationError(
+                f"{len(keys)} records are asked for; at most {limits.LARGE_BATCH_RECORDS_MAX} are"
+                " read at once: ask for fewer entities at a time"
+            )
+        found: list[OnlineRecord | None] = []
+        size = 0
+        for start in range(0, len(keys), _AT_ONCE):
+            for record in self._store.get(keys[start : start + _AT_ONCE]):
+                is_gone = (
+                    record is None
+                    or record.state.is_deleted
+                    or is_expired(record.state.expires_at_ms, now_ms)
+                )
+                found.append(None if is_gone else record)
+                size += 0 if record is None else len(record.features_json)
+            if size > limits.LARGE_BATCH_BYTES_MAX:
+                raise ValidationError(
+                    f"the records asked for have more than {limits.LARGE_BATCH_BYTES_MAX} bytes,"
+                    " which is as much as is read at once: ask for fewer entities at a time"
+                )
+        return found
+
+
+def _hashable(given: Any) -> Hashable:
+    return tuple(given.items()) if isinstance(given, Mapping) else given
+
+
+def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _Entities:
+    identifier = group.record_identifier
+    given = label_keys(entities, part.key, identifier).combine_chunks()
+    encoded = canonical_identifiers(identifier.type, given).dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    keys = [RecordKey(group.group_id, text) for text in texts]
+    # As many keys as rows: each row has one, in the same order.
+    return _Entities(keys, None if len(keys) == len(encoded) else encoded.indices)
+
+
+def _of_group(
+    part: DatasetGroup,
+    group: FeatureGroup,
+    records: Sequence[OnlineRecord | None],
+    now_us: int,
+) -> pa.Table:
+    """The columns of the group's features, and that of the ages behind them."""
+    ages = [None if one is None else _age_nanoseconds(one, now_us) for one in records]
+    age_max = age_nanoseconds_max(part.max_age_seconds)
+    features_json = [
+        None
+        if one is None or age is None or (age_max is not None and age > age_max)
+        else one.features_json
+        for one, age in zip(records, ages, strict=True)
+    ]
+    definitions = [group.features_by_name[feature] for feature in part.columns]
+    seconds = [None if age is None else age / _BILLION for age in ages]
+    made = features_table(features_json, definitions)
+    return made.append_column("age", pa.chunked_array([pa.array(seconds, pa.float64())]))
+
+
+def _age_nanoseconds(record: OnlineRecord, now_us: int) -> int:
+    seconds, nanoseconds = record.state.event_time
+    return now_us * 1_000 - seconds * _BILLION - nanoseconds

@@ -1,0 +1,214 @@
+"""BatchGetRecord: many records in one answer, as AWS's JSON or, where that is accepted, as Arrow.
+
+    POST /BatchGetRecord            up to 100 records
+    POST /tandem/batch-get-record   the same request for up to 100,000; what does not fit one answer
+                                    is in UnprocessedIdentifiers
+
+As Arrow the answer is a stream for each entry of Identifiers, in their order, one behind the other:
+
+    record identifier   string: as it was asked for, a row each, in the order asked
+    is found            bool: whether there is a record
+    expires at          timestamp[ms, UTC]: where ExpirationTimeResponse is Enabled
+    the features        as history has them (Integral int64, Fractional double, String string,
+                        collections lists of these), in the order of FeatureNames; null where the
+                        record has no value
+
+and the metadata of its schema is FeatureGroupName, and as JSON its part of Errors and of
+UnprocessedIdentifiers, as the other form has them. Names of features have no spaces.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+import msgspec
+import pyarrow as pa
+from msgspec import Raw
+
+from tandem.errors import TandemError, ValidationError
+from tandem.model import limits
+from tandem.model.time_to_live import format_expiry
+from tandem.rows.features_table import features_table
+from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
+from tandem.service.feature_groups import FeatureGroups
+from tandem.service.records import ServedRecord
+from tandem.wire.arns import feature_group_name
+from tandem.wire.error_table import Dialect, error_code
+from tandem.wire.operation import ArrowStreams, Operation, Service
+from tandem.wire.shapes import featurestore_runtime as shapes
+
+_Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
+_Entry = shapes.BatchGetRecordIdentifier
+_Answer = TypeVar("_Answer")
+_THREADS = 4
+
+IDENTIFIER, IS_FOUND, EXPIRES_AT = "record identifier", "is found", "expires at"
+
+
+class BatchCore(Protocol):
+    @property
+    def groups(self) -> FeatureGroups: ...
+
+    @property
+    def batch_get(self) -> BatchGet: ...
+
+
+class BatchGetRecord:
+    def __init__(self, core: BatchCore) -> None:
+        self._batch_get = core.batch_get
+        self._account = core.groups.account
+        # Of their own, so that large batches leave other operations their threads.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
+
+    async def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
+        return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+
+    async def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
+        return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+
+    async def large_in_json(
+        self, request: shapes.LargeBatchGetRecordRequest
+    ) -> shapes.BatchGetRecordResponse:
+        return await self._in_thread(self._answer, request)
+
+    async def large_in_arrow(self, request: shapes.LargeBatchGetRecordRequest) -> ArrowStreams:
+        return await self._in_thread(self._streams, request)
+
+    async def _in_thread(
+        self,
+        work: Callable[[shapes.LargeBatchGetRecordRequest, int], _Answer],
+        request: shapes.LargeBatchGetRecordRequest,
+    ) -> _Answer:
+        loop = asyncio.get_running_loop()
+        most = limits.LARGE_BATCH_RECORDS_MAX
+        return await loop.run_in_executor(self._threads, work, request, most)
+
+    def _answer(self, request: _Asked, records_max: int) -> shapes.BatchGetRecordResponse:
+        answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
+        expiry = request.expiration_time_response
+        for entry, found in self._read(request, records_max):
+            name = entry.feature_group_name
+            # Fewer records than identifiers: the rest is for `_unprocessed`.
+            pairs = zip(entry.record_identifiers_value_as_string, found.records, strict=False)
+            for identifier, record in pairs:
+                if isinstance(record, ServedRecord):
+                    answer.records.append(
+                        shapes.BatchGetRecordResultDetail(
+                            feature_group_name=name,
+                            record_identifier_value_as_string=identifier,
+                            record=Raw(found.json_of(record)),
+                            expires_at=expires_at(record, expiry),
+                        )
+                    )
+                elif record is not None:
+                    answer.errors.append(_error(name, identifier, record))
+            answer.unprocessed_identifiers += _unprocessed(entry, found)
+        return answer
+
+    def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
+        shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
+        sink = pa.BufferOutputStream()
+        for entry, found in self._read(request, records_max):
+            table = _table(entry, found, shows_expiry=shows_expiry)
+            with pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+        return ArrowStreams(sink.getvalue().to_pybytes())
+
+    def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
+        count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
+        if count > records_max:
+            raise ValidationError(
+                f"Identifiers ask for {count} records; at most {records_max} are allowed in one"
+                " call"
+            )
+        asked = [self._asked(entry) for entry in request.identifiers]
+        found = iter(self._batch_get.read([one for one in asked if isinstance(one, RecordsAsked)]))
+        for entry, one in zip(request.identifiers, asked, strict=True):
+            if isinstance(one, RecordsAsked):
+                yield entry, next(found)
+            else:
+                yield entry, RecordsFound((), [one] * len(entry.record_identifiers_value_as_string))
+
+    def _asked(self, entry: _Entry) -> RecordsAsked | TandemError:
+        try:
+            name = feature_group_name(entry.feature_group_name, self._account)
+        except TandemError as error:
+            return error
+        identifiers = entry.record_identifiers_value_as_string
+        return RecordsAsked(name, identifiers, entry.feature_names or ())
+
+
+def expires_at(record: ServedRecord, wanted: shapes.ExpirationTimeResponse | None) -> str | None:
+    if wanted is not shapes.ExpirationTimeResponse.ENABLED or record.expires_at_ms is None:
+        return None
+    return format_expiry(record.expires_at_ms)
+
+
+def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Table:
+    records = [one if isinstance(one, ServedRecord) else None for one in found.records]
+    identifiers = entry.record_identifiers_value_as_string[: len(records)]
+    columns = {
+        IDENTIFIER: pa.array(identifiers, pa.string()),
+        IS_FOUND: pa.array([one is not None for one in records], pa.bool_()),
+    }
+    if shows_expiry:
+        moments = [None if one is None else one.expires_at_ms for one in records]
+        columns[EXPIRES_AT] = pa.array(moments, pa.timestamp("ms", "UTC"))
+    features_json = [None if one is None else one.features_json for one in records]
+    features = features_table(features_json, found.features)
+    errors = [
+        _error(entry.feature_group_name, identifier, one)
+        for identifier, one in zip(identifiers, found.records, strict=True)
+        if isinstance(one, TandemError)
+    ]
+    fields = [pa.field(name, column.type) for name, column in columns.items()]
+    metadata = {
+        "FeatureGroupName": entry.feature_group_name.encode(),
+        "Errors": msgspec.json.encode(errors),
+        "UnprocessedIdentifiers": msgspec.json.encode(_unprocessed(entry, found)),
+    }
+    return pa.Table.from_arrays(
+        [*columns.values(), *features.columns],
+        schema=pa.schema([*fields, *features.schema], metadata=metadata),
+    )
+
+
+def _unprocessed(entry: _Entry, found: RecordsFound) -> Sequence[_Entry]:
+    """What of an entry was not read since the answer is full."""
+    left = entry.record_identifiers_value_as_string[len(found.records) :]
+    if not left:
+        return ()
+    return [
+        shapes.BatchGetRecordIdentifier(
+            feature_group_name=entry.feature_group_name,
+            record_identifiers_value_as_string=left,
+            feature_names=entry.feature_names,
+        )
+    ]
+
+
+def _error(name: str, identifier: str, error: TandemError) -> shapes.BatchGetRecordError:
+    return shapes.BatchGetRecordError(
+        feature_group_name=name,
+        record_identifier_value_as_string=identifier,
+        error_code=error_code(error, Dialect.RUNTIME).code,
+        error_message=str(error),
+    )
+
+
+def large_batches_service(core: BatchCore) -> Service:
+    handlers = BatchGetRecord(core)
+    return Service(
+        name="tandem-batches",
+        dialect=Dialect.RUNTIME,
+        operations=[
+            Operation(
+                name="LargeBatchGetRecord",
+                path="/tandem/batch-get-record",
+                request=shapes.LargeBatchGetRecordRequest,
+                perform=handlers.large_in_json,
+                as_arrow=handlers.large_in_arrow,
+            )
+        ],
+    )
