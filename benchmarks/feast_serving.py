@@ -70,15 +70,20 @@ store.write_to_online_store("{GROUP}", pd.read_parquet("history.parquet"))
 READ = """
 import json, sys, time
 from feast import FeatureStore
+
 store = FeatureStore(repo_path=".")
-names, hundreds, seconds = json.loads(sys.argv[1])
-calls = -len(hundreds)
-while calls < 0 or time.perf_counter() - begun < seconds:
-    if calls == 0:
-        begun = time.perf_counter()
-    asked = [{"id": one} for one in hundreds[calls % len(hundreds)]]
+names, hundreds, seconds = json.load(sys.stdin)
+
+def read(number):
+    asked = [{"id": one} for one in hundreds[number % len(hundreds)]]
     found = store.get_online_features(features=names, entity_rows=asked).to_dict()
     assert None not in found["feature_0"], found
+
+for number in range(len(hundreds)):
+    read(number)
+calls, begun = 0, time.perf_counter()
+while time.perf_counter() - begun < seconds:
+    read(calls)
     calls += 1
 print(calls * len(hundreds[0]) / (time.perf_counter() - begun))
 """
@@ -156,10 +161,10 @@ def fill_feast(folder: Path, python: Path) -> None:
 
 
 def feast_per_second(folder: Path, python: Path, seconds: float) -> float:
-    given = json.dumps([NAMES, hundreds(), seconds])
     processor = str(min(first_processor()))
     done = subprocess.run(
-        ["taskset", "-c", processor, python, "-c", READ, given],
+        ["taskset", "-c", processor, python, "-c", READ],
+        input=json.dumps([NAMES, hundreds(), seconds]),
         check=True,
         cwd=folder,
         stdout=subprocess.PIPE,
