@@ -19,13 +19,14 @@ from tandem.server.companion_process import begun, listening, say_ready
 from tandem.server.hand_over import HandedOver
 from tandem.server.process_status import Sibling, read_status
 from tandem.server.query_companion import QueryCompanion
-from tandem.server.run import Companions, serve_core
+from tandem.server.run import Companions, authenticator_of, serve_core
 
 
 class Told(msgspec.Struct):
     """What a worker is told: see `server.workers`."""
 
     is_insecure: bool
+    requires_signatures: bool
     status: str
     others: dict[str, str]
 
@@ -55,6 +56,7 @@ def main() -> None:
             say_ready,
             is_insecure=told.is_insecure,
             companions=companions,
+            authenticator=authenticator_of(core) if told.requires_signatures else None,
         )
         runner.run(serving)
 

@@ -1,6 +1,6 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
-    GET  /tandem/server           -> {"AccountId": …, "Region": …}
+    GET  /tandem/server           -> {"AccountId": …, "Region": …, "Signatures": required or off}
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream, a part of an input. In the query string:
                                   TargetStores; OnError, raise or skip; IngestionId, which names the
@@ -66,6 +66,7 @@ class ServerRequest(msgspec.Struct):
 class ServerResponse(msgspec.Struct, rename="pascal"):
     account_id: str
     region: str
+    signatures: str
 
 
 class QueryRequest(msgspec.Struct, rename="pascal"):
@@ -119,8 +120,15 @@ class TandemApi:
 
     dialect = Dialect.RUNTIME
 
-    def __init__(self, core: TableCore, load_elsewhere: Load | None = None) -> None:
+    def __init__(
+        self,
+        core: TableCore,
+        load_elsewhere: Load | None = None,
+        *,
+        requires_signatures: bool = False,
+    ) -> None:
         self._core = core
+        self._requires_signatures = requires_signatures
         self._load_elsewhere = load_elsewhere
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
             "Server": lambda _: ServerRequest(),
@@ -219,7 +227,11 @@ class TandemApi:
     async def _server(self, request: ServerRequest) -> ServerResponse:
         del request  # it carries nothing
         account = self._core.groups.account
-        return ServerResponse(account.account_id, account.region)
+        return ServerResponse(
+            account.account_id,
+            account.region,
+            signatures="required" if self._requires_signatures else "off",
+        )
 
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
