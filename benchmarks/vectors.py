@@ -1,7 +1,7 @@
 """Records as a matrix: BatchGetRecord's JSON beside its Arrow form, for a client that wants one.
 
-Each client has one connection and asks for 100 records at a time; they take turns, in one run. The
-load is what the server alone can do, over 4 connections.
+Each client has one connection and asks for 100 records at a time, or for 1,000 where Tandem's own
+endpoint takes them; they take turns, in one run. The load is what the server alone can do.
 """
 
 import itertools
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import urllib3
@@ -58,7 +59,9 @@ def run() -> None:
                 url = server.stdout.readline().split()[4]
                 with tandem.connect(url) as store:
                     _fill(store)
-                    found = _in_turns(_clients(store, url))
+                    found = {
+                        size: _in_turns(_clients(store, url, size), size) for size in (100, 1_000)
+                    }
                 port = int(url.rpartition(":")[2])
                 loads = {
                     "JSON": apply_load(port, requests_for_json, 4, SECONDS),
@@ -81,11 +84,30 @@ def _fill(store: tandem.FeatureStore) -> None:
     group.ingest(rows)
 
 
-def _clients(store: tandem.FeatureStore, url: str) -> dict[str, Callable[[list[str]], Any]]:
+def _clients(
+    store: tandem.FeatureStore, url: str, size: int
+) -> dict[str, Callable[[list[str]], Any]]:
     pool = urllib3.connection_from_url(url, maxsize=1)
+    path = "/BatchGetRecord" if size <= 100 else "/tandem/batch-get-record"
 
     def ask(page: list[str], headers: dict[str, str]) -> bytes:
-        return pool.urlopen("POST", "/BatchGetRecord", body(page), headers).data
+        return pool.urlopen("POST", path, body(page), headers).data
+
+    client = boto3.client(
+        "sagemaker-featurestore-runtime",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="benchmark",
+        aws_secret_access_key="benchmark",
+    )
+
+    def by_boto3(page: list[str]) -> np.ndarray:
+        entry = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": page}
+        rows = []
+        for one in client.batch_get_record(Identifiers=[entry])["Records"]:
+            values = {value["FeatureName"]: value["ValueAsString"] for value in one["Record"]}
+            rows.append([float(values[name]) for name in NAMES])
+        return np.array(rows)
 
     def from_json(page: list[str]) -> np.ndarray:
         answer = json.loads(ask(page, {}))
@@ -103,39 +125,43 @@ def _clients(store: tandem.FeatureStore, url: str) -> dict[str, Callable[[list[s
     features = [f"{GROUP}:{name}" for name in NAMES]
     group = store.feature_group(GROUP)
     return {
-        "BatchGetRecord, JSON": from_json,
-        "BatchGetRecord, Arrow": from_arrow,
+        **({"JSON, by boto3": by_boto3} if size <= 100 else {}),
+        "JSON": from_json,
+        "Arrow": from_arrow,
         "feature_vector, to_numpy": lambda page: store.feature_vector(features, page).to_numpy(),
         "get_many, dicts": group.get_many,
     }
 
 
-def _in_turns(clients: dict[str, Callable[[list[str]], Any]]) -> dict[str, float]:
+def _in_turns(clients: dict[str, Callable[[list[str]], Any]], size: int) -> dict[str, float]:
     """Records a second: the median of the rounds."""
-    pages = itertools.cycle(PAGES)
+    pages = itertools.cycle(
+        [IDENTIFIERS[start : start + size] for start in range(0, RECORDS, size)]
+    )
     found: dict[str, list[float]] = {name: [] for name in clients}
     for _ in range(ROUNDS):
         for name, client in clients.items():
             calls, start = 0, time.perf_counter()
             while time.perf_counter() - start < SECONDS / ROUNDS:
-                assert len(client(next(pages))) == 100
+                assert len(client(next(pages))) == size
                 calls += 1
-            found[name].append(calls * 100 / (time.perf_counter() - start))
+            found[name].append(calls * size / (time.perf_counter() - start))
     return {name: sorted(rates)[ROUNDS // 2] for name, rates in found.items()}
 
 
-def _print(found: dict[str, float], loads: dict[str, Load]) -> None:
-    table = Table(title=f"100 records of {FEATURES + 2} features at a time, one connection")
-    for column in ("client", "records per second", "ratio"):
+def _print(found: dict[int, dict[str, float]], loads: dict[str, Load]) -> None:
+    table = Table(title=f"Records of {FEATURES + 2} features to a matrix, one connection")
+    for column in ("records at a time", "client", "records per second", "ratio"):
         table.add_column(column)
-    slowest = found["BatchGetRecord, JSON"]
-    for name, rate in found.items():
-        table.add_row(name, f"{rate:,.0f}", f"{rate / slowest:.2f} x JSON")
+    for size, rates in found.items():
+        for name, rate in rates.items():
+            ratio = rate / rates["JSON"]
+            table.add_row(f"{size:,}", name, f"{rate:,.0f}", f"{ratio:.2f} x JSON")
     Console(width=120).print(table)
-    table = Table(title="The server under load, 4 connections")
+    table = Table(title="BatchGetRecord(100) under load, 4 connections")
     for column in ("answers", "records per second", "p50 ms", "p99 ms"):
         table.add_column(column)
     for name, load in loads.items():
-        rate = f"{load.per_second * 100:,.0f}"
-        table.add_row(name, rate, f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}")
+        rate_of_load = f"{load.per_second * 100:,.0f}"
+        table.add_row(name, rate_of_load, f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}")
     Console(width=120).print(table)
