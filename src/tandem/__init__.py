@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from tandem.errors import TandemError
 
 if TYPE_CHECKING:
+    from tandem.sdk.connection import connect
     from tandem.sdk.frames import Result
     from tandem.sdk.group import FeatureGroupHandle
     from tandem.sdk.record_cache import RecordCache
-    from tandem.sdk.store import FeatureStore, connect
+    from tandem.sdk.store import FeatureStore
 
 __all__ = [
     "FeatureGroupHandle",
@@ -27,7 +28,7 @@ _HOMES = {
     "FeatureStore": "tandem.sdk.store",
     "RecordCache": "tandem.sdk.record_cache",
     "Result": "tandem.sdk.frames",
-    "connect": "tandem.sdk.store",
+    "connect": "tandem.sdk.connection",
 }
 
 

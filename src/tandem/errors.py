@@ -11,6 +11,7 @@
     │   ├── DeleteConflict            what is to be deleted still has something in it
     │   └── HistoryChanged            history is not what a training set was made of
     ├── AccessForbidden          the caller may not do this
+    │   └── NotAuthenticated          the request is not signed, or not as it should be
     ├── QueryFailed              the SQL statement cannot be run
     │   ├── QueryCancelled            somebody ended it, or its time was over
     │   └── MemoryExceeded            it needs more memory than it may have
@@ -71,6 +72,10 @@ class HistoryChanged(ConflictError):
 
 class AccessForbidden(TandemError):
     """The caller is not allowed to do this."""
+
+
+class NotAuthenticated(AccessForbidden):
+    """The request is not signed with an access key of the server's, or not rightly so."""
 
 
 class QueryFailed(TandemError):

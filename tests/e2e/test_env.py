@@ -187,4 +187,8 @@ def test_processes_share_no_connection(server: ServerProcess, tmp_path: Path) ->
 
 def test_what_the_server_says_of_itself(server: ServerProcess) -> None:
     answer = urllib3.request("GET", f"{server.url}/tandem/server")
-    assert answer.json() == {"AccountId": "000000000000", "Region": "us-east-1"}
+    assert answer.json() == {
+        "AccountId": "000000000000",
+        "Region": "us-east-1",
+        "Signatures": "off",
+    }

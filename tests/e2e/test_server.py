@@ -55,7 +55,7 @@ def test_it_stops_cleanly_on_sigterm_and_keeps_what_was_written(tmp_path: Path) 
 def test_it_refuses_addresses_that_others_can_reach(tmp_path: Path, host: str) -> None:
     refused = run_serve("--data", str(tmp_path / "data"), "--host", host, "--port", "0")
     assert refused.returncode == 1
-    assert "requests are not authenticated" in refused.stderr
+    assert "tandem access-keys create" in refused.stderr
     assert "--insecure" in refused.stderr
     assert not (tmp_path / "data").exists()
 

@@ -151,7 +151,7 @@ class Bench:
             batch_get=BatchGet(groups, self.store, self.clock),
             feature_vectors=FeatureVectors(groups, self.store, self.clock),
             roles=roles,
-            role_sessions=RoleSessions(roles, ACCOUNT, self.clock),
+            role_sessions=RoleSessions(roles, ACCOUNT, b"s" * 32, self.clock),
             catalog=catalog,
             definitions=definitions,
         )

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tandem.assembly import backends
+from tandem.assembly.access_keys import access_keys, store_key
 from tandem.assembly.batch_loads import batch_loads
 from tandem.assembly.clone_lock import CloneLock
 from tandem.assembly.presence import Presence
@@ -22,6 +23,7 @@ from tandem.assembly.workers import Lease, Task, Workers
 from tandem.offline.datasets import DatasetFolders
 from tandem.offline.objects import ObjectStore
 from tandem.registry.base import Registry
+from tandem.service.access_keys import AccessKeys
 from tandem.service.adoption import Adoption, AdoptionParts
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena, AthenaParts
@@ -101,7 +103,8 @@ class Core:
         self.search = Search(definitions.live, account)
         self.aliases = Aliases(registry, definitions)
         self.roles = Roles(registry, clock)
-        self.role_sessions = RoleSessions(self.roles, account, clock)
+        self.role_sessions = RoleSessions(self.roles, account, store_key(settings), clock)
+        self._registry, self._clock = registry, clock
         histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
@@ -204,6 +207,12 @@ class Core:
         """Ends clones whose process ended; returns how many."""
         with self._clone_lock.alone() as is_none_made:
             return self.cloning.fail_interrupted() if is_none_made else 0
+
+    def open_access_keys(self) -> AccessKeys:
+        """The keys that may sign requests. Raises ValidationError where the settings' cannot be
+        used.
+        """
+        return access_keys(self.settings, self._registry, self._clock)
 
     def open_objects(self) -> ObjectStore | None:
         """The objects that S3 requests are answered from; None where the gateway is off."""

@@ -3,13 +3,14 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from tandem.errors import ValidationError
 
 _BOOLEANS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+_SIGNATURES = ("auto", "required", "off")
 _BEGINNINGS = {
     "batch_load_folders": ("/",),
     "batch_load_s3": ("s3://",),
@@ -48,6 +49,11 @@ class Settings:
     query_process              whether a server carries out queries in another process beside it,
                                whose memory is bounded
     s3_gateway                 whether the server answers S3 requests for the data folder's buckets
+    signatures                 whether a server answers signed requests alone: "required", "off", or
+                               "auto", which requires them where there are access keys, and beyond
+                               loopback addresses
+    access_keys                keys that may sign, as ID:SECRET, with commas between them
+    access_keys_file           a file of such keys, of the form of ~/.aws/credentials
     batch_load_folders         folders of this machine that batch loads may read and write, with
                                commas between them; none
     batch_load_s3              prefixes of S3 that they may read and write, as s3://bucket/prefix,
@@ -79,6 +85,9 @@ class Settings:
     background_process: bool = True
     query_process: bool = True
     s3_gateway: bool = True
+    signatures: str = "auto"
+    access_keys: str = field(default="", repr=False)
+    access_keys_file: str = ""
     batch_load_folders: str = ""
     batch_load_s3: str = ""
     batch_load_s3_endpoint: str = ""
@@ -97,6 +106,10 @@ class Settings:
                 )
             if type_ in (int, float) and not 0 < value < math.inf:
                 raise ValidationError(f"{name} {value} is not valid: it must be above 0 and finite")
+        if self.signatures not in _SIGNATURES:
+            raise ValidationError(
+                f"signatures {self.signatures!r} is not valid: it is one of {list(_SIGNATURES)}"
+            )
         for name, beginnings in _BEGINNINGS.items():
             for one in listed(getattr(self, name)):
                 if not one.startswith(beginnings):

@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from tandem.errors import DataCorrupted
+
 _FILE = "token.key"
 _KEY_BYTES = 32
 
@@ -15,17 +17,35 @@ def holds_store(folder: Path) -> bool:
 
 def token_key(folder: Path) -> bytes:
     """The key of a data folder, made where it is missing. Losing it only ends listings."""
-    path = folder / _FILE
-    key = secrets.token_bytes(_KEY_BYTES)
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    return key_in(folder / _FILE)
+
+
+def key_in(path: Path) -> bytes:
+    """The 32 random bytes in a file that only this user may read. Made where it is missing, and on
+    disk by then: of two processes that start at once, the first one's key stays.
+
+    Raises DataCorrupted where it is not whole.
+    """
     if not path.exists():
-        partial.write_bytes(key)
-        partial.chmod(0o600)
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            # A link, not a rename: of two processes that start at once, the first one's key stays.
+            os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
+            os.fsync(descriptor)
+            # A link, not a rename, which would replace the other's.
             os.link(partial, path)
         except FileExistsError:
             pass
         finally:
+            os.close(descriptor)
             partial.unlink()
-    return path.read_bytes()
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise DataCorrupted(
+            f"{str(path)!r} has {len(key)} bytes instead of {_KEY_BYTES}: restore it from a backup"
+        )
+    return key

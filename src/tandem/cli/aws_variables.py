@@ -3,6 +3,7 @@
 * The files that they name are part of this package: nothing is written anywhere.
 * What would take a request elsewhere is among them, to be removed: profiles, addresses of single
   services, session tokens. A proxy is told to leave the server's host alone.
+* The access key is the one that the server takes. One that checks no signatures takes any.
 * The settings of the SageMaker SDK that somebody has are kept: ours take a place that is free.
 """
 
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tandem.sdk.credentials import Credentials
+
 _REDIRECTION = Path(__file__).parent / "redirection"
-_CREDENTIAL = "tandem"
-"""Any would do: requests are not authenticated."""
+_ANY = Credentials("tandem", "tandem")
 _LEADING_ELSEWHERE = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -30,7 +32,9 @@ _SDK_SETTINGS = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERR
 """In the order in which the SDK reads them: what stands in the second one's file wins."""
 
 
-def aws_variables(url: str, region: str, before: Mapping[str, str]) -> dict[str, str | None]:
+def aws_variables(
+    url: str, region: str, before: Mapping[str, str], credentials: Credentials = _ANY
+) -> dict[str, str | None]:
     """What to set, and what to remove (None), in an environment that is `before` now."""
     variables: dict[str, str | None] = {
         name: None
@@ -42,8 +46,8 @@ def aws_variables(url: str, region: str, before: Mapping[str, str]) -> dict[str,
         "AWS_ENDPOINT_URL": url,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
-        "AWS_ACCESS_KEY_ID": _CREDENTIAL,
-        "AWS_SECRET_ACCESS_KEY": _CREDENTIAL,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         # For the SageMaker SDK's own STS clients: the folder says why.
         "PYTHONPATH": _joined(str(_REDIRECTION), before.get("PYTHONPATH"), ":"),
         # PyIceberg's files go through Arrow, which does not look at AWS_ENDPOINT_URL there.
@@ -51,6 +55,8 @@ def aws_variables(url: str, region: str, before: Mapping[str, str]) -> dict[str,
         "PYICEBERG_CATALOG__GLUE__S3__REGION": region,
         "TANDEM_STORE": url,
     }
+    if credentials.session_token is not None:
+        variables["AWS_SESSION_TOKEN"] = credentials.session_token
     free = _free_place_of_sdk_settings(before)
     if free is not None:
         variables[free] = str(_REDIRECTION / "sagemaker.yaml")

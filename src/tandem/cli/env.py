@@ -4,14 +4,18 @@ Where it fails, it prints a command that fails too, so that a script does not go
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tandem.assembly.settings import settings_from_environment
 from tandem.cli.aws_variables import aws_variables
 from tandem.cli.output import Failure
 from tandem.cli.shells import SHELLS, change_lines, json_text, restore_lines, restored, unchanged
-from tandem.errors import StoreUnavailable, TandemError
+from tandem.errors import NotAuthenticated, StoreUnavailable, TandemError
+from tandem.sdk.credentials import Credentials, found_credentials
 from tandem.sdk.http import Http
 from tandem.server.address_file import DEFAULT_PORT, announced_url
 
@@ -44,7 +48,8 @@ def env(
     """Print what sends this shell's AWS clients to a server.
 
     boto3, the AWS CLI, the SageMaker SDK and PyIceberg then use it: eval "$(tandem env)". Without
-    --data and --url it is the server on ./tandem-data, or else the one on port 8790.
+    --data and --url it is the server on ./tandem-data, or else the one on port 8790. Where requests
+    must be signed, the access key is this shell's, or the oldest that was made in the folder.
     """
     if data is not None and url is not None:
         raise click.UsageError("--data and --url each name a server: give one of them")
@@ -55,13 +60,56 @@ def env(
         return
     try:
         address = (url or _address(data)).rstrip("/")
-        server = Http(address).json("GET", "/tandem/server")
+        folder = data or (_DEFAULT_DATA if url is None else None)
+        server, credentials = _asked(address, folder, unchanged(os.environ))
     except TandemError as error:
         if shell is not None:
             click.echo(shell.failure)
         raise Failure(str(error)) from error
-    variables = aws_variables(address, region or server["Region"], unchanged(os.environ))
+    named = region or server["Region"]
+    variables = aws_variables(address, named, unchanged(os.environ), *credentials)
     click.echo(change_lines(shell, os.environ, variables) if shell else json_text(variables))
+
+
+def _asked(
+    address: str, folder: Path | None, environment: Mapping[str, str]
+) -> tuple[Mapping[str, Any], Sequence[Credentials]]:
+    """What the server says of itself, and the credentials that it takes; none where it takes any.
+
+    They are those of this shell, or those of a key that was made in the folder of the server.
+    """
+    found = found_credentials(environment)
+    try:
+        server = _server(address, found)
+    except NotAuthenticated:
+        found = None if folder is None else _made_in(folder)
+        if found is None:
+            raise
+        server = _server(address, found)
+    if found is None or server.get("Signatures") != "required":
+        return server, []
+    return server, [found]
+
+
+def _server(address: str, credentials: Credentials | None) -> Mapping[str, Any]:
+    return Http(address, credentials=credentials).json("GET", "/tandem/server")
+
+
+def _made_in(folder: Path) -> Credentials | None:
+    """The oldest access key of a folder, for whoever may read the folder."""
+    if not folder.is_dir():
+        return None
+    # Here, since the engines take most of a command's start, and mostly no key is needed.
+    from tandem.assembly.access_keys import opened_access_keys
+
+    try:
+        with opened_access_keys(settings_from_environment(data=folder)) as keys:
+            key = next(iter(keys.made()), None)
+            if key is None:
+                return None
+            return Credentials(key.access_key_id, keys.secret_of_made(key))
+    except OSError:  # somebody else's folder
+        return None
 
 
 def _address(data: Path | None) -> str:

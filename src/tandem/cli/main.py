@@ -15,6 +15,9 @@ from tandem.cli.lazy_group import LazyCommand, LazyGroup
 SECTIONS = {
     "Server": {
         "serve": LazyCommand("tandem.cli.serve:serve", "Serve a store over HTTP until stopped."),
+        "access-keys": LazyCommand(
+            "tandem.cli.access_keys:access_keys", "Say who may sign requests to a server."
+        ),
         "env": LazyCommand(
             "tandem.cli.env:env", "Print what sends this shell's AWS clients to a server."
         ),

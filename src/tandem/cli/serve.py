@@ -36,13 +36,16 @@ _WORKERS_MAX = 64
     type=click.IntRange(1, _WORKERS_MAX),
     help="Processes that answer requests, side by side.  [default: TANDEM_WORKERS, or 1]",
 )
-@click.option("--insecure", is_flag=True, help="Bind other addresses than loopback.")
+@click.option(
+    "--insecure", is_flag=True, help="Bind other addresses than loopback without access keys."
+)
 def serve(data: Path, host: str, port: int, workers: int | None, insecure: bool) -> None:
     """Serve a store over HTTP until stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
-    def say_ready(url: str) -> None:
-        click.echo(f"Tandem is ready at {url} (data in {data})")
+    def say_ready(url: str, requires_signatures: bool) -> None:
+        signed = "; requests must be signed" if requires_signatures else ""
+        click.echo(f"Tandem is ready at {url} (data in {data}{signed})")
 
     try:
         given: dict[str, Any] = {} if workers is None else {"workers": workers}

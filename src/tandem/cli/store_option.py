@@ -17,7 +17,8 @@ from tandem.assembly.token_key import holds_store
 from tandem.cli.interrupts import interrupts_held_back, interrupts_obeyed
 from tandem.cli.output import Failure, logging_in_lines
 from tandem.errors import TandemError
-from tandem.sdk.store import FeatureStore, connect
+from tandem.sdk.connection import connect
+from tandem.sdk.store import FeatureStore
 from tandem.server.address_file import DEFAULT_PORT
 
 _DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"

@@ -10,6 +10,7 @@ allocations so; elsewhere the engine's part alone is bounded.
 
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tandem.errors import MemoryExceeded
@@ -28,10 +29,12 @@ def limit_memory(query_memory_bytes: int) -> None:
     if sys.platform != "linux":
         return
     wanted = _data_bytes() + _THREADS_BYTES + 2 * query_memory_bytes
-    # Not the hard limit, which nobody could raise again.
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most < 0 else min(wanted, most), most))
-    _OUT_OF_MEMORY_SCORE.write_text(_FIRST)
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+    with suppress(OSError):  # in a container that does not let it
+        _OUT_OF_MEMORY_SCORE.write_text(_FIRST)
 
 
 def memory_exceeded(query_memory_bytes: int, why: str = "") -> MemoryExceeded:

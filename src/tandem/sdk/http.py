@@ -15,7 +15,9 @@ import urllib3
 
 from tandem import errors
 from tandem.rows.rows import RowStream
+from tandem.sdk.credentials import Credentials
 from tandem.sdk.retries import asked_to_wait, may_repeat, pauses
+from tandem.sdk.signing import signed_headers
 
 _Answer = TypeVar("_Answer")
 _JSON = {"Content-Type": "application/json"}
@@ -35,6 +37,11 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ConflictException": errors.ConflictError,
     "HistoryChanged": errors.HistoryChanged,
     "AccessForbidden": errors.AccessForbidden,
+    "MissingAuthenticationTokenException": errors.NotAuthenticated,
+    "IncompleteSignatureException": errors.NotAuthenticated,
+    "InvalidSignatureException": errors.NotAuthenticated,
+    "UnrecognizedClientException": errors.NotAuthenticated,
+    "ExpiredTokenException": errors.NotAuthenticated,
     "QueryFailed": errors.QueryFailed,
     "ServiceUnavailable": errors.StoreUnavailable,
     "ThrottlingException": errors.Throttled,
@@ -57,9 +64,17 @@ class Http:
     Each method raises the error that the answer is, and StoreUnavailable where there is none.
     """
 
-    def __init__(self, url: str, connections: urllib3.HTTPConnectionPool | None = None) -> None:
-        """`connections` lead to the server where its address alone does not."""
+    def __init__(
+        self,
+        url: str,
+        connections: urllib3.HTTPConnectionPool | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        """`connections` lead to the server where its address alone does not. Without credentials,
+        requests are not signed.
+        """
         self._url = url.rstrip("/")
+        self.credentials = credentials
         # Straight to the pool of the one server: a manager would look for it at each request.
         self._pool = connections or _pool(url)
         self._prefix = urllib3.util.parse_url(self._url).path or ""
@@ -217,10 +232,16 @@ class Http:
         headers: Mapping[str, str],
         preload_content: bool = True,
     ) -> urllib3.BaseHTTPResponse:
+        target = self._prefix + path
         try:
+            if self.credentials is not None:
+                # As it will be on the wire.
+                target = urllib3.util.parse_url(target).request_uri
+                host = self.address
+                headers = signed_headers(self.credentials, method, host, target, headers, body)
             return self._pool.urlopen(
                 method,
-                self._prefix + path,
+                target,
                 body,
                 headers,
                 retries=_NO_RETRIES,

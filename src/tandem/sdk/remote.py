@@ -15,6 +15,7 @@ from tandem.model.time_to_live import TtlDuration
 from tandem.query.base import SqlDialect
 from tandem.sdk.aws_shapes import values_json
 from tandem.sdk.backend import Backend
+from tandem.sdk.credentials import Credentials
 from tandem.sdk.http import Http
 from tandem.sdk.remote_batch_loads import RemoteBatchLoads
 from tandem.sdk.remote_control_plane import RemoteFeatures, RemoteGroups, RemoteTags
@@ -29,9 +30,11 @@ from tandem.service.records import DeletionMode, ServedRecord
 
 
 class RemoteBackend(Backend):
-    def __init__(self, url: str, *, asks_expiry: bool = False) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials | None = None, *, asks_expiry: bool = False
+    ) -> None:
         """With `asks_expiry`, records that are read tell when they expire."""
-        self._http = Http(url)
+        self._http = Http(url, credentials=credentials)
         self._records = RemoteRecords(self._http, asks_expiry=asks_expiry)
         self.groups = RemoteGroups(self._http)
         self.features = RemoteFeatures(self._http)

@@ -14,6 +14,7 @@ import pyarrow.fs
 from tandem.errors import ResourceNotFound, StoreUnavailable
 from tandem.model.dataset import Dataset
 from tandem.rows.rows import RowStream, Spool
+from tandem.sdk.credentials import Credentials
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.http import Http, arrow_bytes, json_bytes
 from tandem.service.dataset_request import TrainingSetRequest
@@ -77,10 +78,12 @@ class RemoteDatasets(DatasetControl):
                 raise kind(f"s3://{bucket}/{key} cannot be written: {error}") from error
 
     def _s3(self) -> pa.fs.S3FileSystem:
-        # Whoever may call the server may write; it does not ask for credentials.
+        # Without credentials the server does not ask for any; S3's client does.
+        credentials = self._http.credentials or Credentials("tandem", "tandem")
         return pa.fs.S3FileSystem(
-            access_key="tandem",
-            secret_key="tandem",  # noqa: S106
+            access_key=credentials.access_key,
+            secret_key=credentials.secret_key,
+            session_token=credentials.session_token,
             endpoint_override=self._http.address,
             scheme=self._http.scheme,
             region="us-east-1",

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tandem.assembly.settings import settings_from_environment
 from tandem.errors import ValidationError
 from tandem.model.batch_load import LoadStatus
 from tandem.model.feature_group import (
@@ -43,7 +42,6 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
-from tandem.sdk.cached_backend import CachedBackend
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
@@ -57,8 +55,6 @@ from tandem.sdk.label_arguments import labels_of
 from tandem.sdk.listing import FeatureList, GroupList
 from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
-from tandem.sdk.record_cache import RecordCache
-from tandem.sdk.remote import RemoteBackend
 from tandem.sdk.standing import standing
 from tandem.sdk.stream_control import StreamControl
 from tandem.sdk.vector_arguments import entities_of, with_defaults
@@ -66,36 +62,6 @@ from tandem.service.batch_loads.request import NewBatchLoad
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.ingestion import OnError
-
-
-def connect(
-    location: str | Path = "tandem-data",
-    *,
-    record_cache: RecordCache | None = None,
-    **settings: Any,
-) -> "FeatureStore":
-    """A store in the folder `location`, made where it is missing, or the server at a URL.
-
-    `settings` are those of `tandem.assembly.settings.Settings`, for a folder only. Connecting to
-    the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
-    """
-    backend = _backend(location, settings, asks_expiry=record_cache is not None)
-    if record_cache is not None:
-        backend = CachedBackend(backend, record_cache)
-    return FeatureStore(backend, str(location))
-
-
-def _backend(location: str | Path, settings: Mapping[str, Any], *, asks_expiry: bool) -> Backend:
-    if isinstance(location, str) and location.startswith(("http://", "https://")):
-        if settings:
-            raise ValidationError(f"a server has its own settings; leave out {sorted(settings)}")
-        return RemoteBackend(location, asks_expiry=asks_expiry)
-    if isinstance(location, str) and "://" in location:
-        raise ValidationError(f"{location!r} is no place for a store: give a folder or an http URL")
-    # Here, since a client of a server needs none of the engines, which take most of the start.
-    from tandem.sdk.embedded import EmbeddedBackend
-
-    return EmbeddedBackend(settings_from_environment(data=Path(location), **settings))
 
 
 class FeatureStore:

@@ -2,7 +2,8 @@
 
     ASGI scope ─► S3?      ─► server.s3_requests, which streams bodies both ways
                ─► health?  ─► server.health
-               ─► browser? ─► refused: pages of other sites must not reach a store without a lock
+               ─► browser? ─► refused: pages of other sites must not reach a store without a lock;
+                              where requests must be signed, that is the lock
                ─► body     read whole, refused above the limit
                ─► Request  ─► wire.Router (AWS protocols and Tandem's own endpoints) ─► Response
 
@@ -16,10 +17,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
-from tandem.errors import AccessForbidden
+from tandem.errors import AccessForbidden, NotAuthenticated
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
 from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
+from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
 from tandem.wire.s3 import says_s3
@@ -33,6 +35,8 @@ _RECORD_PATHS = (b"/FeatureGroup/", b"/BatchGetRecord", b"/BatchWriteRecord")
 _VECTOR_PATHS = frozenset({b"/tandem/feature-vectors", b"/tandem/batch-get-record"})
 _HEALTH_PATH = b"/health"
 _HOSTS_MAX = 256
+_SIGNING_NAME = "sagemaker"
+"""What the library signs for, whatever it asks."""
 
 
 def browser_reason(headers: Mapping[str, str]) -> str | None:
@@ -66,6 +70,8 @@ class Application:
     health          answers whoever asks how the server is
     is_insecure     answers requests under any host name, as behind a proxy
     s3              answers those of S3; None where the gateway is off
+    authenticator   looks at signatures; None where requests need none. It has its place in the
+                    router and the gateway, and here where it decides about a body or health
     """
 
     def __init__(
@@ -75,17 +81,19 @@ class Application:
         *,
         is_insecure: bool = False,
         s3: S3Requests | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._router = router
         self._health = health
         self._s3 = s3
-        self._is_insecure = is_insecure
+        self._authenticator = authenticator
+        self._answers_pages = is_insecure or authenticator is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             with suppress(ClientGone):
                 if self._s3 is not None and self._s3.claims(scope):
-                    reason = None if self._is_insecure else browser_reason(headers_of(scope))
+                    reason = None if self._answers_pages else browser_reason(headers_of(scope))
                     await self._s3.answer(scope, receive, send, reason)
                 else:
                     await _send(send, await self._answer(scope, receive))
@@ -122,7 +130,7 @@ class Application:
             body=body or b"",
             request_id=new_request_id(),
         )
-        reason = None if self._is_insecure else browser_reason(headers)
+        reason = None if self._answers_pages else browser_reason(headers)
         if reason is not None:
             return self._router.refuse(request, AccessForbidden(reason))
         if body is None:
@@ -132,11 +140,40 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path = path_of(scope)
         headers = headers_of(scope)
+        head = Request(
+            method=scope["method"],
+            raw_path=path,
+            query=scope["query_string"],
+            headers=headers,
+            body=b"",
+            request_id=new_request_id(),
+        )
         if path == _HEALTH_PATH:
-            is_detailed = self._is_insecure or browser_reason(headers) is None
-            return await self._health.answer(is_detailed=is_detailed)
+            return await self._health.answer(is_detailed=self._may_see_details(head))
+        if self._authenticator is not None and _may_be_large(path, headers):
+            try:
+                self._authenticator.check_head(head, _SIGNING_NAME)
+            except NotAuthenticated as error:
+                return self._router.refuse(head, error)
         body = await _read_body(headers, receive, _limit(path))
         return await self.answer(scope["method"], path, scope["query_string"], headers, body)
+
+    def _may_see_details(self, request: Request) -> bool:
+        if self._authenticator is None:
+            return self._answers_pages or browser_reason(request.headers) is None
+        try:
+            self._authenticator.check_whole(request, _SIGNING_NAME)
+        except NotAuthenticated:
+            return False
+        return True
+
+
+def _may_be_large(path: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a body may come that is larger than strangers may have held in memory."""
+    is_announced = "transfer-encoding" not in headers
+    return path.startswith(_BULK_PREFIX) and not (
+        is_announced and _announced_bytes(headers) <= BODY_BYTES_MAX
+    )
 
 
 def _limit(path: bytes) -> int:

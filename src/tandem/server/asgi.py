@@ -1,6 +1,6 @@
 """What the server uses of ASGI."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -19,5 +19,18 @@ def path_of(scope: Scope) -> bytes:
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """The headers by lower-case name; of those given twice, the last one."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The headers by lower-case name."""
+    return joined_headers(scope["headers"])
+
+
+def joined_headers(given: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name. One that is given several times is one, with commas between its values: so
+    HTTP says, and so it is signed.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
+    if len(headers) < len(given):
+        several: dict[str, list[str]] = {}
+        for name, value in given:
+            several.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip())
+        headers = {name: ",".join(values) for name, values in several.items()}
+    return headers

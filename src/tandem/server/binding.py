@@ -1,7 +1,14 @@
-"""Which addresses the server may bind.
+"""Which addresses the server may bind, and whether it answers signed requests alone.
 
-Requests are not authenticated yet, so whoever reaches the port can read and write everything. The
-server therefore binds loopback addresses only, unless told that the network keeps others out.
+    setting     on loopback addresses         on others                            with --insecure
+    auto        required where there are      required                             as on loopback
+                access keys
+    required    required                      required                             required
+    off         not looked at                 refused                              not looked at
+
+Where signatures are required and there is no access key, the server does not start: it could answer
+nothing. What is decided when it starts stays: a key that is made later closes no door behind which
+somebody works, and the last one that goes opens none.
 """
 
 import ipaddress
@@ -9,17 +16,40 @@ import socket
 
 from tandem.errors import ValidationError
 
+_HOW = (
+    "Make an access key with 'tandem access-keys create --data FOLDER', or give some by"
+    " TANDEM_ACCESS_KEYS or TANDEM_ACCESS_KEYS_FILE"
+)
 
-def check_binding(host: str, *, is_insecure: bool) -> None:
-    """Raises ValidationError where `host` can be reached from other machines."""
-    if is_insecure:
-        return
-    if not all(ipaddress.ip_address(address).is_loopback for address in _addresses(host)):
+
+def are_signatures_required(
+    host: str, signatures: str, *, is_insecure: bool, has_keys: bool
+) -> bool:
+    """Raises ValidationError where they are and nobody could sign, and where they are off and other
+    machines can reach `host`.
+    """
+    if has_keys and signatures != "off":
+        return True
+    if signatures == "required":
+        raise ValidationError(f"TANDEM_SIGNATURES is required, and there is no access key. {_HOW}")
+    if is_insecure or not can_be_reached(host):
+        return False
+    if signatures == "off":
         raise ValidationError(
-            f"refusing to bind {host}: requests are not authenticated, so anyone who reaches this"
-            " address could read and write all features. Bind 127.0.0.1, or give --insecure where"
-            " a firewall or a proxy keeps others out"
+            f"refusing to bind {host}: signatures are off, so anyone who reaches this address could"
+            " read and write all features. Take TANDEM_SIGNATURES away, bind 127.0.0.1, or give"
+            " --insecure where a firewall or a proxy keeps others out"
         )
+    raise ValidationError(
+        f"refusing to bind {host}: there is no access key that requests could be signed with,"
+        f" and anyone who reaches this address could read and write all features. {_HOW}; or"
+        " bind 127.0.0.1; or give --insecure where a firewall or a proxy keeps others out"
+    )
+
+
+def can_be_reached(host: str) -> bool:
+    """Whether other machines can reach a host. Raises ValidationError where it is not known."""
+    return not all(ipaddress.ip_address(address).is_loopback for address in _addresses(host))
 
 
 def _addresses(host: str) -> set[str]:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tandem.server.application import BODY_BYTES_MAX, Application
+from tandem.server.asgi import joined_headers
 from tandem.wire.http import Response
 
 _STATUS_LINES = {
@@ -146,7 +147,7 @@ class FastLane(HttpToolsProtocol):
         else:
             parsed = urlsplit(self.url)  # a proxy's form, with scheme and host
             path, query = parsed.path, parsed.query
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        headers = joined_headers(self.headers)
         method = self.parser.get_method().decode("ascii")
         if not self._application.takes_whole(path, query, headers):
             return None

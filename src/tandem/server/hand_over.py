@@ -8,13 +8,16 @@
   to leave them to chance, or to whoever is faster, would let one worker do most of the work.
 * One that is handed over is answered, also by a worker that is about to stop: it takes no more, but
   all that were on their way.
+* Who does not take what it was handed gets no more, as long as others do.
 * Where no worker can take a connection, it waits, and those behind it wait in the listener.
 """
 
 import asyncio
+import itertools
 import logging
 import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +26,9 @@ _log = logging.getLogger("tandem.server")
 _REPORT = struct.Struct("<QQ")
 """Connections that a worker has ever taken, and those that it has open now."""
 _LOOK_SECONDS = 0.02
+_PAUSE_SECONDS = 0.5
+_STUCK_SECONDS = 1.0
+_AT_A_TIME = 16
 _CONNECTION = b"c"
 _REPORTS_BYTES = _REPORT.size * 64
 
@@ -39,6 +45,13 @@ class _Worker:
         self._handed = 0
         self._taken = 0
         self._open = 0
+        self._waits_since: float | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it has not taken a connection for longer than any request should hold it up."""
+        since = self._waits_since
+        return since is not None and time.monotonic() - since > _STUCK_SECONDS
 
     @property
     def connections(self) -> int:
@@ -54,6 +67,8 @@ class _Worker:
         except OSError:  # it is gone, or takes none at the moment
             return False
         self._handed += 1
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
         return True
 
     async def follow(self, changed: Callable[[], None]) -> None:
@@ -62,7 +77,8 @@ class _Worker:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
                 channel.setblocking(False)
                 if await self._connected(channel):
-                    self.channel, self._handed, self._taken, self._open = channel, 0, 0, 0
+                    self._handed, self._taken, self._open = 0, 0, 0
+                    self.channel, self._waits_since = channel, None
                     changed()
                     try:
                         await self._read_reports(channel)
@@ -87,6 +103,7 @@ class _Worker:
                 if whole:
                     self._taken, self._open = _REPORT.unpack_from(read, whole - _REPORT.size)
                     read = read[whole:]
+                    self._waits_since = None if self._taken == self._handed else time.monotonic()
 
 
 class Distribution:
@@ -119,24 +136,46 @@ class Distribution:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            there_are_some = loop.create_future()
+            loop.add_reader(self._listener, _set, there_are_some)
             try:
-                connection, _ = await loop.sock_accept(self._listener)
-            except OSError as error:  # too many files are open, or the client has gone already
+                await there_are_some
+            finally:
+                loop.remove_reader(self._listener)
+            await self._take_all()
+
+    async def _take_all(self) -> None:
+        """Takes what waits in the listener, one after the other."""
+        for count in itertools.count(1):
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:  # the client has gone already
+                continue
+            except OSError as error:  # too many files are open, for instance
                 _log.error("a connection cannot be taken: %s", error)
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             with connection:
                 while not self._handed(connection):
                     await asyncio.sleep(_LOOK_SECONDS)
+            if count % _AT_A_TIME == 0:
+                await asyncio.sleep(0)  # the workers' reports are read, too
 
     def _handed(self, connection: socket.socket) -> bool:
         # Sorting keeps the order of equals: whoever got the last one comes last.
-        for worker in sorted(self._workers, key=lambda worker: worker.connections):
+        for worker in sorted(self._workers, key=lambda one: (one.is_stuck, one.connections)):
             if worker.hand(connection):
                 self._workers.remove(worker)
                 self._workers.append(worker)
                 return True
         return False
+
+
+def _set(there_are_some: "asyncio.Future[None]") -> None:
+    if not there_are_some.done():
+        there_are_some.set_result(None)
 
 
 MakeProtocol = Callable[[], asyncio.Protocol]
@@ -169,9 +208,9 @@ class HandedOver:
 
     async def end(self) -> None:
         """Takes what is on its way, and nothing after that."""
-        if self._make_protocol is not None:
+        if self._listener.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._listener)
-        self._listener.close()
+            self._listener.close()
         if self._channel is not None:
             with suppress(OSError):
                 self._channel.shutdown(socket.SHUT_RD)
@@ -201,8 +240,8 @@ class HandedOver:
         if not data:
             self._drop_channel()
             return False
+        self._taken += 1  # also one that is lost, since too many files are open
         for descriptor in descriptors:
-            self._taken += 1
             connection = socket.socket(fileno=descriptor)
             task = asyncio.get_running_loop().create_task(self._open(connection))
             self._opening.add(task)

@@ -34,8 +34,7 @@ async def passed_on(path: Path, request: Request) -> Response:
         ) from error
     answer = _Answer(reader, writer)
     try:
-        # A refusal may come while the body is still on its way: then there is an answer to read.
-        with suppress(ConnectionError):
+        with suppress(ConnectionError):  # then there is no answer to read
             await _send(writer, request)
         return await answer.response()
     except BaseException:

@@ -37,7 +37,14 @@ _decode = msgspec.json.Decoder(ProcessStatus).decode
 
 
 def read_status(path: Path) -> ProcessStatus:
-    return _decode(path.read_bytes())
+    """Raises StoreUnavailable where somebody has taken the file away."""
+    try:
+        return _decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreUnavailable(
+            f"how the processes of the server are cannot be read from {path} ({error}): start it"
+            " again, and leave its files in the folder for temporary ones alone"
+        ) from error
 
 
 class StatusFile:
@@ -92,10 +99,14 @@ class Sibling:
 
     @property
     def problem(self) -> str | None:
-        return self._seen().problem
+        try:
+            return self._seen().problem
+        except StoreUnavailable as error:
+            return str(error)
 
     @property
     def is_ready(self) -> bool:
+        """Raises StoreUnavailable where nobody can tell."""
         return self._seen().is_ready
 
     @property

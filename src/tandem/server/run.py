@@ -20,13 +20,14 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from tandem.assembly.access_keys import has_access_keys
 from tandem.assembly.core import Core, open_core
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.background import Background, background_companion
-from tandem.server.binding import check_binding
+from tandem.server.binding import are_signatures_required
 from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
 from tandem.server.hand_over import HandedOver
@@ -34,10 +35,12 @@ from tandem.server.health import Health, HealthSources
 from tandem.server.query_companion import QueryCompanion, query_companion
 from tandem.server.s3_requests import S3Requests
 from tandem.server.workers import serve_by_workers
+from tandem.service.clock import system_clock
+from tandem.wire.authentication import Authenticator
 from tandem.wire.batch_loads import BatchLoadApi
 from tandem.wire.dataset_api import DatasetApi
-from tandem.wire.router import Router
-from tandem.wire.s3 import S3Gateway
+from tandem.wire.router import Router, let_everybody_pass
+from tandem.wire.s3 import S3Authenticator, S3Gateway
 from tandem.wire.stream_api import StreamApi
 from tandem.wire.tandem_api import TandemApi
 from tandem.wire.vector_api import VectorApi
@@ -55,24 +58,36 @@ def serve(
     port: int,
     *,
     is_insecure: bool = False,
-    when_ready: Callable[[str], None],
+    when_ready: Callable[[str, bool], None],
 ) -> None:
-    """Serves until it is told to stop. `when_ready` is called with the URL once the port answers.
+    """Serves until it is told to stop. `when_ready` is called once the port answers, with the URL
+    and whether requests must be signed.
 
     Raises ValidationError where the address may not be bound, StoreUnavailable where it is taken.
     """
-    check_binding(host, is_insecure=is_insecure)
+    is_signed = are_signatures_required(
+        host,
+        settings.signatures,
+        is_insecure=is_insecure,
+        has_keys=has_access_keys(settings),
+    )
     with ExitStack() as opened:
         listener = opened.enter_context(_bind(host, port))
         url = _url(listener)
         if settings.workers > 1:
             serve_by_workers(
-                settings, listener, url, lambda: when_ready(url), is_insecure=is_insecure
+                settings,
+                listener,
+                url,
+                lambda: when_ready(url, is_signed),
+                is_insecure=is_insecure,
+                requires_signatures=is_signed,
             )
             return
         has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
+        authenticator = authenticator_of(core) if is_signed else None
         companions = Companions()
         if has_background:
             process = background_companion(settings)
@@ -88,11 +103,17 @@ def serve(
         serving = serve_core(
             core,
             listener,
-            lambda: when_ready(url),
+            lambda: when_ready(url, is_signed),
             is_insecure=is_insecure,
             companions=companions,
+            authenticator=authenticator,
         )
         runner.run(serving)
+
+
+def authenticator_of(core: Core) -> Authenticator:
+    """Raises ValidationError where the access keys of the settings cannot be used."""
+    return Authenticator(core.open_access_keys(), core.role_sessions, system_clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +136,37 @@ _ALONE = Companions()
 
 
 def application(
-    core: Core, *, is_insecure: bool = False, companions: Companions = _ALONE
+    core: Core,
+    *,
+    is_insecure: bool = False,
+    companions: Companions = _ALONE,
+    authenticator: Authenticator | None = None,
 ) -> Application:
-    """The ASGI application over a running core."""
+    """The ASGI application over a running core.
+
+    Without an authenticator, requests need no signatures: companions, behind sockets that their
+    server alone can open, have none.
+    """
     key = core.token_key
     background, queries = companions.background, companions.queries
-    tables = TandemApi(core, background.load if background else None)
+    tables = TandemApi(
+        core,
+        background.load if background else None,
+        requires_signatures=authenticator is not None,
+    )
     batch_loads = BatchLoadApi(core, key, background.start_batch_load if background else None)
     router = Router(
         core,
         token_key=key,
+        authenticate=authenticator or let_everybody_pass,
         extensions=[tables, DatasetApi(core), batch_loads, StreamApi(core), VectorApi(core)],
         ask=queries.answer if queries else None,
     )
     objects = core.open_objects()
-    s3 = None if objects is None else S3Requests(S3Gateway(objects, core.groups.account))
+    s3 = None
+    if objects is not None:
+        s3_authenticator = None if authenticator is None else S3Authenticator(authenticator)
+        s3 = S3Requests(S3Gateway(objects, core.groups.account, s3_authenticator))
     health = Health(
         HealthSources(
             late_groups=core.delivery.late_groups,
@@ -139,7 +176,7 @@ def application(
             processes=companions.status,
         )
     )
-    return Application(router, health, is_insecure=is_insecure, s3=s3)
+    return Application(router, health, is_insecure=is_insecure, s3=s3, authenticator=authenticator)
 
 
 async def serve_core(
@@ -149,10 +186,13 @@ async def serve_core(
     *,
     is_insecure: bool = False,
     companions: Companions = _ALONE,
+    authenticator: Authenticator | None = None,
 ) -> None:
     """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        application(core, is_insecure=is_insecure, companions=companions),
+        application(
+            core, is_insecure=is_insecure, companions=companions, authenticator=authenticator
+        ),
         http=FastLane,
         ws="none",
         lifespan="off",

@@ -12,19 +12,21 @@ import msgspec
 import uvloop
 
 from tandem.assembly.core import open_core
+from tandem.errors import StoreUnavailable
 from tandem.server import background, query_companion
 from tandem.server.background import Background
 from tandem.server.companion_process import begun, listening, say_ready
 from tandem.server.hand_over import HandedOver
 from tandem.server.process_status import Sibling, read_status
 from tandem.server.query_companion import QueryCompanion
-from tandem.server.run import Companions, serve_core
+from tandem.server.run import Companions, authenticator_of, serve_core
 
 
 class Told(msgspec.Struct):
     """What a worker is told: see `server.workers`."""
 
     is_insecure: bool
+    requires_signatures: bool
     status: str
     others: dict[str, str]
 
@@ -54,13 +56,17 @@ def main() -> None:
             say_ready,
             is_insecure=told.is_insecure,
             companions=companions,
+            authenticator=authenticator_of(core) if told.requires_signatures else None,
         )
         runner.run(serving)
 
 
 def _processes(path: Path) -> dict[str, object]:
     """What health says of the processes, whichever worker is asked."""
-    status = read_status(path)
+    try:
+        status = read_status(path)
+    except StoreUnavailable as error:
+        return {"status": "degraded", "pid": os.getpid(), "reason": str(error)}
     shown: dict[str, object] = {
         "pid": os.getpid(),
         "workers": [

@@ -43,6 +43,7 @@ def serve_by_workers(
     when_ready: Callable[[], None],
     *,
     is_insecure: bool,
+    requires_signatures: bool,
 ) -> None:
     """Serves `url` until it is told to stop; `when_ready` is called once all workers answer.
 
@@ -68,6 +69,7 @@ def serve_by_workers(
             others[query_companion.NAME] = query_companion.query_companion(settings)
         told = {
             "is_insecure": is_insecure,
+            "requires_signatures": requires_signatures,
             "status": str(folder.status),
             "others": {name: str(companion.socket) for name, companion in others.items()},
         }

@@ -1,7 +1,11 @@
 """Sessions of roles: credentials for a while, as STS gives them out.
 
-* Credentials are not checked anywhere yet, so that they only have to say whose they are. The token
-  of the session says it: every process reads it, and it outlives a restart.
+* The token of a session says whose it is, for how long, which access key it goes back to, and which
+  id it goes with. The secret is derived from all of that and the key of the store. So nothing is
+  kept, every process of the store knows a session, it outlives a restart, and a token that was made
+  or changed elsewhere goes with a secret that nobody has.
+* A session ends with its time, or with the access key that it goes back to. One that was given out
+  to somebody who had not signed goes back to none.
 * Nobody is refused a role, and the role need not be stored here. Where it is, its longest session
   counts.
 * Who calls without a session of this store has the role that is part of every store.
@@ -16,6 +20,7 @@ import msgspec
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.role import account_and_name, check_session_name
+from tandem.service.access_keys import derived_secret
 from tandem.service.clock import Clock
 from tandem.service.placement import Account
 from tandem.service.roles import BUILT_IN_ROLE, Roles
@@ -47,6 +52,15 @@ class Caller(msgspec.Struct, frozen=True):
         return f"{self.role_id}:{self.session_name}"
 
 
+class Session(msgspec.Struct, frozen=True):
+    """What a token says. `issuer` is the access key that it goes back to; empty where none was."""
+
+    caller: Caller
+    access_key_id: str
+    issuer: str
+    expires_at_us: int
+
+
 @dataclass(frozen=True, slots=True)
 class RoleSession:
     caller: Caller
@@ -56,23 +70,35 @@ class RoleSession:
     expires_at_us: int
 
 
-_caller_decoder = msgspec.json.Decoder(Caller)
+_session_decoder = msgspec.json.Decoder(Session)
 
 
 class RoleSessions:
-    def __init__(self, roles: Roles, account: Account, clock: Clock) -> None:
+    def __init__(self, roles: Roles, account: Account, store_key: bytes, clock: Clock) -> None:
         self._roles = roles
         self._account = account
+        self._store_key = store_key
         self._clock = clock
+
+    def session(self, token: str) -> Session | None:
+        """What a token says, which is true where somebody has signed with its secret; None for
+        tokens of another maker.
+        """
+        content = _content(token)
+        try:
+            return None if content is None else _session_decoder.decode(content)
+        except ValueError:  # msgspec's errors are such, too
+            return None
+
+    def secret(self, token: str) -> str:
+        """The secret access key that goes with a token which says something."""
+        return derived_secret(self._store_key, b"session", _content(token) or b"")
 
     def caller(self, token: str | None) -> Caller:
         """Whose a session token is. One of another maker, and none at all, is the store's role."""
-        if token is not None and token.startswith(_MARK):
-            encoded = token.removeprefix(_MARK).partition(".")[0]
-            try:
-                return _caller_decoder.decode(base64.urlsafe_b64decode(encoded))
-            except ValueError:  # msgspec's errors are such, too
-                pass
+        session = None if token is None else self.session(token)
+        if session is not None:
+            return session.caller
         account_id = self._account.account_id
         return Caller(account_id, BUILT_IN_ROLE.role_id, BUILT_IN_ROLE.name, _DEFAULT_SESSION)
 
@@ -82,6 +108,8 @@ class RoleSessions:
         session_name: str,
         seconds: int | None = None,
         token_bytes_min: int | None = None,
+        *,
+        issuer: str = "",
     ) -> RoleSession:
         """Raises ValidationError where the role is known and has shorter sessions."""
         account_id, role_name = account_and_name(role_arn)
@@ -100,25 +128,48 @@ class RoleSessions:
                         f" {role_name!r}, which is {role.session_seconds_max}"
                     )
         caller = Caller(account_id, role_id, role_name, session_name)
-        return self._session(caller, seconds or _ROLE_SESSION_SECONDS, token_bytes_min or 0)
+        seconds = seconds or _ROLE_SESSION_SECONDS
+        return self._begun(caller, issuer, seconds, token_bytes_min or 0)
 
     def renew(
-        self, token: str | None, seconds: int | None = None, token_bytes_min: int | None = None
+        self,
+        token: str | None,
+        seconds: int | None = None,
+        token_bytes_min: int | None = None,
+        *,
+        issuer: str = "",
     ) -> RoleSession:
         """Other credentials of the same caller."""
-        caller = self.caller(token)
-        return self._session(caller, seconds or _TOKEN_SESSION_SECONDS, token_bytes_min or 0)
+        seconds = seconds or _TOKEN_SESSION_SECONDS
+        return self._begun(self.caller(token), issuer, seconds, token_bytes_min or 0)
 
-    def _session(self, caller: Caller, seconds: int, token_bytes_min: int) -> RoleSession:
-        encoded = base64.urlsafe_b64encode(msgspec.json.encode(caller)).decode()
-        token = f"{_MARK}{encoded}.{secrets.token_urlsafe(12)}"
-        return RoleSession(
+    def _begun(
+        self, caller: Caller, issuer: str, seconds: int, token_bytes_min: int
+    ) -> RoleSession:
+        session = Session(
             caller=caller,
             access_key_id=_KEY_PREFIX + base64.b32encode(secrets.token_bytes(10)).decode(),
-            secret_access_key=base64.b64encode(secrets.token_bytes(30)).decode(),
-            token=token.ljust(token_bytes_min, "."),
+            issuer=issuer,
             expires_at_us=self._clock() + seconds * 1_000_000,
         )
+        token = _MARK + base64.urlsafe_b64encode(msgspec.json.encode(session)).decode()
+        return RoleSession(
+            caller=caller,
+            access_key_id=session.access_key_id,
+            secret_access_key=self.secret(token),
+            token=token.ljust(token_bytes_min, "."),
+            expires_at_us=session.expires_at_us,
+        )
+
+
+def _content(token: str) -> bytes | None:
+    """What is written in a token of ours, behind which dots may fill it up."""
+    if not token.startswith(_MARK):
+        return None
+    try:
+        return base64.urlsafe_b64decode(token.removeprefix(_MARK).rstrip("."))
+    except ValueError:
+        return None
 
 
 def _id_of_a_stranger(role_arn: str) -> str:

@@ -21,6 +21,7 @@ from tandem.wire.shapes import athena_work_groups as group_shapes
 def athena_service(core: Core, tokens: PageTokens) -> Service:
     return Service(
         name="athena",
+        signing_name="athena",
         dialect=Dialect.ATHENA,
         prefix="AmazonAthena",
         operations=[

@@ -14,24 +14,22 @@ REST with JSON.
 """
 
 import asyncio
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Protocol
 
 import msgspec
-import pyarrow as pa
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.dataset import Dataset
-from tandem.rows.rows import Rows, TableRows
+from tandem.rows.rows import TableRows
 from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.datasets import Datasets, TrainingSet
 from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Place, Service
 from tandem.wire.rest_json import RestJson
-from tandem.wire.tandem_api import arrow_table, decode_json
+from tandem.wire.tandem_api import arrow_stream, arrow_table, decode_json
 
 DATASET_HEADER = "tandem-dataset"
 _THREADS = 4
@@ -167,7 +165,7 @@ class DatasetApi:
         headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
         if answer.dataset_id is not None:
             headers.append((DATASET_HEADER, answer.dataset_id))
-        return Response(200, headers, _arrow_stream(answer.rows))
+        return Response(200, headers, arrow_stream(answer.rows.schema, answer.rows.batches()))
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
         return self._rest.encode_error(code, message, request_id)
@@ -221,31 +219,3 @@ class DatasetApi:
 
 def _stream(made: TrainingSet) -> Stream:
     return Stream(made.rows, made.dataset.dataset_id if made.dataset else None)
-
-
-class _Pieces(io.RawIOBase):
-    """Keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        self._kept: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._kept.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        kept = b"".join(self._kept)
-        self._kept.clear()
-        return kept
-
-
-def _arrow_stream(rows: Rows) -> Iterator[bytes]:
-    pieces = _Pieces()
-    with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), rows.schema) as writer:
-        for batch in rows.batches():
-            writer.write_batch(batch)
-            yield pieces.taken()
-    yield pieces.taken()

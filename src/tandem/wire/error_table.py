@@ -26,6 +26,13 @@ from tandem.errors import (
     UnmodifiableEntity,
     ValidationError,
 )
+from tandem.wire.authentication_errors import (
+    ExpiredToken,
+    IncompleteSignature,
+    InvalidSignature,
+    MissingAuthenticationToken,
+    UnrecognizedClient,
+)
 
 
 class UnknownOperation(TandemError):
@@ -73,8 +80,21 @@ _OF_EVERY_DIALECT: Mapping[type[TandemError], ErrorCode] = {
     StoreUnavailable: ErrorCode("ServiceUnavailable", 503),
     DataCorrupted: INTERNAL_FAILURE,
 }
+
+
+def _of_signatures(status: int) -> Mapping[type[TandemError], ErrorCode]:
+    return {
+        MissingAuthenticationToken: ErrorCode("MissingAuthenticationTokenException", status),
+        IncompleteSignature: ErrorCode("IncompleteSignatureException", status),
+        InvalidSignature: ErrorCode("InvalidSignatureException", status),
+        UnrecognizedClient: ErrorCode("UnrecognizedClientException", status),
+        ExpiredToken: ErrorCode("ExpiredTokenException", status),
+    }
+
+
 _OF_THE_JSON_PROTOCOL: Mapping[type[TandemError], ErrorCode] = {
     **_OF_EVERY_DIALECT,
+    **_of_signatures(400),
     AccessForbidden: ErrorCode("AccessDeniedException", 400),
     UnknownOperation: ErrorCode("UnknownOperationException", 400),
     SerializationError: ErrorCode("SerializationException", 400),
@@ -85,6 +105,7 @@ _OF_THE_JSON_PROTOCOL: Mapping[type[TandemError], ErrorCode] = {
 ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
     Dialect.RUNTIME: {
         **_OF_EVERY_DIALECT,
+        **_of_signatures(403),
         ValidationError: ErrorCode("ValidationError", 400),
         ResourceNotFound: ErrorCode("ResourceNotFound", 404),
         ResourceInUse: ErrorCode("ResourceInUse", 409),
@@ -119,6 +140,11 @@ ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
         ConflictError: ErrorCode("ConcurrentModification", 409),
         DeleteConflict: ErrorCode("DeleteConflict", 409),
         AccessForbidden: ErrorCode("AccessDenied", 403),
+        MissingAuthenticationToken: ErrorCode("MissingAuthenticationToken", 403),
+        IncompleteSignature: ErrorCode("IncompleteSignature", 400),
+        InvalidSignature: ErrorCode("SignatureDoesNotMatch", 403),
+        UnrecognizedClient: ErrorCode("InvalidClientTokenId", 403),
+        ExpiredToken: ErrorCode("ExpiredToken", 403),
         QueryFailed: ErrorCode("ValidationError", 400),
         UnknownOperation: ErrorCode("InvalidAction", 400),
         SerializationError: ErrorCode("MalformedInput", 400),

@@ -22,6 +22,7 @@ def glue_service(core: Core, tokens: PageTokens) -> Service:
     catalog, account = core.catalog, core.groups.account
     return Service(
         name="glue",
+        signing_name="glue",
         dialect=Dialect.GLUE,
         prefix="AWSGlue",
         operations=[

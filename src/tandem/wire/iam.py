@@ -26,6 +26,7 @@ def iam_service(core: Core, tokens: PageTokens) -> Service:
     roles = RoleOperations(core.roles, core.groups.account, tokens)
     return Service(
         name="iam",
+        signing_name="iam",
         dialect=Dialect.QUERY,
         namespace="https://iam.amazonaws.com/doc/2010-05-08/",
         operations=[

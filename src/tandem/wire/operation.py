@@ -121,14 +121,16 @@ class ArrowStreams(msgspec.Struct):
 class Service:
     """The operations of one AWS service.
 
-    name        as botocore calls it
-    prefix      AWS JSON: what stands before the dot of X-Amz-Target
-    namespace   AWS query: the XML namespace of answers
+    name          as botocore calls it
+    signing_name  the service in the scope of signatures
+    prefix        AWS JSON: what stands before the dot of X-Amz-Target
+    namespace     AWS query: the XML namespace of answers
     """
 
     name: str
     dialect: Dialect
     operations: Sequence[Operation[Any]]
+    signing_name: str = "sagemaker"
     prefix: str = ""
     namespace: str = ""
 

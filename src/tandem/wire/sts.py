@@ -14,7 +14,7 @@ from tandem.model.labels import check_tags
 from tandem.model.role import check_session_name, policy_name
 from tandem.service.policy_documents import check_role_policy
 from tandem.service.role_sessions import RoleSession, RoleSessions
-from tandem.wire.caller import session_token
+from tandem.wire.caller import identity
 from tandem.wire.error_table import Dialect
 from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.shapes import sts as shapes
@@ -30,7 +30,7 @@ class Sts:
         self, request: shapes.GetCallerIdentityRequest
     ) -> shapes.GetCallerIdentityResponse:
         del request  # it carries nothing
-        caller = self._sessions.caller(session_token.get())
+        caller = self._sessions.caller(identity.get().session_token)
         return shapes.GetCallerIdentityResponse(
             user_id=caller.user_id, account=caller.account_id, arn=caller.arn
         )
@@ -53,7 +53,9 @@ class Sts:
     async def assume_role_with_web_identity(
         self, request: shapes.AssumeRoleWithWebIdentityRequest
     ) -> shapes.AssumeRoleWithWebIdentityResponse:
-        """The token is taken on trust, like every other credential."""
+        """The token is taken on trust, where credentials are not looked at. Clients do not sign
+        this request, so nobody comes here where they are.
+        """
         size = _packed_size(request.policy, request.policy_arns)
         session = await self._assume(request)
         return shapes.AssumeRoleWithWebIdentityResponse(
@@ -67,8 +69,12 @@ class Sts:
     async def get_session_token(
         self, request: shapes.GetSessionTokenRequest
     ) -> shapes.GetSessionTokenResponse:
+        asker = identity.get()
         session = self._sessions.renew(
-            session_token.get(), request.duration_seconds, request.minimum_session_token_size
+            asker.session_token,
+            request.duration_seconds,
+            request.minimum_session_token_size,
+            issuer=asker.issuer,
         )
         return shapes.GetSessionTokenResponse(
             credentials=_credentials(session),
@@ -92,6 +98,7 @@ class Sts:
             request.role_session_name,
             request.duration_seconds,
             request.minimum_session_token_size,
+            issuer=identity.get().issuer,
         )
 
 
@@ -134,6 +141,7 @@ def sts_service(core: Core) -> Service:
     handlers = Sts(core.role_sessions, core.groups.account.account_id)
     return Service(
         name="sts",
+        signing_name="sts",
         dialect=Dialect.QUERY,
         namespace="https://sts.amazonaws.com/doc/2011-06-15/",
         operations=[

@@ -1,6 +1,6 @@
 """Tandem's own endpoints: whole tables as Arrow, which AWS's API has no form for.
 
-    GET  /tandem/server           -> {"AccountId": …, "Region": …}
+    GET  /tandem/server           -> {"AccountId": …, "Region": …, "Signatures": required or off}
     POST /tandem/query            {"Statement": "SELECT …", "Dialect": "duckdb"}  -> Arrow stream
     POST /tandem/ingest/{group}   rows as an Arrow stream, a part of an input. In the query string:
                                   TargetStores; OnError, raise or skip; IngestionId, which names the
@@ -13,7 +13,8 @@ Errors are those of REST with JSON. The work is done in threads, beside the even
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import io
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -38,6 +39,7 @@ from tandem.wire.rest_json import RestJson
 
 _Answer = TypeVar("_Answer")
 _THREADS = 4
+_WHOLE_BYTES_MAX = 1 << 20
 _PREFIX = b"/tandem/"
 _PATHS = (b"/tandem/server", b"/tandem/query", b"/tandem/ingest/")
 _INGEST = "/tandem/ingest/{Group}"
@@ -64,6 +66,7 @@ class ServerRequest(msgspec.Struct):
 class ServerResponse(msgspec.Struct, rename="pascal"):
     account_id: str
     region: str
+    signatures: str
 
 
 class QueryRequest(msgspec.Struct, rename="pascal"):
@@ -117,8 +120,15 @@ class TandemApi:
 
     dialect = Dialect.RUNTIME
 
-    def __init__(self, core: TableCore, load_elsewhere: Load | None = None) -> None:
+    def __init__(
+        self,
+        core: TableCore,
+        load_elsewhere: Load | None = None,
+        *,
+        requires_signatures: bool = False,
+    ) -> None:
         self._core = core
+        self._requires_signatures = requires_signatures
         self._load_elsewhere = load_elsewhere
         self._decoders: Mapping[str, Callable[[Request], msgspec.Struct]] = {
             "Server": lambda _: ServerRequest(),
@@ -177,7 +187,10 @@ class TandemApi:
         if not isinstance(answer, Table):
             return self._rest.encode(call, answer, request_id)
         headers = [("content-type", ARROW), (REQUEST_ID_HEADER, request_id)]
-        return Response(200, headers, arrow_bytes(answer.content))
+        table = answer.content
+        is_small = table.nbytes <= _WHOLE_BYTES_MAX
+        body = arrow_bytes(table) if is_small else arrow_stream(table.schema, table.to_batches())
+        return Response(200, headers, body)
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:
         return self._rest.encode_error(code, message, request_id)
@@ -214,7 +227,11 @@ class TandemApi:
     async def _server(self, request: ServerRequest) -> ServerResponse:
         del request  # it carries nothing
         account = self._core.groups.account
-        return ServerResponse(account.account_id, account.region)
+        return ServerResponse(
+            account.account_id,
+            account.region,
+            signatures="required" if self._requires_signatures else "off",
+        )
 
     async def _query(self, request: QueryRequest) -> Table:
         return Table(
@@ -294,6 +311,35 @@ def arrow_table(body: bytes) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise SerializationError(f"the body is not an Arrow stream: {error}") from None
     return with_plain_text(table)
+
+
+class _Pieces(io.RawIOBase):
+    """Keeps what is written until it is taken."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._kept.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        kept = b"".join(self._kept)
+        self._kept.clear()
+        return kept
+
+
+def arrow_stream(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    """The pieces of an Arrow stream, made as they are taken."""
+    pieces = _Pieces()
+    with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            yield pieces.taken()
+    yield pieces.taken()
 
 
 def arrow_bytes(table: pa.Table) -> bytes:

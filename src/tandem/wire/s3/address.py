@@ -52,7 +52,7 @@ def says_s3(query: bytes, headers: Mapping[str, str]) -> bool | None:
         return service == "s3"
     if "x-amz-target" in headers:
         return False
-    if _bucket_of_host(headers.get("host", ""), is_signed=False) is not None:
+    if bucket_of_host(headers.get("host", ""), is_signed=False) is not None:
         return True
     return None
 
@@ -61,7 +61,7 @@ def address_of(raw_path: bytes, query: bytes, headers: Mapping[str, str]) -> Add
     """Raises InvalidUri where the path is not UTF-8."""
     path = _text(raw_path.removeprefix(b"/"))
     is_signed = _signed_for(query, headers) is not None
-    if bucket := _bucket_of_host(headers.get("host", ""), is_signed=is_signed):
+    if bucket := bucket_of_host(headers.get("host", ""), is_signed=is_signed):
         return Address(bucket, path)
     bucket, _, key = path.partition("/")
     return Address(bucket, key)
@@ -105,7 +105,7 @@ def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
 
 
 @lru_cache(_HOSTS_MAX)
-def _bucket_of_host(given: str, *, is_signed: bool) -> str | None:
+def bucket_of_host(given: str, *, is_signed: bool) -> str | None:
     """The bucket in the host name; empty where it is S3's without one, None where it is not S3's.
 
     x.localhost may be any name of this machine: only who signs for S3 means a bucket by it.

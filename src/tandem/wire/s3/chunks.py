@@ -5,12 +5,15 @@
     x-amz-checksum-crc32:…\\r\\n                      trailers, where the request names any
     \\r\\n
 
-Signatures are passed over, as those of requests are.
+Signatures are checked where those of requests are (`chunk_signatures`), and passed over elsewhere.
+A chunk's bytes are given out before its signature is looked at: they count for nothing before the
+end of the body.
 """
 
 import re
 from collections.abc import AsyncIterator
 
+from tandem.wire.s3.chunk_signatures import ChunkSignatures
 from tandem.wire.s3.errors import IncompleteBody, InvalidRequest
 
 _LINE_BYTES_MAX = 8_192
@@ -21,23 +24,40 @@ _SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
 class ChunkedBody:
     """The bytes without their wrapping. `trailers` are there once all bytes have come."""
 
-    def __init__(self, body: AsyncIterator[bytes]) -> None:
+    def __init__(
+        self, body: AsyncIterator[bytes], signatures: ChunkSignatures | None = None
+    ) -> None:
         self._body = body
+        self._signatures = signatures
         self._buffer = bytearray()
         self.trailers: dict[str, str] = {}
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while size := _size(await self._line()):
+        signatures = self._signatures
+        while True:
+            line = await self._line()
+            size = _size(line)
+            is_last = not size
+            if signatures is not None:
+                signatures.begin(line)
             while size:
                 if not self._buffer:
                     await self._more()
                 some = bytes(self._buffer[:size])
                 del self._buffer[: len(some)]
                 size -= len(some)
+                if signatures is not None:
+                    signatures.add(some)
                 yield some
+            if signatures is not None:
+                signatures.end()
+            if is_last:
+                break
             if await self._line():
                 raise InvalidRequest("a chunk is longer than its size says")
         await self._read_trailers()
+        if signatures is not None:
+            signatures.check_trailers(self.trailers)
 
     async def _read_trailers(self) -> None:
         for _ in range(_TRAILERS_MAX):

@@ -14,6 +14,15 @@ from tandem.errors import (
     ValidationError,
 )
 from tandem.offline.objects import errors as objects
+from tandem.wire.authentication_errors import (
+    ExpiredToken,
+    IncompleteSignature,
+    InvalidSignature,
+    InvalidToken,
+    RequestExpired,
+    RequestTimeTooSkewed,
+    UnrecognizedClient,
+)
 from tandem.wire.error_table import MethodNotAllowed, RequestTooLarge
 
 
@@ -89,6 +98,10 @@ class NotModified(TandemError):
         self.headers = headers
 
 
+class QueryParametersError(IncompleteSignature):
+    """What a presigned URL says of its signature cannot be read, or lacks something."""
+
+
 class NotImplementedHere(TandemError):
     """An operation or an option that the gateway does not have."""
 
@@ -123,6 +136,14 @@ ERROR_TABLE: Mapping[type[TandemError], tuple[str, int]] = {
     InvalidRange: ("InvalidRange", 416),
     NotModified: ("NotModified", 304),
     NotImplementedHere: ("NotImplemented", 501),
+    QueryParametersError: ("AuthorizationQueryParametersError", 400),
+    IncompleteSignature: ("AuthorizationHeaderMalformed", 400),
+    InvalidSignature: ("SignatureDoesNotMatch", 403),
+    RequestTimeTooSkewed: ("RequestTimeTooSkewed", 403),
+    RequestExpired: ("AccessDenied", 403),
+    UnrecognizedClient: ("InvalidAccessKeyId", 403),
+    InvalidToken: ("InvalidToken", 400),
+    ExpiredToken: ("ExpiredToken", 400),
     MethodNotAllowed: ("MethodNotAllowed", 405),
     RequestTooLarge: ("EntityTooLarge", 400),
     # What is left of the tree of errors.

@@ -1,12 +1,12 @@
 """The life of a request of S3, as one flat list.
 
     address       which bucket and key, from host and path
-    admit         the owner that is expected, a presigned URL that is still good
+    admit         the signature, the owner that is expected, a presigned URL that is still good
     operation     by method, by what the address names, and by the subresource in the query
     perform       the store works in threads; bodies are streamed both ways
     answer        an error becomes XML, with S3's code; one to HEAD has no body
 
-Signatures are not checked yet, like those of all requests here.
+Without an authenticator, signatures are not looked at.
 """
 
 import logging
@@ -20,7 +20,9 @@ from tandem.offline.objects.store import ObjectStore
 from tandem.offline.objects.uploads import Uploads
 from tandem.service.placement import Account
 from tandem.wire.error_table import MethodNotAllowed
+from tandem.wire.presented_signature import PRESIGNED_SECONDS_MAX
 from tandem.wire.s3.address import address_of, query_members
+from tandem.wire.s3.authentication import S3Authenticator
 from tandem.wire.s3.bucket_settings import SETTINGS, BucketSettings
 from tandem.wire.s3.buckets import BucketOperations, check_version
 from tandem.wire.s3.conditions import whole_number
@@ -45,7 +47,6 @@ from tandem.wire.s3.xml import CONTENT_TYPE, Element, error_document
 Operation = Callable[[Call], Awaitable[S3Response]]
 
 _MESSAGE_LENGTH_MAX = 2_048
-_PRESIGNED_SECONDS_MAX = 7 * 24 * 3_600
 _REFUSED = (
     "legal-hold", "retention", "torrent", "restore", "select", "renameObject", "annotation",
     "analytics", "inventory", "metrics", "intelligent-tiering", "metadataConfiguration",
@@ -58,8 +59,14 @@ _log = logging.getLogger(__name__)
 class S3Gateway:
     """Answers requests from an object store."""
 
-    def __init__(self, store: ObjectStore, account: Account) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        account: Account,
+        authenticator: S3Authenticator | None = None,
+    ) -> None:
         self._account = account
+        self._authenticator = authenticator
         owner: list[Element] = [("ID", account.account_id), ("DisplayName", "tandem")]
         self._threads = threads = Threads()
         uploads = Uploads(store)
@@ -109,14 +116,16 @@ class S3Gateway:
         self._threads.close()
 
     def _admit(self, call: Call) -> None:
+        if self._authenticator is not None:
+            self._authenticator.admit(call)
+        elif "X-Amz-Signature" in call.query or "Signature" in call.query:
+            _check_expiry(call.query, datetime.now(UTC))
         account_id = self._account.account_id
         for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
             if call.header(name) not in {"", account_id}:
                 raise AccessForbidden(
                     f"{name} is {call.header(name)[:16]!r}, but the owner is {account_id}"
                 )
-        if "X-Amz-Signature" in call.query or "Signature" in call.query:
-            _check_expiry(call.query, datetime.now(UTC))
         check_version(call.query.get("versionId", ""))
 
     def _operation(self, call: Call) -> Operation:
@@ -199,7 +208,7 @@ def _check_expiry(query: Mapping[str, str], now: datetime) -> None:
         date = query.get("X-Amz-Date", "")
         if not _DATE.fullmatch(date):
             raise InvalidArgument(f"X-Amz-Date {date[:32]!r} is not of the form 20250131T120000Z")
-        seconds = whole_number("X-Amz-Expires", query["X-Amz-Expires"], 0, _PRESIGNED_SECONDS_MAX)
+        seconds = whole_number("X-Amz-Expires", query["X-Amz-Expires"], 0, PRESIGNED_SECONDS_MAX)
         try:
             begun = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
             until = begun + timedelta(seconds=seconds)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tandem.wire.s3.address import Address
+from tandem.wire.s3.chunk_signatures import ChunkSignatures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -14,6 +15,11 @@ class S3Request:
     query       what stands behind the "?", still encoded
     headers     by lower-case name
     body        the bytes as they arrive; can be gone through once
+
+    What a signature says of the body, where there is one that counts:
+
+    content_hash      as x-amz-content-sha256 has it
+    chunk_signatures  checks the body's chunks, where each is signed
     """
 
     method: str
@@ -22,6 +28,8 @@ class S3Request:
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
     request_id: str
+    content_hash: str | None = None
+    chunk_signatures: ChunkSignatures | None = None
 
 
 @dataclass(slots=True)

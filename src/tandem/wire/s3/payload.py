@@ -39,10 +39,10 @@ class Payload:
         headers = request.headers
         self._body = request.body
         self._chunked: ChunkedBody | None = None
-        content_hash = headers.get("x-amz-content-sha256", "")
+        content_hash = request.content_hash or headers.get("x-amz-content-sha256", "")
         encodings = content_encodings(headers)
         if content_hash.startswith(_STREAMING) or "aws-chunked" in encodings:
-            self._chunked = ChunkedBody(self._body)
+            self._chunked = ChunkedBody(self._body, request.chunk_signatures)
         name = "content-length" if self._chunked is None else "x-amz-decoded-content-length"
         self.size = _announced(headers, name)
         self._sha256 = content_hash.lower() if len(content_hash) == _SHA256_DIGITS else ""

@@ -1,5 +1,6 @@
 """Results written to files and read back a page at a time."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.errors import QueryFailed
 from tandem.query.athena.result_text import csv_rows
+from tandem.service.athena import result_files
 from tandem.service.athena.context import Answer
 from tandem.service.athena.lake import FilePlace
 from tandem.service.athena.result_files import ResultFiles, csv_values
@@ -85,3 +87,36 @@ def test_a_long_result_is_read_in_parts(results: ResultFiles) -> None:
 def test_a_result_that_is_gone(results: ResultFiles) -> None:
     with pytest.raises(QueryFailed, match="Could not find results"):
         results.page(FilePlace(BUCKET, "nothing.csv"), 0, 10)
+
+
+def test_a_page_ends_where_it_has_enough_bytes(
+    results: ResultFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_files, "_PAGE_BYTES_MAX", 1_000)
+    place = write(results, "wide.csv", said=["x" * 400] * 5)
+    sizes, offset = [], 0
+    while offset is not None:
+        page = results.page(place, offset, 1_000)
+        sizes.append(len(page.rows))
+        offset = page.next_offset
+    assert sizes == [4, 2]
+
+
+def test_a_row_that_is_larger_than_a_page_is_named(
+    results: ResultFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_files, "_ROW_BYTES_MAX", 3 << 20)
+    place = write(results, "row.csv", said=["x" * (2 << 20), "x\n" * (2 << 20)])
+    page = results.page(place, 0, 2)
+    assert [len(row[0] or "") for row in page.rows] == [4, 2 << 20]
+    assert page.next_offset is not None
+    with pytest.raises(QueryFailed, match=r"row\.csv has more than 3145728 bytes.*read the file"):
+        results.page(place, page.next_offset, 1)
+
+
+def test_a_value_of_many_lines_is_read_in_one_pass(results: ResultFiles) -> None:
+    said = '"\n' * 500_000
+    place = write(results, "lines.csv", said=[said])
+    begun = time.process_time()
+    assert results.page(place, 0, 2).rows[1] == [said]
+    assert time.process_time() - begun < 5
