@@ -175,7 +175,7 @@ def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Tabl
 
 
 def _unprocessed(entry: _Entry, found: RecordsFound) -> Sequence[_Entry]:
-    """What of an entry was not read since the answer is full."""
+    """What of an entry was not read: the answer is full, or the group has no units left."""
     left = entry.record_identifiers_value_as_string[len(found.records) :]
     if not left:
         return ()
