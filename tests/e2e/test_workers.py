@@ -86,11 +86,13 @@ def is_unknown(call: Any, *arguments: Any) -> bool:
 
 def test_few_connections_are_shared_out_evenly(server: ServerProcess) -> None:
     known = {one.pid for one in workers(server)}
+    # Those that the first worker had while the second began do not count any more.
+    time.sleep(2.5)
     for _ in range(3):  # also right after many have ended
         pools = [urllib3.HTTPConnectionPool("127.0.0.1", server.port, maxsize=1) for _ in range(10)]
         counted = Counter(pool.request("GET", "/health").json()["pid"] for pool in pools)
         assert counted.keys() == known
-        assert min(counted.values()) >= 4
+        assert min(counted.values()) >= 4, counted
         for pool in pools:
             pool.close()
 
