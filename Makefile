@@ -2,7 +2,7 @@
 # make test    all tests that need no outside service
 # make check   format, lint, types, arrows between the layers, sizes
 # make soak    the long forms of the crash, fuzz and property tests
-# make bench   the benchmarks, as one table
+# make bench   the benchmarks, and the plot of docs/benchmarks.md
 # make serve   a server on ./tandem-data
 # make spark   PySpark into the environment (0.5 GB), so that `make test` runs its tests too
 # make clients other clients into .venv-clients, so that `make test` runs their tests too
@@ -52,7 +52,7 @@ soak: $(READY) $(NODE_PACKAGES)
 		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/e2e/athena tests/e2e/sagemaker tests/wire tests/property
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --plot docs/benchmarks.svg
 
 serve: $(READY)
 	$(BIN)/tandem serve

@@ -7,14 +7,13 @@ asks a thousand times a second at most, over one connection.
 
 import http.client
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from rich.table import Table
 
 import tandem
 from benchmarks.ingest import create, frame
+from benchmarks.server import Server, running
 
 KEYS = 200_000
 IDLE_SECONDS = 10.0
@@ -76,7 +76,8 @@ def run(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "rows.parquet"
         _write_rows(source, rows)
-        with _server(Path(folder)) as url, tandem.connect(url) as store:
+        with _serving(Path(folder)) as server, tandem.connect(server.url) as store:
+            url = server.url
             _fill(store)
             begun = time.monotonic()
             idle = _ask(url, lambda: time.monotonic() - begun > IDLE_SECONDS)
@@ -123,16 +124,8 @@ def _write_rows(path: Path, rows: int) -> None:
             writer.write_table(later.slice(0, rows - start))
 
 
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-    given = {**os.environ, "TANDEM_BATCH_LOAD_FOLDERS": str(folder)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().split()[4]
-        finally:
-            server.terminate()
+def _serving(folder: Path) -> AbstractContextManager[Server]:
+    return running(folder / "data", TANDEM_BATCH_LOAD_FOLDERS=str(folder))
 
 
 def _fill(store: Any) -> None:

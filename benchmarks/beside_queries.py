@@ -2,8 +2,6 @@
 statements of 200 KB, texts that take all memory there is for them.
 """
 
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 import tandem
-from benchmarks.load import Load, apply_load, http_request
+from benchmarks.http_requests import Requests
+from benchmarks.load import Load, Stream, apply_load
+from benchmarks.server import Server, memory_bytes, running
 
 ROWS = 100_000
 IDENTIFIERS = 2_000
@@ -36,8 +36,8 @@ class Query(NamedTuple):
 
 
 def _long_statement() -> str:
-    """A sum of a hundred thousand numbers, which is the most that its length can hold."""
-    return f"SELECT max(x{'+1' * (STATEMENT_BYTES // 2)}) FROM benchmark"
+    choices = " ".join(f"WHEN id = 'C{n}' THEN {n}" for n in range(STATEMENT_BYTES // 25))
+    return f"SELECT max(CASE {choices} END) FROM benchmark WHERE x < 1"
 
 
 def _wide_statement() -> str:
@@ -55,7 +55,7 @@ QUERIES = {
     "UNLOAD of 800,000 rows": Query(
         f"UNLOAD ({_MANY}) TO 's3://{BUCKET}/{{n}}/' WITH (format = 'PARQUET')"
     ),
-    "4 statements of 200 KB, one long sum": Query(_long_statement(), 4),
+    "4 statements of 200 KB, a long CASE": Query(_long_statement(), 4),
     "4 statements of 200 KB, 10,000 columns": Query(_wide_statement(), 4),
     "texts of 20 GB": Query(
         "SELECT sum(length(rpad(text, 2000000, 'y') || id)) FROM benchmark WHERE x < 10"
@@ -64,19 +64,12 @@ QUERIES = {
 
 
 def run() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                url = server.stdout.readline().split()[4]
-                _fill(url)
-                found = {}
-                for name, query in QUERIES.items():
-                    load = _measure(url, query)
-                    found[name] = (load, _resident_mib(server.pid))
-            finally:
-                server.terminate()
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
+        _fill(server.url)
+        for name, query in QUERIES.items():
+            load = _measure(server, query)
+            found[name] = (load, sum(memory_bytes(server.pid)) >> 20)
     _print(found)
 
 
@@ -109,14 +102,11 @@ def _client(url: str, service: str) -> Any:
     )
 
 
-def _gets() -> list[bytes]:
-    path = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString=C"
-    return [http_request("GET", f"{path}{number}") for number in range(IDENTIFIERS)]
-
-
-def _measure(url: str, query: Query | None) -> Load:
-    with _running(url, query):
-        return apply_load(int(url.rpartition(":")[2]), _gets, 1, SECONDS)
+def _measure(server: Server, query: Query | None) -> Load:
+    to = Requests(server.port)
+    gets = Stream([to.get(GROUP, f"C{number}") for number in range(IDENTIFIERS)], connections=1)
+    with _running(server.url, query):
+        return apply_load(server.port, gets, seconds=SECONDS)[0]
 
 
 @contextmanager
@@ -159,11 +149,6 @@ def _run(athena: Any, query: str, is_done: Callable[[], bool]) -> None:
         if is_done():
             athena.stop_query_execution(QueryExecutionId=execution_id)
         waiting.wait(0.1)
-
-
-def _resident_mib(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) >> 10
 
 
 def _print(found: dict[str, tuple[Load, int]]) -> None:

@@ -8,16 +8,17 @@ what is kept in memory between changes must be brought up to date then.
 import itertools
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import urllib3
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.server import running
 
 GROUPS = 1_000
 FEATURES = 50
@@ -125,20 +126,14 @@ def requests(number: int) -> dict[str, tuple[str, Mapping[str, Any]]]:
 
 
 def run() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                call = ControlPlane(server.stdout.readline().split()[4])
-                created = [
-                    _milliseconds(lambda n=number: call("CreateFeatureGroup", definition(n)))
-                    for number in range(GROUPS)
-                ]
-                quiet = _measure(call, change_every=None)
-                changing = _measure(call, change_every=CHANGE_EVERY)
-            finally:
-                server.terminate()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
+        call = ControlPlane(server.url)
+        created = [
+            _milliseconds(lambda n=number: call("CreateFeatureGroup", definition(n)))
+            for number in range(GROUPS)
+        ]
+        quiet = _measure(call, change_every=None)
+        changing = _measure(call, change_every=CHANGE_EVERY)
     # The last ones, when nearly all groups are there.
     _print({"CreateFeatureGroup": created[-200:], **quiet}, changing)
 

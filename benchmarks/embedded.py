@@ -1,99 +1,109 @@
-"""The library in its own process: records and vectors beside LMDB's bytes of the same records.
+"""The library in its own process: records and vectors beside bare LMDB and a decoder.
 
-What stands beside `get` is a read of the same bytes from bare LMDB and msgspec's decoding of their
-JSON, which is the least that any reader of such records must do.
+What stands beside `get` is a read of the same bytes from bare LMDB, and msgspec's decoding of them
+into the very values that `get` answers.
 """
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 import tandem
+from benchmarks.ratios import Ratio
+from benchmarks.records import (
+    FEATURES,
+    GROUP,
+    RECORDS,
+    fill,
+    hundreds,
+    identifier,
+    rows,
+    text_of,
+)
+from benchmarks.server import first_processor, in_a_process
 from tandem.online.features_json import StoredFeature
 
-RECORDS = 5_000
-FEATURES = 8
-SECONDS = 3.0
-FEAST_SECONDS = 0.017
-"""What Feast 0.67 takes in its own process for 100 entities of 8 features, on such a machine."""
-NAMES = [f"feature_{index}" for index in range(FEATURES)]
-IDENTIFIERS = [f"cust-{number:07}" for number in range(RECORDS)]
-HUNDREDS = [IDENTIFIERS[start : start + 100] for start in range(0, RECORDS, 100)]
+IDENTIFIERS = [identifier(number) for number in range(RECORDS)]
+PAGES = hundreds()
 
 
-def run() -> None:
+def run(seconds: float) -> list[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
-        rows = {
-            "id": IDENTIFIERS,
-            "time": [time.time()] * RECORDS,
-            **{name: [number / 7 for number in range(RECORDS)] for name in NAMES},
-        }
-        cache = tandem.RecordCache()
-        with tandem.connect(f"{folder}/data", record_cache=cache) as store:
-            group = store.create_feature_group(
-                "benchmark", features=rows, record_identifier="id", event_time="time"
-            )
-            group.ingest(rows)
-            group.get_many(IDENTIFIERS)
-            cached = _per_second(lambda i: group.get(IDENTIFIERS[i % RECORDS]))
-            assert cache.statistics.hit_rate > 0.5
-        with tandem.connect(f"{folder}/data") as store:
-            group = store.feature_group("benchmark")
-            features = [f"benchmark:{name}" for name in NAMES]
-            one = _per_second(lambda i: group.get(IDENTIFIERS[i % RECORDS]))
-            many = _per_second(lambda i: group.get_many(HUNDREDS[i % len(HUNDREDS)]))
-            vector = _per_second(
-                lambda i: store.feature_vector(features, IDENTIFIERS[i % RECORDS]).to_numpy()
-            )
-            vectors = _per_second(
-                lambda i: store.feature_vector(features, HUNDREDS[i % len(HUNDREDS)]).to_numpy()
-            )
-            stored = store._backend.get("benchmark", IDENTIFIERS, ())  # noqa: SLF001
-            texts = [record.features_json for record in stored if record is not None]
-        bare, decoded = _bare(Path(folder), texts)
-    table = Table(title=f"Embedded, {RECORDS} records of {FEATURES + 2} features")
-    for column in ("call", "records per second", "beside it"):
-        table.add_column(column)
-    table.add_row("bare LMDB get", f"{bare:,.0f}", "")
-    table.add_row("bare LMDB get, JSON decoded", f"{decoded:,.0f}", "")
-    table.add_row("get", f"{one:,.0f}", f"takes {decoded / one:.2f} x bare and decoded")
-    table.add_row("get, cached", f"{cached:,.0f}", f"{cached / one:.2f} x get")
-    for call, rate in (("get_many(100)", many), ("feature_vector, 100", vectors)):
-        table.add_row(
-            call,
-            f"{rate * 100:,.0f}",
-            f"takes {decoded / (rate * 100):.2f} x bare and decoded;"
-            f" {FEAST_SECONDS * rate:.0f} x Feast",
+        fill(Path(folder) / "data")
+        work = (Path(folder), seconds)
+        found: dict[str, float] = in_a_process(measure, *work, processors=first_processor())
+    return list(_ratios(found))
+
+
+def _ratios(found: dict[str, float]) -> Iterator[Ratio]:
+    bare = found.pop("LMDB and decoding")
+    one = found["get"]
+    for call, per_second in found.items():
+        yield Ratio(
+            f"{call}, embedded: time of a record beside LMDB and decoding",
+            f"{1e6 / per_second:.1f} µs, {per_second:,.0f} records/s",
+            f"LMDB get and decoding: {1e6 / bare:.1f} µs",
+            bare / per_second,
+            at_most=2 if per_second is one else None,
         )
-    table.add_row("feature_vector, 1", f"{vector:,.0f}", f"{vector / one:.2f} x get")
-    Console(width=120).print(table)
 
 
-def _per_second(call: Callable[[int], object]) -> float:
-    calls, start = 0, time.perf_counter()
-    while time.perf_counter() - start < SECONDS:
-        call(calls)
-        calls += 1
-    return calls / (time.perf_counter() - start)
+def measure(folder: Path, seconds: float) -> dict[str, float]:
+    """Records a second, by what reads them."""
 
+    def rate(call: Callable[[int], object]) -> float:
+        call(0)  # imports what it needs
+        calls, begun = 0, time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            call(calls)
+            calls += 1
+        return calls / (time.perf_counter() - begun)
 
-def _bare(folder: Path, texts: list[bytes]) -> tuple[float, float]:
-    """Reads a second of LMDB alone, and with the JSON decoded."""
-    decode = msgspec.json.Decoder(list[StoredFeature]).decode
+    features = [f"{GROUP}:feature_{index}" for index in range(FEATURES)]
+    with tandem.connect(folder / "data") as store:
+        group = store.feature_group(GROUP)
+        expected = group.get(IDENTIFIERS[0])
+        found = {
+            "get": rate(lambda n: group.get(IDENTIFIERS[n % RECORDS])),
+            "get_many(100)": rate(lambda n: group.get_many(PAGES[n % len(PAGES)])) * 100,
+            "feature_vector of 1": rate(
+                lambda n: store.feature_vector(features, IDENTIFIERS[n % RECORDS]).to_numpy()
+            ),
+            "feature_vector of 100": 100
+            * rate(lambda n: store.feature_vector(features, PAGES[n % len(PAGES)]).to_numpy()),
+        }
+    cache = tandem.RecordCache()
+    with tandem.connect(folder / "data", record_cache=cache) as store:
+        group = store.feature_group(GROUP)
+        group.get_many(IDENTIFIERS)
+        found["get, cached"] = rate(lambda n: group.get(IDENTIFIERS[n % RECORDS]))
+        assert cache.statistics.hit_rate > 0.5
     with lmdb.open(str(folder / "bare"), map_size=1 << 30) as environment:
-        keys = [identifier.encode() for identifier in IDENTIFIERS]
-        with environment.begin(write=True) as transaction:
-            for key, text in zip(keys, texts, strict=True):
-                transaction.put(key, text)
+        get = _bare(environment)
+        assert get(0) == expected, (get(0), expected)
+        return {**found, "LMDB and decoding": rate(get)}
 
-        def get(number: int) -> bytes | None:
-            with environment.begin() as transaction:
-                return transaction.get(keys[number % RECORDS])
 
-        return _per_second(get), _per_second(lambda number: decode(get(number) or b""))
+def _bare(environment: lmdb.Environment) -> Callable[[int], dict[str, Any]]:
+    """What `get` answers, by number of the record, with nothing between LMDB and the decoder."""
+    keys = [one.encode() for one in IDENTIFIERS]
+    with environment.begin(write=True) as transaction:
+        for key, row in zip(keys, rows().to_pylist(), strict=True):
+            text = msgspec.json.encode([StoredFeature(*one) for one in text_of(row)])
+            transaction.put(key, text)
+    types = {name: type(value) for name, value in rows(1).to_pylist()[0].items()}
+    decode = msgspec.json.Decoder(list[StoredFeature]).decode
+
+    def get(number: int) -> dict[str, Any]:
+        with environment.begin() as transaction:
+            raw = transaction.get(keys[number % RECORDS])
+        return {
+            one.feature_name: types[one.feature_name](one.value_as_string) for one in decode(raw)
+        }
+
+    return get

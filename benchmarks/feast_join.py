@@ -10,10 +10,8 @@ that tie. The time is that of get_historical_features().to_arrow().
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,12 +19,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from benchmarks.as_of_join import FEATURES, MEMORY_BYTES, count_rows, make_sample
+from benchmarks.feast import installed
 from tandem.model.feature_group import FeatureType
 from tandem.model.history import HistorySnapshot
 from tandem.query.base import FeatureJoin, HistoryTable
 from tandem.query.duckdb import DuckDbEngine
 
-REQUIREMENT = "feast[duckdb]==0.67.0"
 SETTINGS = """project: bench
 registry: registry.db
 provider: local
@@ -73,28 +71,15 @@ def run(rows: int = 10_000_000) -> None:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="feast-") as name:
         folder = Path(name)
-        python = installed(folder / "environment")
+        python = installed(folder / "environment", "[duckdb]")
         if isinstance(python, str):
-            console.print(f"{REQUIREMENT} cannot be installed here: {python}", markup=False)
+            console.print(f"Feast cannot be installed here: {python}", markup=False)
             return
         ours, theirs = measure(folder, python, rows)
     console.print(f"{rows:,} rows, {rows // 10:,} labels, {len(FEATURES)} features")
     console.print(
         f"Tandem {ours:.2f} s, Feast with DuckDB {theirs:.2f} s, {theirs / ours:.1f} times"
     )
-
-
-def installed(environment: Path) -> Path | str:
-    """The environment's Python, or why there is none."""
-    venv.create(environment, with_pip=True)
-    python = environment / "bin" / "python"
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", REQUIREMENT],
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    return python if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
 def measure(folder: Path, python: Path, rows: int) -> tuple[float, float]:
@@ -139,7 +124,3 @@ def rewrite_for_feast(folder: Path, one_file: str, labels: pa.Table) -> None:
     observed = labels.column("observed").cast(pa.timestamp("us"), safe=False).cast(moment)
     given = pa.table({"customer": labels.column("customer"), "event_timestamp": observed})
     pq.write_table(given, folder / "labels.parquet")
-
-
-if __name__ == "__main__":
-    run(int(sys.argv[1]))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 import tandem
 from benchmarks.ingest import create, frame
+from benchmarks.server import running
 
 SDK = Path(__file__).parents[1] / ".venv-sagemaker-v2/bin/python"
 ROWS = 10_000
@@ -41,26 +42,18 @@ def run() -> None:
     shown = Table(title=f"{ROWS:,} rows of 10 mixed columns into both stores of a server")
     for heading in ("what", "rows/s"):
         shown.add_column(heading, justify="right" if heading == "rows/s" else "left")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{name}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                url = server.stdout.readline().split()[4]
-                rows = frame(ROWS, 1.70e9, is_shuffled=True)
-                with tandem.connect(url) as store:
-                    create(store, "sdk", rows)
-                    group = create(store, "own", rows)
-                    group.ingest(rows)  # waits, too, for the process that loads to have started
-                    begun = time.perf_counter()
-                    group.ingest(rows)
-                    own = ROWS / (time.perf_counter() - begun)
-                path = folder / "rows.csv"
-                rows.to_pandas().to_csv(path, index=False)
-                sdk = ROWS / _sdk_seconds(folder / "data", path)
-            finally:
-                server.terminate()
+    with tempfile.TemporaryDirectory() as name, running(Path(name) / "data") as server:
+        rows = frame(ROWS, 1.70e9, is_shuffled=True)
+        with tandem.connect(server.url) as store:
+            create(store, "sdk", rows)
+            group = create(store, "own", rows)
+            group.ingest(rows)  # waits, too, for the process that loads to have started
+            begun = time.perf_counter()
+            group.ingest(rows)
+            own = ROWS / (time.perf_counter() - begun)
+        path = Path(name) / "rows.csv"
+        rows.to_pandas().to_csv(path, index=False)
+        sdk = ROWS / _sdk_seconds(server.data, path)
     shown.add_row(f"FeatureGroup.ingest of the SDK, {WORKERS} workers", f"{sdk:,.0f}")
     shown.add_row("ingest of Tandem's library, over HTTP", f"{own:,.0f}")
     Console(width=100).print(shown)

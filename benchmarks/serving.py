@@ -1,153 +1,189 @@
-"""The server under load: GetRecord, PutRecord and BatchGetRecord over HTTP.
+"""GetRecord and BatchGetRecord over HTTP, beside Redis' GET and the same server's constant answer.
 
-Beside GetRecord stands the same server answering a constant (/health), which is what its HTTP layer
-can do at all; beside PutRecord stands LMDB's bare synced commit of as many values at once.
+The process that answers has one processor, the load the other. What is compared takes turns, and
+the medians of the turns are shown.
+
+    peak        wrk, or redis-benchmark: each connection sends as soon as it has its answer
+    half load   at random moments, half as many requests a second as the same request's peak
+    constant    /health, which costs what any answer costs; Redis' values are as large as the
+                answer to GetRecord
+    signed      the same requests with SigV4 in a header, to a server that has an access key
+    workers     CPU of the processes that listen and answer, which run where the system puts them
 """
 
-import json
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import lmdb
 import urllib3
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.load import Load, apply_load, http_request
+from benchmarks import redis_get, wrk
+from benchmarks.http_requests import Key, Requests
+from benchmarks.load import Load, Stream, apply_load
+from benchmarks.ratios import Ratio, shown
+from benchmarks.records import GROUP, RECORDS, batch_gets, fill, gets, identifier
+from benchmarks.server import Server, cpu_seconds, running
 
-RECORDS = 2_000
-FEATURES = 10
-SECONDS = 5.0
-GROUP = "benchmark"
+CONNECTIONS = 16
+PACED_CONNECTIONS = 64
+BATCH_CONNECTIONS = 4
+BATCH = 100
+TURNS = 3
+WORKERS = 2
+KEY = Key("AKIAIOSFODNN7EXAMPLE", "a-secret-that-is-not-one")
 
-
-def record(number: int, event_time: int) -> list[dict[str, str]]:
-    values = {"id": f"cust-{number:07}", "time": str(event_time)}
-    values |= {f"feature_{index}": f"{number % 97}.{index}5" for index in range(FEATURES)}
-    return [{"FeatureName": name, "ValueAsString": text} for name, text in values.items()]
-
-
-def puts() -> list[bytes]:
-    now = int(time.time())
-    bodies = [json.dumps({"Record": record(n, now)}).encode() for n in range(RECORDS)]
-    return [http_request("PUT", f"/FeatureGroup/{GROUP}", body) for body in bodies]
+Measure = Callable[[], Load]
 
 
-def gets() -> list[bytes]:
-    query = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString=cust-"
-    return [http_request("GET", f"{query}{number:07}") for number in range(RECORDS)]
+def run(seconds: float) -> list[Ratio]:
+    if not wrk.is_there():
+        print(wrk.MISSING)
+        return []
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+        folder = Path(name)
+        fill(folder / "data")
+        server = opened.enter_context(running(folder / "data")).pinned()
+        measures = _peaks(server, seconds)
+        if redis_get.is_there():
+            size = len(_one(server).data)
+            redis = opened.enter_context(redis_get.running(folder, RECORDS, size))
+            measures["Redis"] = lambda: redis_get.peak(redis, RECORDS, size, CONNECTIONS, seconds)
+        else:
+            print(redis_get.MISSING)
+        signing = opened.enter_context(_signing(folder / "signing"))
+        measures["signed"] = lambda: _signed_peak(signing, seconds)
+        peaks = in_turns(measures)
+        halves = in_turns(_halves(server, peaks, seconds))
+    return [*_peak_ratios(peaks), _half_ratio(halves), _workers_ratio(seconds)]
 
 
-def batch_gets() -> list[bytes]:
-    requests = []
-    for start in range(0, RECORDS, 100):
-        identifiers = [f"cust-{number:07}" for number in range(start, start + 100)]
-        entry = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": identifiers}
-        body = json.dumps({"Identifiers": [entry]}).encode()
-        requests.append(http_request("POST", "/BatchGetRecord", body))
-    return requests
-
-
-def constants() -> list[bytes]:
-    return [http_request("GET", "/health")]
-
-
-def run() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                url = server.stdout.readline().split()[4]
-                _create_group(url)
-                port = int(url.rpartition(":")[2])
-                rows = _measure(port)
-            finally:
-                server.terminate()
-        bare = _bare_commits_per_second(Path(folder), 64)
-    _print(rows, bare)
-
-
-def _measure(port: int) -> dict[str, Load]:
-    apply_load(port, puts, 64, 1.0)  # every record is there, and the server is warm
+def in_turns(measures: Mapping[str, Measure]) -> dict[str, Load]:
+    """The medians of some turns of each."""
+    found: dict[str, list[Load]] = {name: [] for name in measures}
+    for _ in range(TURNS):
+        for name, measure in measures.items():
+            found[name].append(measure())
     return {
-        "constant": apply_load(port, constants, 16, SECONDS),
-        "GetRecord": apply_load(port, gets, 16, SECONDS),
-        "PutRecord": apply_load(port, puts, 64, SECONDS),
-        "BatchGetRecord": apply_load(port, batch_gets, 4, SECONDS),
-    }
-
-
-def _create_group(url: str) -> None:
-    names = ["id", "time", *[f"feature_{index}" for index in range(FEATURES)]]
-    kinds = ["String", "Fractional", *["Fractional"] * FEATURES]
-    request = {
-        "FeatureGroupName": GROUP,
-        "RecordIdentifierFeatureName": "id",
-        "EventTimeFeatureName": "time",
-        "FeatureDefinitions": [
-            {"FeatureName": name, "FeatureType": kind}
-            for name, kind in zip(names, kinds, strict=True)
-        ],
-        "OnlineStoreConfig": {"EnableOnlineStore": True},
-        "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://benchmark"}},
-        "RoleArn": "arn:aws:iam::123456789012:role/benchmark",
-    }
-    headers = {
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "SageMaker.CreateFeatureGroup",
-    }
-    answer = urllib3.request("POST", url, body=json.dumps(request), headers=headers)
-    assert answer.status == 200, answer.data
-
-
-def _bare_commits_per_second(folder: Path, batch: int) -> float:
-    """Records a second that LMDB takes in synced transactions of `batch`, two values a record."""
-    values = [json.dumps(record(number, 1)).encode() for number in range(batch)]
-    with lmdb.open(str(folder / "bare"), map_size=1 << 30) as environment:
-        commits, start = 0, time.perf_counter()
-        while time.perf_counter() - start < SECONDS:
-            with environment.begin(write=True) as transaction:
-                for number, value in enumerate(values):
-                    transaction.put(f"record-{number:07}".encode(), value)
-                    transaction.put(f"log-{commits:07}-{number:03}".encode(), value)
-            commits += 1
-        return commits * batch / (time.perf_counter() - start)
-
-
-def _print(rows: dict[str, Load], bare: float) -> None:
-    constant, put = rows["constant"], rows["PutRecord"]
-    records = rows["BatchGetRecord"].per_second * 100
-    table = Table(title=f"HTTP, {RECORDS} records of {FEATURES + 2} features")
-    for column in ("operation", "connections", "per second", "p50 ms", "p99 ms", "ratio"):
-        table.add_column(column)
-    lines: Sequence[tuple[str, int, Load, str]] = [
-        ("constant answer", 16, constant, ""),
-        (
-            "GetRecord",
-            16,
-            rows["GetRecord"],
-            f"{rows['GetRecord'].per_second / constant.per_second:.2f} x constant answer",
-        ),
-        (
-            "PutRecord, synced",
-            64,
-            put,
-            f"{put.per_second / bare:.2f} x bare LMDB ({bare:,.0f} records/s, 64 a commit)",
-        ),
-        ("BatchGetRecord(100)", 4, rows["BatchGetRecord"], f"{records:,.0f} records/s"),
-    ]
-    for name, connections, load, ratio in lines:
-        table.add_row(
-            name,
-            str(connections),
-            f"{load.per_second:,.0f}",
-            f"{load.p50_ms:.2f}",
-            f"{load.p99_ms:.2f}",
-            ratio,
+        name: Load(
+            per_second=statistics.median(one.per_second for one in loads),
+            p50_ms=statistics.median(one.p50_ms for one in loads),
+            p99_ms=statistics.median(one.p99_ms for one in loads),
+            count=sum(one.count for one in loads),
         )
-    Console(width=120).print(table)
+        for name, loads in found.items()
+    }
+
+
+def _one(server: Server) -> urllib3.BaseHTTPResponse:
+    path = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString={identifier(0)}"
+    return urllib3.request("GET", server.url + path)
+
+
+def _peaks(server: Server, seconds: float) -> dict[str, Measure]:
+    assert b"feature_0" in _one(server).data
+    to = Requests(server.port)
+    requests, batches = gets(to), batch_gets(to)
+    return {
+        "constant": lambda: wrk.peak(server.port, [to.constant()], CONNECTIONS, seconds),
+        "GetRecord": lambda: wrk.peak(server.port, requests, CONNECTIONS, seconds),
+        "batch": lambda: wrk.peak(server.port, batches, BATCH_CONNECTIONS, seconds),
+    }
+
+
+@contextmanager
+def _signing(data: Path) -> Iterator[Server]:
+    """A server that answers what is signed, alone."""
+    fill(data)
+    with running(data, TANDEM_ACCESS_KEYS=f"{KEY.id}:{KEY.secret}") as server:
+        assert _one(server).status == 403
+        yield server.pinned()
+
+
+def _signed_peak(server: Server, seconds: float) -> Load:
+    return wrk.peak(server.port, gets(Requests(server.port, KEY)), CONNECTIONS, seconds)
+
+
+def _halves(server: Server, peaks: Mapping[str, Load], seconds: float) -> dict[str, Measure]:
+    to = Requests(server.port)
+
+    def half(name: str, requests: list[bytes]) -> Measure:
+        stream = Stream(requests, PACED_CONNECTIONS, peaks[name].per_second / 2)
+        return lambda: apply_load(server.port, stream, seconds=seconds)[0]
+
+    return {"constant": half("constant", [to.constant()]), "GetRecord": half("GetRecord", gets(to))}
+
+
+def _peak_ratios(peaks: Mapping[str, Load]) -> Iterator[Ratio]:
+    get, constant, batch, signed = (
+        peaks[name] for name in ("GetRecord", "constant", "batch", "signed")
+    )
+    ours = f"{shown(get)}, {CONNECTIONS} connections"
+    yield Ratio(
+        "GetRecord beside the server's constant answer",
+        ours,
+        shown(constant),
+        get.per_second / constant.per_second,
+    )
+    if (redis := peaks.get("Redis")) is not None:
+        yield Ratio(
+            "GetRecord beside Redis GET",
+            ours,
+            shown(redis),
+            get.per_second / redis.per_second,
+            at_least=0.5,
+        )
+    yield Ratio(
+        "GetRecord, signed, beside unsigned",
+        shown(signed),
+        shown(get),
+        signed.per_second / get.per_second,
+    )
+    records = batch.per_second * BATCH
+    yield Ratio(
+        f"BatchGetRecord({BATCH}) beside 150,000 records/s",
+        f"{records:,.0f} records/s, p99 {batch.p99_ms:.1f} ms, {BATCH_CONNECTIONS} connections",
+        f"{BATCH} GetRecords: {get.per_second:,.0f} records/s",
+        records / 150_000,
+        at_least=1,
+    )
+
+
+def _half_ratio(halves: Mapping[str, Load]) -> Ratio:
+    get, constant = halves["GetRecord"], halves["constant"]
+    return Ratio(
+        "GetRecord p99 at half load beside a constant's",
+        f"p99 {get.p99_ms:.2f} ms at {get.per_second:,.0f}/s",
+        f"p99 {constant.p99_ms:.2f} ms at {constant.per_second:,.0f}/s",
+        get.p99_ms / constant.p99_ms,
+        at_most=2,
+    )
+
+
+def _workers_ratio(seconds: float) -> Ratio:
+    (one, _), (two, share) = _cpu_us(1, seconds), _cpu_us(WORKERS, seconds)
+    return Ratio(
+        f"CPU of a GetRecord, {WORKERS} workers beside one",
+        f"{two:.1f} µs, the smallest share of a worker {share:.0%}",
+        f"{one:.1f} µs",
+        two / one,
+        at_most=1.1,
+    )
+
+
+def _cpu_us(workers: int, seconds: float) -> tuple[float, float]:
+    """Microseconds a request in all processes, and the least part of it that a worker had."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        fill(data)
+        with running(data, f"--workers={workers}") as server:
+            requests = gets(Requests(server.port))
+            answering = server.answering()
+            processes = [server.pid, *(pid for pid in answering if pid != server.pid)]
+            wrk.peak(server.port, requests, CONNECTIONS, 1)
+            before = {pid: cpu_seconds(pid) for pid in processes}
+            load = wrk.peak(server.port, requests, CONNECTIONS, TURNS * seconds)
+            spent = {pid: cpu_seconds(pid) - before[pid] for pid in processes}
+    share = min(spent[pid] for pid in answering) / sum(spent[pid] for pid in answering)
+    return sum(spent.values()) / load.count * 1e6, share

@@ -1,99 +1,78 @@
 """Records as a matrix: BatchGetRecord's JSON beside its Arrow form, for a client that wants one.
 
-Each client has one connection and asks for 100 records at a time; they take turns, in one run. The
-load is what the server alone can do, over 4 connections.
+Each client has one connection and asks for 100 records at a time, then for 1,000, as Tandem's own
+endpoint takes them; they take turns. What the server alone can do with either form is found by wrk.
 """
 
 import itertools
 import json
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import urllib3
-from rich.console import Console
-from rich.table import Table
 
 import tandem
-from benchmarks.load import Load, apply_load, http_request
+from benchmarks import wrk
+from benchmarks.http_requests import Requests
+from benchmarks.ratios import Ratio
+from benchmarks.records import FEATURES, GROUP, batch_gets, fill, hundreds
+from benchmarks.server import Server, running
 
-RECORDS = 5_000
-FEATURES = 10
-SECONDS = 3.0
-ROUNDS = 3
-GROUP = "benchmark"
+TURNS = 3
+CONNECTIONS = 4
 ARROW = "application/vnd.apache.arrow.stream"
 NAMES = [f"feature_{index}" for index in range(FEATURES)]
-IDENTIFIERS = [f"cust-{number:07}" for number in range(RECORDS)]
-PAGES = [IDENTIFIERS[start : start + 100] for start in range(0, RECORDS, 100)]
+
+Client = Callable[[list[str]], Any]
 
 
-def body(page: list[str]) -> bytes:
-    entry = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": page}
-    return json.dumps({"Identifiers": [entry]}).encode()
-
-
-def requests_for_json() -> list[bytes]:
-    return [http_request("POST", "/BatchGetRecord", body(page)) for page in PAGES]
-
-
-def requests_for_arrow() -> list[bytes]:
-    accept = f"accept: {ARROW}\r\n"
-    return [
-        request.replace(b"host:", accept.encode() + b"host:", 1) for request in requests_for_json()
-    ]
-
-
-def run() -> None:
+def run(seconds: float) -> list[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tandem", "serve", "--data", f"{folder}/data", "--port=0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                url = server.stdout.readline().split()[4]
-                with tandem.connect(url) as store:
-                    _fill(store)
-                    found = _in_turns(_clients(store, url))
-                port = int(url.rpartition(":")[2])
-                loads = {
-                    "JSON": apply_load(port, requests_for_json, 4, SECONDS),
-                    "Arrow": apply_load(port, requests_for_arrow, 4, SECONDS),
-                }
-            finally:
-                server.terminate()
-    _print(found, loads)
+        data = Path(folder) / "data"
+        fill(data)
+        with running(data) as server, tandem.connect(server.url) as store:
+            server.pinned()
+            found = {
+                size: _in_turns(_clients(store, server.url, size), size, seconds)
+                for size in (100, 1_000)
+            }
+            ratios = list(_ratios(found))
+            if wrk.is_there():
+                ratios.append(_served(server, seconds))
+            else:
+                print(wrk.MISSING)
+    return ratios
 
 
-def _fill(store: tandem.FeatureStore) -> None:
-    rows = {
-        "id": IDENTIFIERS,
-        "time": [time.time()] * RECORDS,
-        **{name: [(number % 97) / 7 for number in range(RECORDS)] for name in NAMES},
-    }
-    group = store.create_feature_group(
-        GROUP, features=rows, record_identifier="id", event_time="time"
-    )
-    group.ingest(rows)
-
-
-def _clients(store: tandem.FeatureStore, url: str) -> dict[str, Callable[[list[str]], Any]]:
+def _clients(store: tandem.FeatureStore, url: str, size: int) -> dict[str, Client]:
     pool = urllib3.connection_from_url(url, maxsize=1)
+    path = "/BatchGetRecord" if size <= 100 else "/tandem/batch-get-record"
+    runtime = boto3.client(
+        "sagemaker-featurestore-runtime",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="benchmark",
+        aws_secret_access_key="benchmark",
+    )
 
-    def ask(page: list[str], headers: dict[str, str]) -> bytes:
-        return pool.urlopen("POST", "/BatchGetRecord", body(page), headers).data
+    def ask(page: list[str], headers: Mapping[str, str]) -> bytes:
+        asked = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": page}
+        body = json.dumps({"Identifiers": [asked]}).encode()
+        return pool.urlopen("POST", path, body, headers).data
 
     def from_json(page: list[str]) -> np.ndarray:
-        answer = json.loads(ask(page, {}))
-        rows = []
-        for one in answer["Records"]:
-            values = {value["FeatureName"]: value["ValueAsString"] for value in one["Record"]}
-            rows.append([float(values[name]) for name in NAMES])
-        return np.array(rows)
+        return _matrix(json.loads(ask(page, {}))["Records"])
+
+    def by_boto3(page: list[str]) -> np.ndarray:
+        asked = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": page}
+        return _matrix(runtime.batch_get_record(Identifiers=[asked])["Records"])
 
     def from_arrow(page: list[str]) -> np.ndarray:
         with pa.ipc.open_stream(ask(page, {"accept": ARROW})) as reader:
@@ -103,39 +82,66 @@ def _clients(store: tandem.FeatureStore, url: str) -> dict[str, Callable[[list[s
     features = [f"{GROUP}:{name}" for name in NAMES]
     group = store.feature_group(GROUP)
     return {
-        "BatchGetRecord, JSON": from_json,
-        "BatchGetRecord, Arrow": from_arrow,
-        "feature_vector, to_numpy": lambda page: store.feature_vector(features, page).to_numpy(),
-        "get_many, dicts": group.get_many,
+        "JSON": from_json,
+        "Arrow": from_arrow,
+        "feature_vector": lambda page: store.feature_vector(features, page).to_numpy(),
+        "get_many": group.get_many,
+        **({"boto3": by_boto3} if size <= 100 else {}),
     }
 
 
-def _in_turns(clients: dict[str, Callable[[list[str]], Any]]) -> dict[str, float]:
-    """Records a second: the median of the rounds."""
-    pages = itertools.cycle(PAGES)
+def _matrix(records: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    rows = []
+    for one in records:
+        values = {value["FeatureName"]: value["ValueAsString"] for value in one["Record"]}
+        rows.append([float(values[name]) for name in NAMES])
+    return np.array(rows)
+
+
+def _in_turns(clients: Mapping[str, Client], size: int, seconds: float) -> dict[str, float]:
+    """Records a second: the medians of the turns."""
+    identifiers = list(itertools.chain.from_iterable(hundreds()))
+    pages = itertools.cycle(
+        [identifiers[start : start + size] for start in range(0, len(identifiers), size)]
+    )
     found: dict[str, list[float]] = {name: [] for name in clients}
-    for _ in range(ROUNDS):
+    for _ in range(TURNS):
         for name, client in clients.items():
-            calls, start = 0, time.perf_counter()
-            while time.perf_counter() - start < SECONDS / ROUNDS:
-                assert len(client(next(pages))) == 100
+            calls, begun = 0, time.perf_counter()
+            while time.perf_counter() - begun < seconds / TURNS:
+                assert len(client(next(pages))) == size
                 calls += 1
-            found[name].append(calls * 100 / (time.perf_counter() - start))
-    return {name: sorted(rates)[ROUNDS // 2] for name, rates in found.items()}
+            found[name].append(calls * size / (time.perf_counter() - begun))
+    return {name: statistics.median(rates) for name, rates in found.items()}
 
 
-def _print(found: dict[str, float], loads: dict[str, Load]) -> None:
-    table = Table(title=f"100 records of {FEATURES + 2} features at a time, one connection")
-    for column in ("client", "records per second", "ratio"):
-        table.add_column(column)
-    slowest = found["BatchGetRecord, JSON"]
-    for name, rate in found.items():
-        table.add_row(name, f"{rate:,.0f}", f"{rate / slowest:.2f} x JSON")
-    Console(width=120).print(table)
-    table = Table(title="The server under load, 4 connections")
-    for column in ("answers", "records per second", "p50 ms", "p99 ms"):
-        table.add_column(column)
-    for name, load in loads.items():
-        rate = f"{load.per_second * 100:,.0f}"
-        table.add_row(name, rate, f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}")
-    Console(width=120).print(table)
+def _ratios(found: Mapping[int, Mapping[str, float]]) -> Iterator[Ratio]:
+    for size, rates in found.items():
+        for name, what, at_least, beside in (
+            ("Arrow", "as Arrow, into a matrix", 2, "JSON"),
+            ("Arrow", "as Arrow, into a matrix", 2, "boto3"),
+            ("feature_vector", "by feature_vector, to_numpy", None, "JSON"),
+            ("get_many", "by get_many, dicts", None, "JSON"),
+        ):
+            if beside in rates:
+                yield Ratio(
+                    f"{size:,} records over HTTP {what}",
+                    f"{rates[name]:,.0f} records/s, 1 connection",
+                    f"{beside} into a matrix: {rates[beside]:,.0f} records/s",
+                    rates[name] / rates[beside],
+                    at_least=at_least,
+                )
+
+
+def _served(server: Server, seconds: float) -> Ratio:
+    to = Requests(server.port)
+    json_form, arrow_form = (
+        wrk.peak(server.port, batch_gets(to, accept), CONNECTIONS, seconds)
+        for accept in ("application/json", ARROW)
+    )
+    return Ratio(
+        "BatchGetRecord(100) as Arrow, what the server answers",
+        f"{arrow_form.per_second * 100:,.0f} records/s, {CONNECTIONS} connections",
+        f"as JSON: {json_form.per_second * 100:,.0f} records/s",
+        arrow_form.per_second / json_form.per_second,
+    )

@@ -7,6 +7,7 @@ from tandem.errors import TandemError
 
 if TYPE_CHECKING:
     from tandem.sdk.connection import connect
+    from tandem.sdk.cost import cost
     from tandem.sdk.frames import Result
     from tandem.sdk.group import FeatureGroupHandle
     from tandem.sdk.record_cache import RecordCache
@@ -20,6 +21,7 @@ __all__ = [
     "TandemError",
     "__version__",
     "connect",
+    "cost",
 ]
 __version__ = "0.1.0"
 
@@ -29,6 +31,7 @@ _HOMES = {
     "RecordCache": "tandem.sdk.record_cache",
     "Result": "tandem.sdk.frames",
     "connect": "tandem.sdk.connection",
+    "cost": "tandem.sdk.cost",
 }
 
 

@@ -9,6 +9,7 @@ from tandem.registry.sql import SqlRegistry
 from tandem.testing.document_contract import DocumentRegistryContract
 from tandem.testing.manifest_contract import ManifestRegistryContract
 from tandem.testing.registry_contract import GroupRegistryContract
+from tandem.testing.usage_contract import UsageRegistryContract
 
 
 class TestMemoryGroups(GroupRegistryContract):
@@ -26,6 +27,12 @@ class TestMemoryManifests(ManifestRegistryContract):
 class TestMemoryDocuments(DocumentRegistryContract):
     @pytest.fixture
     def documents(self):
+        return MemoryRegistry()
+
+
+class TestMemoryUsage(UsageRegistryContract):
+    @pytest.fixture
+    def usage(self):
         return MemoryRegistry()
 
 
@@ -57,4 +64,10 @@ class TestSqlGroups(SqlReopened, GroupRegistryContract):
 class TestSqlManifests(SqlReopened, ManifestRegistryContract):
     @pytest.fixture
     def manifests(self):
+        return self.open()
+
+
+class TestSqlUsage(SqlReopened, UsageRegistryContract):
+    @pytest.fixture
+    def usage(self):
         return self.open()

@@ -105,6 +105,7 @@ def test_requests_do_not_wait_for_one_that_does_not_answer(tmp_path: Path) -> No
         store = tandem.connect(server.url)
         assert group.ingest(ROWS) == 3
         (child,) = children(server)
+        store.sql("SELECT 1").to_arrow()  # the process of queries takes a while to start
         os.kill(child, signal.SIGSTOP)
         (file := tmp_path / "rows.csv").write_text("id,time\nb,1700000000\n")
         calls = [lambda: group.ingest(ROWS), lambda: store.batch_load("customers", str(file))]

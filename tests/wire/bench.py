@@ -23,6 +23,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.utils import percent_encode_sequence
 
+from tandem.assembly.buckets import BucketsInMemory
 from tandem.assembly.presence import Presence
 from tandem.offline.memory import MemoryOfflineStore
 from tandem.offline.objects import ObjectStore
@@ -49,6 +50,8 @@ from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
+from tandem.service.throughput import Throughput
+from tandem.service.usage import Usage, UsageParts
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
 from tandem.wire.vector_api import VectorApi
@@ -112,7 +115,8 @@ class Bench:
         histories = HistoryTables(
             self.registry, self.registry, definitions, self.offline, self.clock
         )
-        records = Records(groups, self.store, self._commits, self.clock)
+        throughput = self._throughput(groups, definitions)
+        records = Records(groups, self.store, self._commits, throughput, self.clock)
         roles = Roles(self.registry, self.clock)
         catalog = Catalog(self.registry, histories, self.clock)
         self._folder = TemporaryDirectory()
@@ -121,20 +125,12 @@ class Bench:
         self.objects.buckets.create(BUCKET)
         self._engine = DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
         queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
-        delivery = Delivery(
-            self.store,
-            self.offline,
-            self.registry,
-            self.registry,
-            DeliveryLimits(entries_max=1_000, bytes_max=1 << 20),
-            self.clock,
-        )
         self.presence = Presence(folder / "processes")
         parts = AthenaParts(
             self.registry,
             catalog,
             queries,
-            IcebergTables(self.offline, delivery),
+            IcebergTables(self.offline, self._delivery()),
             self._engine,
             lambda: self.objects,
             self.clock,
@@ -148,8 +144,9 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
-            batch_get=BatchGet(groups, self.store, self.clock),
-            feature_vectors=FeatureVectors(groups, self.store, self.clock),
+            usage=self.usage,
+            batch_get=BatchGet(groups, self.store, throughput, self.clock),
+            feature_vectors=FeatureVectors(groups, self.store, throughput, self.clock),
             roles=roles,
             role_sessions=RoleSessions(roles, ACCOUNT, b"s" * 32, self.clock),
             catalog=catalog,
@@ -159,6 +156,27 @@ class Bench:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+
+    def _delivery(self) -> Delivery:
+        limits = DeliveryLimits(entries_max=1_000, bytes_max=1 << 20)
+        registry = self.registry
+        return Delivery(self.store, self.offline, registry, registry, limits, self.clock)
+
+    def _throughput(self, groups: FeatureGroups, definitions: Definitions) -> Throughput:
+        buckets = BucketsInMemory(self.clock)
+        throughput = Throughput(definitions.of_id, buckets)
+        parts = UsageParts(
+            throughput=throughput,
+            buckets=buckets,
+            registry=self.registry,
+            groups=groups,
+            definitions=definitions,
+            online=self.store,
+            offline=self.offline,
+            clock=self.clock,
+        )
+        self.usage = Usage(parts)
+        return throughput
 
     def clock(self) -> int:
         return self.now_us
@@ -171,6 +189,7 @@ class Bench:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self.usage.close()
         self._commits.close()
         self.core.athena.close()
         self._engine.close()

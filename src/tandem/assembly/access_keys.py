@@ -23,18 +23,23 @@ from tandem.registry.base import DocumentRegistry
 from tandem.service.access_keys import AccessKeys, GivenKeys
 from tandem.service.clock import Clock, system_clock
 
+_STORE_KEY = "access.key"
 _log = logging.getLogger(__name__)
 
 
 def store_key(settings: Settings) -> bytes:
     """What the secrets of keys and sessions are derived from: made once for a data folder."""
-    return key_in(settings.data / "access.key")
+    return key_in(settings.data / _STORE_KEY)
 
 
 def access_keys(settings: Settings, registry: DocumentRegistry, clock: Clock) -> AccessKeys:
-    """Raises ValidationError where the setting or the file cannot be used."""
-    given = _given(settings)
-    return AccessKeys(registry, store_key(settings), clock, given)
+    """Raises ValidationError where the setting or the file cannot be used, and where anybody may
+    read what secrets are derived from.
+    """
+    given, path = _given(settings), settings.data / _STORE_KEY
+    key = store_key(settings)
+    _check_permissions(path, path.stat().st_mode, stat.S_IRWXO)
+    return AccessKeys(registry, key, clock, given)
 
 
 def has_access_keys(settings: Settings) -> bool:
@@ -96,14 +101,14 @@ class AccessKeyFile:
             if seen == self._seen:
                 return
             self._seen = seen  # a bad one is complained of once
-            _check_permissions(self._path, status.st_mode)
+            _check_permissions(self._path, status.st_mode, stat.S_IRWXO | stat.S_IWGRP)
             self._keys = keys_of_profiles(profiles(file.read(), self._path), self._path)
 
 
-def _check_permissions(path: Path, mode: int) -> None:
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+def _check_permissions(path: Path, mode: int, forbidden: int) -> None:
+    if mode & forbidden:
         raise ValidationError(
-            f"the file of access keys {str(path)!r} is open to others (mode {mode & 0o777:o}):"
+            f"the file {str(path)!r} is open to others (mode {mode & 0o777:o}):"
             f" run chmod 600 {path}"
         )
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tandem.assembly.buckets import BucketFiles, BucketsInMemory
 from tandem.assembly.settings import Settings
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
@@ -19,6 +20,8 @@ from tandem.offline.objects import ObjectStore
 from tandem.online.base import OnlineStore
 from tandem.query.base import QueryEngine
 from tandem.registry.base import ManifestRegistry, Registry
+from tandem.service.clock import Clock
+from tandem.service.throughput import Buckets
 
 _ONLINE_STORES = {
     "lmdb": "tandem.online.lmdb:LmdbOnlineStore",
@@ -99,6 +102,14 @@ def query_engine(settings: Settings) -> QueryEngine:
         )
     )
     return engine
+
+
+def buckets(settings: Settings, clock: Clock) -> Buckets:
+    """The provisioned units of groups."""
+    # A store in memory belongs to its process alone.
+    if settings.online_store == "memory":
+        return BucketsInMemory(clock)
+    return BucketFiles(settings.data / "throughput", clock)
 
 
 def object_store(

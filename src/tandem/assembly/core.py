@@ -54,6 +54,8 @@ from tandem.service.roles import Roles
 from tandem.service.search import Search
 from tandem.service.sql import Sql
 from tandem.service.streams import Streams
+from tandem.service.throughput import Throughput
+from tandem.service.usage import Usage, UsageParts
 
 _TAKE_OVER_SECONDS = 2.0
 """How long a load waits whose process is gone, beside the second in which the lease is taken."""
@@ -108,15 +110,18 @@ class Core:
         histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
         self._commits = GroupCommit(self.online, clock)
-        self.records = Records(self.groups, self.online, self._commits, clock)
-        self.batch_get = BatchGet(self.groups, self.online, clock)
-        self.feature_vectors = FeatureVectors(self.groups, self.online, clock)
+        throughput = self._open_throughput(registry, clock, opened)
+        self.records = Records(self.groups, self.online, self._commits, throughput, clock)
+        self.batch_get = BatchGet(self.groups, self.online, throughput, clock)
+        self.feature_vectors = FeatureVectors(self.groups, self.online, throughput, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
-        self.ingestion = Ingestion(self.groups, self.online, self._commits, clock)
-        self.streams = Streams(self.groups, self.records, self.online, self._commits, clock)
+        self.ingestion = Ingestion(self.groups, self.online, self._commits, throughput, clock)
+        self.streams = Streams(
+            self.groups, self.records, self.online, self._commits, throughput, clock
+        )
         opened.callback(self.streams.close)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
         self.datasets = Datasets(
@@ -135,6 +140,23 @@ class Core:
         self.expiry = Expiry(self.online, definitions, clock)
         self._open_athena(registry, clock, opened)
         self._open_files(registry, clock)
+
+    def _open_throughput(self, registry: Registry, clock: Clock, opened: ExitStack) -> Throughput:
+        buckets = backends.buckets(self.settings, clock)
+        throughput = Throughput(self._definitions.of_id, buckets)
+        parts = UsageParts(
+            throughput=throughput,
+            buckets=buckets,
+            registry=registry,
+            groups=self.groups,
+            definitions=self._definitions,
+            online=self.online,
+            offline=self.offline,
+            clock=clock,
+        )
+        self.usage = Usage(parts)
+        opened.callback(self.usage.close)
+        return throughput
 
     def _open_athena(self, registry: Registry, clock: Clock, opened: ExitStack) -> None:
         self._presence = Presence(self.settings.data / "processes")

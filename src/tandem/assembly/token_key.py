@@ -2,10 +2,9 @@
 
 import os
 import secrets
-import stat
 from pathlib import Path
 
-from tandem.errors import DataCorrupted, ValidationError
+from tandem.errors import DataCorrupted
 
 _FILE = "token.key"
 _KEY_BYTES = 32
@@ -25,7 +24,7 @@ def key_in(path: Path) -> bytes:
     """The 32 random bytes in a file that only this user may read. Made where it is missing, and on
     disk by then: of two processes that start at once, the first one's key stays.
 
-    Raises DataCorrupted where it is not whole, and ValidationError where anybody may read it.
+    Raises DataCorrupted where it is not whole.
     """
     if not path.exists():
         partial = path.with_name(f"{path.name}.{os.getpid()}")
@@ -48,9 +47,5 @@ def key_in(path: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise DataCorrupted(
             f"{str(path)!r} has {len(key)} bytes instead of {_KEY_BYTES}: restore it from a backup"
-        )
-    if (mode := path.stat().st_mode) & stat.S_IRWXO:
-        raise ValidationError(
-            f"{str(path)!r} is open to others (mode {mode & 0o777:o}): run chmod 600 {path}"
         )
     return key

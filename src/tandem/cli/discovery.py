@@ -8,7 +8,7 @@ from tandem.cli.group_names import group_name_argument
 from tandem.cli.name_value import pairs_option
 from tandem.cli.output import print_json, print_line, print_table, print_tables
 from tandem.cli.store_option import with_store
-from tandem.sdk.listing import Listing
+from tandem.sdk.shown_items import Listing
 from tandem.sdk.store import FeatureStore
 
 

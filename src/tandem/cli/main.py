@@ -38,6 +38,8 @@ SECTIONS = {
         "restore": LazyCommand("tandem.cli.retirement:restore", "Show a retired feature again."),
         "clone": LazyCommand("tandem.cli.clone:clone", "Copy a feature group into other types."),
         "alias": LazyCommand("tandem.cli.alias:alias", "List, set or remove an alias."),
+        "usage": LazyCommand("tandem.cli.usage:usage", "Show what a feature group was used for."),
+        "cost": LazyCommand("tandem.cli.cost:cost", "Compare what a workload costs."),
     },
     "Records and history": {
         "put": LazyCommand("tandem.cli.records:put", "Write a record."),

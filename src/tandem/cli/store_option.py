@@ -5,8 +5,8 @@ exit code 1.
 """
 
 import errno
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tandem.server.address_file import DEFAULT_PORT
 
 _DEFAULT_LOCATION = f"http://127.0.0.1:{DEFAULT_PORT}"
 
-_location_option = click.option(
+location_option = click.option(
     "--store",
     "location",
     envvar="TANDEM_STORE",
@@ -49,29 +49,40 @@ def with_store(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @_location_option
+        @location_option
         @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
         @wraps(command)
         def run(location: str, as_json: bool, **arguments: Any) -> None:
-            _check_encoding(arguments)
+            check_encoding(arguments)
             if before is not None:
                 before(**arguments)
-            try:
-                makes = may_make and not arguments.get("only_plan")
-                obeyed = interrupts_obeyed() if ends_at_interrupts else nullcontext()
-                with logging_in_lines(), obeyed, open_store(location, may_make=makes) as store:
-                    command(store, as_json, **arguments)
-            except TandemError as error:
-                raise Failure(str(error)) from error
-            except OSError as error:
-                if error.errno == errno.EPIPE:
-                    raise  # whoever read the output has left: click ends quietly
-                file = f"{error.filename}: " if error.filename else ""
-                raise Failure(f"{file}{error.strerror}") from error
+            makes = may_make and not arguments.get("only_plan")
+            obeyed = interrupts_obeyed() if ends_at_interrupts else nullcontext()
+            with (
+                failing_in_a_line(),
+                logging_in_lines(),
+                obeyed,
+                open_store(location, may_make=makes) as store,
+            ):
+                command(store, as_json, **arguments)
 
         return run
 
     return decorate if command is None else decorate(command)
+
+
+@contextmanager
+def failing_in_a_line() -> Iterator[None]:
+    """Makes errors of a store and of the machine the end of a command."""
+    try:
+        yield
+    except TandemError as error:
+        raise Failure(str(error)) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # whoever read the output has left: click ends quietly
+        file = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{file}{error.strerror}") from error
 
 
 def open_store(location: str, *, may_make: bool = False) -> FeatureStore:
@@ -87,7 +98,7 @@ def open_store(location: str, *, may_make: bool = False) -> FeatureStore:
         return connect(location)
 
 
-def _check_encoding(arguments: dict[str, Any]) -> None:
+def check_encoding(arguments: dict[str, Any]) -> None:
     """Bytes that are no UTF-8 cannot be kept: nothing in a store is anything but text."""
     for value in arguments.values():
         texts = [*value, *value.values()] if isinstance(value, dict) else value

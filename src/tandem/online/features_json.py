@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tandem.model.record import FeatureValue
+from tandem.model.record import FeatureValue, record_size
 
 
 class StoredFeature(msgspec.Struct, omit_defaults=True, rename="pascal", gc=False):
@@ -22,6 +22,9 @@ class StoredFeature(msgspec.Struct, omit_defaults=True, rename="pascal", gc=Fals
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[StoredFeature])
+
+_BEFORE_NAME = b'{"FeatureName":"'
+_AROUND_TEXT_BYTES = len('{"FeatureName":"","ValueAsString":""},')
 
 
 def encode_features(values: Iterable[FeatureValue]) -> bytes:
@@ -45,6 +48,15 @@ def decode_features(features_json: bytes) -> tuple[FeatureValue, ...]:
         FeatureValue(feature.feature_name, _value(feature))
         for feature in stored_features(features_json)
     )
+
+
+def record_bytes(features_json: bytes) -> int:
+    """The size of a record as its limit counts it: names and values, in bytes of UTF-8."""
+    # Without an escape a quote is one of the JSON's own, and what is around each text the same.
+    if b"\\" in features_json or b'"ValueAsStringList":' in features_json:
+        return record_size(decode_features(features_json))
+    count = features_json.count(_BEFORE_NAME)
+    return len(features_json) - len("[]") + 1 - _AROUND_TEXT_BYTES * count if count else 0
 
 
 def _value(feature: StoredFeature) -> str | tuple[str, ...]:

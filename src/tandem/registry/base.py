@@ -1,4 +1,6 @@
-"""The seams of the registry: definitions of feature groups, delivery's bookkeeping, documents."""
+"""The seams of the registry: definitions of feature groups, delivery's bookkeeping, documents, and
+usage.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -7,6 +9,7 @@ from typing import NamedTuple
 
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import DataFile, Manifest
+from tandem.model.usage import Period, UsageRow
 
 
 class LateGroup(NamedTuple):
@@ -182,5 +185,27 @@ class DocumentRegistry(ABC):
     def remove_document(self, kind: str, name: str, expected: int) -> None: ...
 
 
-class Registry(GroupRegistry, ManifestRegistry, DocumentRegistry):
+class UsageRegistry(ABC):
+    """What feature groups were used for, by minute and by hour. Durable at return."""
+
+    @abstractmethod
+    def add_usage(self, minutes: Sequence[UsageRow]) -> None:
+        """Adds to what is counted in these minutes and in the hours that hold them: all of it, or
+        nothing where this raises.
+        """
+
+    @abstractmethod
+    def usage(
+        self, period: Period, since_s: int, until_s: int, group_id: str | None = None
+    ) -> Sequence[UsageRow]:
+        """The periods that begin from `since_s` on and before `until_s`, of one group or of all, in
+        the order of their beginnings. Those without any usage are left out.
+        """
+
+    @abstractmethod
+    def trim_usage(self, period: Period, before_s: int) -> None:
+        """Forgets the periods that begin before `before_s`."""
+
+
+class Registry(GroupRegistry, ManifestRegistry, DocumentRegistry, UsageRegistry):
     """All seams: what a backend of the registry is, so that they share one database."""

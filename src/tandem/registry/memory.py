@@ -11,6 +11,7 @@ from dataclasses import replace
 from tandem.errors import StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.history import DataFile, Manifest
+from tandem.model.usage import Period, UsageCounts, UsageRow
 from tandem.registry.advance import (
     check_positions,
     check_sequences,
@@ -37,7 +38,7 @@ from tandem.registry.definitions import (
 
 
 class MemoryRegistry(Registry):
-    """Feature groups, manifests and documents in dictionaries."""
+    """Feature groups, manifests, documents and usage in dictionaries."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,6 +50,9 @@ class MemoryRegistry(Registry):
         self._documents: dict[str, dict[str, Document]] = {}
         self._manifests: dict[str, Manifest] = {}
         self._deliveries: dict[int, DeliveryState] = {}
+        self._usage: dict[Period, dict[tuple[int, str], UsageRow]] = {
+            period: {} for period in Period
+        }
         self._is_closed = False
 
     def add(self, group: FeatureGroup, *, is_table_new: bool = False) -> None:
@@ -173,9 +177,39 @@ class MemoryRegistry(Registry):
             if expected:
                 del self._documents[kind][name]
 
+    def add_usage(self, minutes: Sequence[UsageRow]) -> None:
+        with self._open():
+            for added in minutes:
+                minute = self._add_usage(Period.MINUTE, added)
+                hour = self._add_usage(Period.HOUR, added)
+                for period, row in ((Period.MINUTE, minute), (Period.HOUR, hour)):
+                    peaks = row.peaks.with_minute(minute.counts)
+                    self._usage[period][row.start_s, row.group_id] = row._replace(peaks=peaks)
+
+    def usage(
+        self, period: Period, since_s: int, until_s: int, group_id: str | None = None
+    ) -> Sequence[UsageRow]:
+        with self._open():
+            return [
+                row
+                for _, row in sorted(self._usage[period].items())
+                if since_s <= row.start_s < until_s and group_id in (None, row.group_id)
+            ]
+
+    def trim_usage(self, period: Period, before_s: int) -> None:
+        with self._open():
+            kept = {key: row for key, row in self._usage[period].items() if key[0] >= before_s}
+            self._usage[period] = kept
+
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
+
+    def _add_usage(self, period: Period, added: UsageRow) -> UsageRow:
+        start_s = period.start(added.start_s)
+        empty = UsageRow(added.group_id, start_s, UsageCounts())
+        row = self._usage[period].get((start_s, added.group_id), empty)
+        return row._replace(counts=row.counts.plus(added.counts))
 
     def _keep(self, group: FeatureGroup) -> None:
         self._groups[group.group_id] = group

@@ -23,6 +23,7 @@ from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.limits import RECORD_BYTES_MAX, RECORD_IDENTIFIER_BYTES_MAX
 from tandem.model.record import Record, check_record
+from tandem.model.throughput import WRITE_UNIT_BYTES
 from tandem.rows.columns import convert, text_of_doubles
 from tandem.rows.event_time_columns import (
     Mask,
@@ -41,6 +42,8 @@ KEY_COLUMNS = (IDENTIFIER, EVENT_SECONDS, EVENT_NANOSECONDS)
 _CANONICAL_WHOLE = r"^(0|-?[1-9][0-9]*)$"
 _NUMBER_CHARACTERS_MAX = 25
 """No text of an int64 or a double is longer."""
+_DOUBLE_CHARACTERS = 17
+"""Most doubles have about as many; to write each out would cost more than the answer is worth."""
 
 
 class BadRow(NamedTuple):
@@ -180,6 +183,12 @@ def _moments(feature: FeatureDefinition, values: pa.Array) -> Moments:
 
 
 def _may_be_too_large(columns: dict[str, pa.Array], count: int) -> Mask:
+    too_large: Mask = _upper_sizes(columns, count) > RECORD_BYTES_MAX
+    return too_large
+
+
+def _upper_sizes(columns: dict[str, pa.Array], count: int) -> np.ndarray:
+    """Bytes that the rows' names and values have at most."""
     sizes = np.zeros(count, np.int64)
     for name, values in columns.items():
         sizes += len(name)
@@ -189,8 +198,7 @@ def _may_be_too_large(columns: dict[str, pa.Array], count: int) -> Mask:
             sizes += _sizes_of_lists(values)
         else:
             sizes += _NUMBER_CHARACTERS_MAX
-    too_large: Mask = sizes > RECORD_BYTES_MAX
-    return too_large
+    return sizes
 
 
 def _sizes_of_lists(values: pa.Array) -> np.ndarray:
@@ -199,11 +207,44 @@ def _sizes_of_lists(values: pa.Array) -> np.ndarray:
         sizes = pc.binary_length(elements).fill_null(0).to_numpy()
     else:
         sizes = np.full(len(elements), _NUMBER_CHARACTERS_MAX)
+    return _sums_of_lists(values, sizes)
+
+
+def _sums_of_lists(values: pa.Array, sizes: np.ndarray) -> np.ndarray:
+    """The sum of the sizes of each list's elements."""
     lengths = pc.list_value_length(values).fill_null(0).to_numpy()
     ends = np.cumsum(lengths)
     totals = np.concatenate([[0], np.cumsum(sizes)])
     found: np.ndarray = totals[ends] - totals[ends - lengths]
     return found
+
+
+def write_units_of_rows(table: pa.Table) -> np.ndarray:
+    """What each record of a checked table would cost to be written by itself, in write units. A
+    double counts as 17 characters, whatever it has.
+    """
+    names = [name for name in table.column_names if name not in KEY_COLUMNS]
+    columns = {name: table.column(name).combine_chunks() for name in names}
+    if _upper_sizes(columns, table.num_rows).max(initial=0) <= WRITE_UNIT_BYTES:
+        return np.ones(table.num_rows, np.int64)
+    sizes = np.zeros(table.num_rows, np.int64)
+    for name, values in columns.items():
+        sizes += len(name) * values.is_valid().to_numpy(zero_copy_only=False)
+        sizes += _text_sizes(values)
+    units: np.ndarray = np.maximum(1, -(-sizes // WRITE_UNIT_BYTES))
+    return units
+
+
+def _text_sizes(values: pa.Array) -> np.ndarray:
+    """The bytes of each value as text, about; 0 for a null."""
+    if pa.types.is_list(values.type):
+        return _sums_of_lists(values, _text_sizes(values.flatten()))
+    sizes: np.ndarray
+    if pa.types.is_floating(values.type):
+        sizes = _DOUBLE_CHARACTERS * values.is_valid().to_numpy(zero_copy_only=False)
+    else:
+        sizes = pc.binary_length(values.cast(pa.string())).fill_null(0).to_numpy()
+    return sizes
 
 
 def _check_one_by_one(

@@ -15,6 +15,7 @@ from tandem.sdk.control_plane import FeatureControl, GroupControl, TagControl
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.file_control import FileControl
 from tandem.sdk.stream_control import StreamControl
+from tandem.sdk.usage_control import UsageControl
 from tandem.sdk.vector_control import VectorControl
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode, ServedRecord
@@ -24,7 +25,7 @@ class Backend(ABC):
     """Records and tables of a store in this process (`embedded`) or behind HTTP (`remote`).
 
     Its feature groups, their features, tags and files, its training sets, its batch loads, its
-    streams and its feature vectors are seams of their own. Raises `tandem.errors`.
+    streams, its feature vectors and its usage are seams of their own. Raises `tandem.errors`.
     """
 
     groups: GroupControl
@@ -34,6 +35,7 @@ class Backend(ABC):
     datasets: DatasetControl
     streams: StreamControl
     batch_loads: BatchLoadControl
+    usage: UsageControl
     vectors: VectorControl
 
     @abstractmethod

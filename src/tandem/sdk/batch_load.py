@@ -9,7 +9,7 @@ from tandem.model import batch_load as model
 from tandem.model.batch_load import LoadProgress, LoadStatus
 from tandem.sdk.batch_load_control import BatchLoadControl
 from tandem.sdk.frames import Result
-from tandem.sdk.listing import Listing
+from tandem.sdk.shown_items import Listing
 from tandem.sdk.tables import Table, html, moment, plain
 
 _POLL_SECONDS_MIN, _POLL_SECONDS_MAX = 0.02, 0.5

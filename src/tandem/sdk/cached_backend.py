@@ -48,6 +48,7 @@ class CachedBackend(Backend):
         self.datasets = store.datasets
         self.batch_loads = store.batch_loads
         self.vectors = store.vectors
+        self.usage = store.usage
 
     def get(
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]

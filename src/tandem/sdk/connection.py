@@ -1,4 +1,4 @@
-"""Connecting to a store: a folder of this machine, or a server."""
+"""Connecting to a store: a folder is one in this process, a URL a server."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,13 +32,13 @@ def connect(
     the same folder twice shares one store. Raises StoreUnavailable and ValidationError.
     """
     credentials = given_credentials(access_key, secret_key, session_token)
-    backend = _backend(location, credentials, settings, asks_expiry=record_cache is not None)
+    backend = _backend_at(location, credentials, settings, asks_expiry=record_cache is not None)
     if record_cache is not None:
         backend = CachedBackend(backend, record_cache)
     return FeatureStore(backend, str(location))
 
 
-def _backend(
+def _backend_at(
     location: str | Path,
     credentials: Credentials | None,
     settings: Mapping[str, Any],

@@ -9,7 +9,7 @@ from tandem.model.event_time import EventTime
 from tandem.sdk.dataset_control import DatasetControl
 from tandem.sdk.frames import Result
 from tandem.sdk.label_arguments import labels_of
-from tandem.sdk.listing import Listing
+from tandem.sdk.shown_items import Listing
 from tandem.sdk.tables import Table, html, moment, plain
 from tandem.service import datasets
 

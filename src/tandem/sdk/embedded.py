@@ -19,6 +19,7 @@ from tandem.sdk.embedded_control_plane import EmbeddedFeatures, EmbeddedGroups, 
 from tandem.sdk.embedded_datasets import EmbeddedDatasets
 from tandem.sdk.embedded_files import EmbeddedFiles
 from tandem.sdk.embedded_streams import EmbeddedStreams
+from tandem.sdk.embedded_usage import EmbeddedUsage
 from tandem.sdk.embedded_vectors import EmbeddedVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode, ServedRecord
@@ -40,6 +41,7 @@ class EmbeddedBackend(Backend):
         self.datasets = EmbeddedDatasets(self._core)
         self.streams = EmbeddedStreams(self._core)
         self.batch_loads = EmbeddedBatchLoads(self._core.batch_loads)
+        self.usage = EmbeddedUsage(self._core)
         self.vectors = EmbeddedVectors(self._core)
 
     def put(

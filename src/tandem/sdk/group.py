@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from tandem.model.feature_group import (
     StorageType,
     ThroughputMode,
 )
+from tandem.model.usage import Period
 from tandem.rows.feature_values import values_of_mapping
 from tandem.sdk.arguments import (
     checked,
@@ -35,8 +36,10 @@ from tandem.sdk.group_files import GroupFiles, group_files
 from tandem.sdk.ingest_result import IngestResult
 from tandem.sdk.record_values import RecordValues
 from tandem.sdk.sources import source_of
+from tandem.sdk.usage import UsageList, span_us
 from tandem.service.ingestion import IngestOptions, OnError
 from tandem.service.records import DeletionMode, ServedRecord
+from tandem.service.usage import Stored
 
 _ALIAS_SECONDS_MAX = 1.0
 _ALL: tuple[str, ...] = ()
@@ -266,6 +269,31 @@ class FeatureGroupHandle:
         """Shows a retired feature again, older values included."""
         self._backend.features.restore(self.name, checked_feature_name(feature))
         self._look_again()
+
+    def usage(
+        self,
+        period: str = Period.HOUR,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> UsageList:
+        """What the group was used for, in read and write units. Shown as a table.
+
+        period        "minute" (kept for a day) or "hour" (kept for 93 days)
+        since, until  the span; without a zone it is UTC. By default the last hour of minutes, or
+                      the last day of hours
+
+        What other processes counted in the last 5 seconds may be missing.
+        """
+        chosen = choice(Period, period, "period")
+        start_us, end_us = span_us(chosen, since, until)
+        return UsageList(self._backend.usage.of(self.name, chosen, start_us, end_us))
+
+    def stored(self) -> Stored:
+        """The bytes that the group stores online and offline. Its records are counted one by one:
+        about a second for 100,000.
+        """
+        return self._backend.usage.stored(self.name)
 
     def describe(self) -> GroupDescription:
         """What there is to know of the group: schema, tags, freshness, counts, a sample."""

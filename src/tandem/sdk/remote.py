@@ -24,6 +24,7 @@ from tandem.sdk.remote_files import RemoteFiles
 from tandem.sdk.remote_ingestion import RemoteIngestion
 from tandem.sdk.remote_records import RemoteRecords
 from tandem.sdk.remote_streams import RemoteStreams
+from tandem.sdk.remote_usage import RemoteUsage
 from tandem.sdk.remote_vectors import RemoteVectors
 from tandem.service.ingestion import Ingested, IngestOptions, Progress
 from tandem.service.records import DeletionMode, ServedRecord
@@ -43,6 +44,7 @@ class RemoteBackend(Backend):
         self.datasets = RemoteDatasets(self._http)
         self.streams = RemoteStreams(self._http)
         self.batch_loads = RemoteBatchLoads(self._http)
+        self.usage = RemoteUsage(self._http)
         self.vectors = RemoteVectors(self._http)
 
     def put(

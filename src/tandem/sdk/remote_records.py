@@ -1,5 +1,6 @@
 """Records of a store behind HTTP. Their JSON is kept as bytes: whoever reads it decodes it."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -7,10 +8,11 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Raw
 
-from tandem.errors import TandemError
+from tandem.errors import TandemError, Throttled
 from tandem.model.event_time import parse_iso_or_epoch
 from tandem.model.limits import BATCH_GET_IDENTIFIERS_MAX
 from tandem.sdk.http import Http, error_of_code
+from tandem.sdk.retries import pauses
 from tandem.service.records import ServedRecord
 
 _AT_ONCE = 10_000
@@ -86,6 +88,7 @@ class RemoteRecords:
     def _get_page(
         self, path: str, group_name: str, identifiers: list[str], features: Sequence[str]
     ) -> Iterator[tuple[str, ServedRecord]]:
+        waits = pauses()
         while identifiers:
             entry: dict[str, Any] = {
                 "FeatureGroupName": group_name,
@@ -101,9 +104,21 @@ class RemoteRecords:
                 raise _error(answer.errors[0])
             for one in answer.records:
                 yield one.record_identifier_value_as_string, _served(one.record, one.expires_at)
-            # What did not fit the answer is asked for again.
+            # What did not fit the answer, or the group's units, is asked for again.
             left = answer.unprocessed_identifiers
-            identifiers = left[0].record_identifiers_value_as_string if left else []
+            before, identifiers = (
+                identifiers,
+                left[0].record_identifiers_value_as_string if left else [],
+            )
+            if len(identifiers) < len(before):
+                waits = pauses()
+                continue
+            if (pause := next(waits, None)) is None:
+                raise Throttled(
+                    f"feature group {group_name!r} has no read units left: try again later, or ask"
+                    " for fewer records at a time"
+                )
+            time.sleep(pause)
 
 
 def _served(record: Raw, expires_at: str | None) -> ServedRecord:

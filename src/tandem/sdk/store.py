@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from tandem.errors import ValidationError
 from tandem.model.batch_load import LoadStatus
@@ -42,6 +42,7 @@ from tandem.sdk.arguments import (
 )
 from tandem.sdk.backend import Backend
 from tandem.sdk.batch_load import BatchLoad, BatchLoadList
+from tandem.sdk.cost import CostArguments, CostComparison, cost_of_use
 from tandem.sdk.dataset import DatasetList, RecordedDataset, TrainingSet
 from tandem.sdk.dataset_arguments import TimeRange, only_group, training_set_request
 from tandem.sdk.declaration import Declared
@@ -418,6 +419,15 @@ class FeatureStore:
         """The batch load with this id. Raises ResourceNotFound."""
         control = self._backend.batch_loads
         return BatchLoad(control, control.find(checked_text(batch_load_id, "batch_load_id")))
+
+    def cost(
+        self, groups: Sequence[str] | None = None, **how: Unpack[CostArguments]
+    ) -> CostComparison:
+        """What the store's own use would cost on AWS, and machines of one's own instead; of some
+        feature groups, or of all. Shown as a table.
+        """
+        names = None if groups is None else [checked_group_name(name) for name in groups]
+        return cost_of_use(self._backend, names, **how)
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:
         """The rows of a SELECT over history; every write that was answered is in it.

@@ -15,7 +15,8 @@ from tandem.server.passing_on import passed_on
 from tandem.wire.http import Request, Response
 from tandem.wire.operation import Place
 
-_SECONDS_TO_READY_MAX = 30.0
+_SECONDS_TO_READY_MAX = 50.0
+"""Clients of AWS wait a minute for an answer."""
 _LOOK_SECONDS = 0.02
 NAME = "process of queries"
 _ENVIRONMENT = {

@@ -2,7 +2,8 @@
 
 * Where one record cannot be had, the others can: an error takes the place of its record.
 * All are read at one moment, up to `_AT_ONCE` of them; more, in as many steps.
-* An answer is bounded: records behind the bound are not read, and the caller asks for them again.
+* An answer is bounded, by its size and by the units of each group: the caller asks again for what
+  is behind a bound.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from tandem.online.features_json import decode_features, encode_features
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.records import ServedRecord, check_is_online, check_names, served
+from tandem.service.throughput import Throughput
 
 _AT_ONCE = 512
 _ALL: frozenset[str] = frozenset()
@@ -42,7 +44,7 @@ class RecordsFound:
                 where the group cannot be read
     records     for each identifier, in order: the record, whole as it is stored; None where there
                 is none; or why it cannot be had. Fewer than were asked for where the answer is
-                full.
+                full, or the group has no units for more.
     kept        the names of the features; None where records hold no others
     """
 
@@ -59,9 +61,12 @@ class RecordsFound:
 
 
 class BatchGet:
-    def __init__(self, groups: FeatureGroups, store: OnlineStore, clock: Clock) -> None:
+    def __init__(
+        self, groups: FeatureGroups, store: OnlineStore, throughput: Throughput, clock: Clock
+    ) -> None:
         self._groups = groups
         self._store = store
+        self._throughput = throughput
         self._clock = clock
 
     def read(
@@ -75,9 +80,18 @@ class BatchGet:
         keys = [key for one in questions for key in one.keys if isinstance(key, RecordKey)]
         records = iter(self._read(keys, bytes_max))
         return [
-            RecordsFound(one.features, list(_in_place(one.keys, records)), one.kept)
-            for one in questions
+            RecordsFound(one.features, self._metered(one, records), one.kept) for one in questions
         ]
+
+    def _metered(self, question: "_Question", records: Iterator[_Found]) -> list[_Found]:
+        """The records of a question, up to the first that its group has no units for."""
+        found = list(_in_place(question.keys, records))
+        if question.group is None:
+            return found
+        places = [place for place, one in enumerate(found) if isinstance(one, ServedRecord)]
+        read = [one.features_json for one in found if isinstance(one, ServedRecord)]
+        allowed = self._throughput.read(question.group, read, some=True)
+        return found if allowed == len(read) else found[: places[allowed]]
 
     def _question(self, asked: RecordsAsked) -> "_Question":
         try:
@@ -88,13 +102,14 @@ class BatchGet:
         except TandemError as error:
             if error.retryable:
                 raise
-            return _Question((), [error] * len(asked.identifiers), None)
+            return _Question(None, (), [error] * len(asked.identifiers), None)
         features = readable.current_features
         if asked.names:
             features = tuple(readable.features_by_name[name] for name in dict.fromkeys(asked.names))
         # Records from before hold values of features that have been retired since.
         is_part = bool(asked.names) or readable is not group
         return _Question(
+            group,
             features,
             [_key(group, identifier) for identifier in asked.identifiers],
             frozenset(feature_names(features)) if is_part else None,
@@ -129,8 +144,11 @@ class BatchGet:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """As `RecordsFound`, before anything is read: for each identifier its key, or an error."""
+    """As `RecordsFound`, before anything is read: for each identifier its key, or an error. Without
+    a group, it cannot be read.
+    """
 
+    group: FeatureGroup | None
     features: Sequence[FeatureDefinition]
     keys: Sequence[RecordKey | TandemError]
     kept: frozenset[str] | None

@@ -26,6 +26,7 @@ from tandem.rows.record_table import canonical_identifiers
 from tandem.service.clock import Clock
 from tandem.service.dataset_request import Plan, TrainingSetRequest, planned
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.throughput import Throughput
 
 _AT_ONCE = 512
 _PLANS_MAX = 256
@@ -58,9 +59,12 @@ class _Entities(NamedTuple):
 
 
 class FeatureVectors:
-    def __init__(self, groups: FeatureGroups, store: OnlineStore, clock: Clock) -> None:
+    def __init__(
+        self, groups: FeatureGroups, store: OnlineStore, throughput: Throughput, clock: Clock
+    ) -> None:
         self._groups = groups
         self._store = store
+        self._throughput = throughput
         self._clock = clock
         self._plans: dict[Hashable, Plan] = {}
 
@@ -73,7 +77,8 @@ class FeatureVectors:
         are_identifiers  the entities are one column, of identifiers by whatever name the groups
                          have for them
 
-        Raises ResourceNotFound and ValidationError, which more records than may be asked for are.
+        Raises ResourceNotFound, ValidationError, which more records than may be asked for are, and
+        Throttled where a group has no units for all of its records.
         """
         if are_identifiers and entities.num_columns != 1:
             raise ValidationError(
@@ -94,6 +99,8 @@ class FeatureVectors:
         start = 0
         for part, group, one in zip(plan.parts, plan.groups, asked, strict=True):
             end = start + len(one.keys)
+            read = [record.features_json for record in records[start:end] if record is not None]
+            self._throughput.read(group, read)
             of_group = _of_group(part, group, records[start:end], now_us)
             if one.places is not None:
                 of_group = of_group.take(one.places)

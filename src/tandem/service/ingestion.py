@@ -22,6 +22,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from tandem.errors import ConflictError, TandemError, ValidationError
@@ -38,7 +39,13 @@ from tandem.online.base import (
 )
 from tandem.online.newest_rows import by_identifier, newest_rows
 from tandem.rows.features_json import FeaturesJsonWriter
-from tandem.rows.record_table import CheckedRows, check_rows, failed_rows, joined
+from tandem.rows.record_table import (
+    CheckedRows,
+    check_rows,
+    failed_rows,
+    joined,
+    write_units_of_rows,
+)
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
@@ -51,6 +58,7 @@ from tandem.service.ingestion_mark import (
     mark_name,
 )
 from tandem.service.records import check_targets
+from tandem.service.throughput import Throughput
 
 _SLICE_ROWS = 2_048
 _SLICE_BYTES = 2 << 20
@@ -120,6 +128,7 @@ class _Chunk(NamedTuple):
     """Rows that are checked and staged; the stage is to be closed when they are written.
 
     before, after   the mark as it stands, and as it is when all of them are written
+    units           what each would cost as a write of its own
     """
 
     group: FeatureGroup
@@ -127,16 +136,23 @@ class _Chunk(NamedTuple):
     before: IngestionMark
     after: IngestionMark
     failed: pa.Table | None
+    units: np.ndarray
     stage: ExitStack
 
 
 class Ingestion:
     def __init__(
-        self, groups: FeatureGroups, store: OnlineStore, commits: GroupCommit, clock: Clock
+        self,
+        groups: FeatureGroups,
+        store: OnlineStore,
+        commits: GroupCommit,
+        throughput: Throughput,
+        clock: Clock,
     ) -> None:
         self._groups = groups
         self._store = store
         self._commits = commits
+        self._throughput = throughput
         self._clock = clock
 
     def ingest(
@@ -167,6 +183,7 @@ class Ingestion:
             given,
             self._store,
             self._commits,
+            self._throughput,
             self._clock,
             take_failed,
             row_name,
@@ -192,6 +209,15 @@ class Ingestion:
             self._commits.submit([Mark(name, packed, b"", expires_at_ms=0)]).result()
 
 
+class _Pending(NamedTuple):
+    """A commit under way: its rows, what they cost, and how far the input is in after it."""
+
+    future: Future[list[Outcome]]
+    rows: int
+    units: int
+    done: int
+
+
 class _Load:
     """One call."""
 
@@ -201,6 +227,7 @@ class _Load:
         options: IngestOptions,
         store: OnlineStore,
         commits: GroupCommit,
+        throughput: Throughput,
         clock: Clock,
         take_failed: TakeFailed | None,
         row_name: RowName,
@@ -218,6 +245,7 @@ class _Load:
         self._mark_name = mark_name(self._group_id, self._ingestion_id)
         self._store = store
         self._commits = commits
+        self._throughput = throughput
         self._clock = clock
         with store.log() as log:
             self._packed_mark = log.mark(self._mark_name) or b""
@@ -225,7 +253,7 @@ class _Load:
         self._rows = 0
         self._failed: list[pa.Table] = []
         self._take_failed = take_failed or self._failed.append
-        self._pending: deque[tuple[Future[list[Outcome]], int, int]] = deque()
+        self._pending: deque[_Pending] = deque()
 
     def run(self, rows: pa.Table | Iterable[pa.Table], progress: Progress) -> Ingested:
         chunks = self._chunks(rows)
@@ -242,7 +270,7 @@ class _Load:
             finally:
                 _close_stage(following)
         if self._is_own_id:
-            self._commit([self._mark(b"")], 0, self._done)
+            self._commit([self._mark(b"")], 0, 0, self._done)
             self._settle(0, progress)
         return Ingested(self._ingestion_id, self._rows, joined(self._failed))
 
@@ -311,7 +339,8 @@ class _Load:
         )
         with ExitStack() as stage:
             staged = stage.enter_context(self._store.staging.stage(rows))
-            return _Chunk(self._group(), staged, before, after, failed, stage.pop_all())
+            units = write_units_of_rows(rows)
+            return _Chunk(self._group(), staged, before, after, failed, units, stage.pop_all())
 
     def _write(self, chunk: _Chunk, writer: FeaturesJsonWriter, progress: Progress) -> None:
         """Writes the slices of a chunk. When it is left, none of them is under way any more."""
@@ -325,11 +354,12 @@ class _Load:
                 # A chunk of bad rows alone has an empty slice, and moves the mark nevertheless.
                 requests: list[Request] = [write] if write.count else []
                 done = mark.rows if is_last else mark.rows + end
-                self._commit([*requests, self._mark(mark.packed())], write.count, done)
+                units = int(chunk.units[write.start : end].sum())
+                self._commit([*requests, self._mark(mark.packed())], write.count, units, done)
                 self._settle(_PENDING_SLICES_MAX, progress)
             self._settle(0, progress)
         finally:
-            wait(future for future, _, _ in self._pending)
+            wait(pending.future for pending in self._pending)
         # The allocator would keep what a chunk took, of every thread that worked on it.
         pa.default_memory_pool().release_unused()
 
@@ -365,19 +395,20 @@ class _Load:
         self._packed_mark = packed
         return mark
 
-    def _commit(self, requests: Sequence[Request], rows: int, done: int) -> None:
-        self._pending.append((self._commits.submit(requests), rows, done))
+    def _commit(self, requests: Sequence[Request], rows: int, units: int, done: int) -> None:
+        self._pending.append(_Pending(self._commits.submit(requests), rows, units, done))
 
     def _settle(self, pending_max: int, progress: Progress) -> None:
         """Waits until at most so many commits are under way. Raises what one of them raised: those
         behind it have failed, too, since they expect its mark.
         """
         while len(self._pending) > pending_max:
-            future, rows, done = self._pending.popleft()
-            future.result()
-            self._rows += rows
-            self._done = done
-            progress(done)
+            settled = self._pending.popleft()
+            settled.future.result()
+            self._throughput.load(self._group_id, settled.rows, settled.units)
+            self._rows += settled.rows
+            self._done = settled.done
+            progress(settled.done)
 
     def _group(self) -> FeatureGroup:
         """As it is now: a feature may have come, or be retired, since the load began."""

@@ -12,7 +12,13 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
-from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceNotFound,
+    TandemError,
+    Throttled,
+    ValidationError,
+)
 from tandem.model import limits
 from tandem.model.decision import Refusal
 from tandem.model.event_time import EventTime
@@ -23,7 +29,9 @@ from tandem.model.record import (
     check_record,
     check_values,
     in_definition_order,
+    merge_values,
     parse_event_time,
+    record_size,
 )
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, is_expired
@@ -33,6 +41,7 @@ from tandem.online.features_json import decode_features, encode_features
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.throughput import Throughput
 
 
 class DeletionMode(StrEnum):
@@ -60,11 +69,17 @@ class RecordList:
 
 class Records:
     def __init__(
-        self, groups: FeatureGroups, store: OnlineStore, commits: GroupCommit, clock: Clock
+        self,
+        groups: FeatureGroups,
+        store: OnlineStore,
+        commits: GroupCommit,
+        throughput: Throughput,
+        clock: Clock,
     ) -> None:
         self._groups = groups
         self._store = store
         self._commits = commits
+        self._throughput = throughput
         self._clock = clock
 
     def put(
@@ -76,10 +91,9 @@ class Records:
     ) -> Future[None]:
         """Writes a whole record. One with an older event time than the newest goes to history only.
 
-        Raises ResourceNotFound and ValidationError.
+        Raises ResourceNotFound, ValidationError and Throttled.
         """
-        write = self.check_put(group_name, values, targets, ttl)
-        return self._commits.submit_for([write], partial(_accept, write))
+        return self._commit_one(self.check_put(group_name, values, targets, ttl))
 
     def check_put(
         self,
@@ -101,14 +115,40 @@ class Records:
             invoked_at_us=self._clock(),
         )
 
-    def commit(self, writes: Sequence[Write]) -> Future[list[TandemError | None]]:
-        """Commits checked writes in one transaction; for each the error, or None."""
-        return self._commits.submit_for(
-            writes,
-            lambda outcomes: [
-                _refusal(write, outcome) for write, outcome in zip(writes, outcomes, strict=True)
-            ],
-        )
+    def commit(
+        self, writes: Sequence[Write], *, is_metered: bool = True
+    ) -> Future[list[TandemError | None]]:
+        """Commits checked writes in one transaction; for each the error, or None. Those that their
+        group has no units for are left out: Throttled.
+        """
+        errors: list[TandemError | None] = [
+            self._throttled(write) if is_metered else None for write in writes
+        ]
+        admitted = [index for index, error in enumerate(errors) if error is None]
+
+        def answer(outcomes: Sequence[Outcome]) -> list[TandemError | None]:
+            for index, outcome in zip(admitted, outcomes, strict=True):
+                errors[index] = _refusal(writes[index], outcome)
+            return errors
+
+        return self._commits.submit_for([writes[index] for index in admitted], answer)
+
+    def _commit_one(self, write: Write) -> Future[None]:
+        if (error := self._throttled(write)) is not None:
+            raise error
+        return self._commits.submit_for([write], partial(_accept, write))
+
+    def _throttled(self, write: Write) -> Throttled | None:
+        """Counts a write; the error where its group has no units for it. An update costs what the
+        record is after it.
+        """
+        values = write.values
+        if write.operation is Operation.UPDATE:
+            newest = self._store.get([write.key])[0]
+            if newest is not None and not newest.state.is_deleted:
+                stored = decode_features(newest.features_json)
+                values = merge_values(write.feature_order, stored, values)
+        return self._throughput.write(write.key.group_id, record_size(values))
 
     def update(
         self,
@@ -121,8 +161,8 @@ class Records:
         """Changes some features of the newest record; history gets the whole record after it.
 
         Without a TtlDuration the record keeps its expiry, unless the event time moves and the group
-        has a default. Raises ResourceNotFound, ValidationError, and ConflictError where the event
-        time is older than the record's.
+        has a default. Raises ResourceNotFound, ValidationError, Throttled, and ConflictError where
+        the event time is older than the record's.
         """
         group = self._groups.find_for_writing(group_name)
         by_name = _check_update(group, identifier, values, ttl)
@@ -141,7 +181,7 @@ class Records:
             feature_order=tuple(feature_names(group.features)),
             invoked_at_us=self._clock(),
         )
-        return self._commits.submit_for([write], partial(_accept, write))
+        return self._commit_one(write)
 
     def delete(
         self,
@@ -156,8 +196,9 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        write = self.check_delete(group_name, identifier, event_time, mode, targets)
-        return self._commits.submit_for([write], partial(_accept, write))
+        return self._commit_one(
+            self.check_delete(group_name, identifier, event_time, mode, targets)
+        )
 
     def check_delete(
         self,
@@ -191,23 +232,38 @@ class Records:
         """The newest record, or None where there is none that is not deleted or expired.
 
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
-        group) and ValidationError.
+        group), ValidationError and Throttled.
         """
         group, wanted = self._readable(group_name, names)
         key = RecordKey(group.group_id, canonical_identifier(group, identifier))
-        return served(self._store.get([key])[0], wanted, self._clock() // 1_000)
+        record = self._store.get([key])[0]
+        found = served(record, wanted, self._clock() // 1_000)
+        if record is not None and found is not None:
+            self._throughput.read(group, (record.features_json,))
+        return found
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
     ) -> list[ServedRecord | None]:
-        """`get` for several identifiers of one group, all read at one moment."""
+        """`get` for several identifiers of one group, all read at one moment.
+
+        Raises Throttled where the group has no units for all of them.
+        """
         group, wanted = self._readable(group_name, names)
         keys = [
             RecordKey(group.group_id, canonical_identifier(group, identifier))
             for identifier in identifiers
         ]
         now_ms = self._clock() // 1_000
-        return [served(record, wanted, now_ms) for record in self._store.get(keys)]
+        found: list[ServedRecord | None] = []
+        read: list[bytes] = []
+        for record in self._store.get(keys):
+            one = served(record, wanted, now_ms)
+            found.append(one)
+            if record is not None and one is not None:
+                read.append(record.features_json)
+        self._throughput.read(group, read)
+        return found
 
     def _readable(
         self, group_name: str, names: Sequence[str]

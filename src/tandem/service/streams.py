@@ -21,8 +21,9 @@ import pyarrow as pa
 from tandem.errors import ValidationError
 from tandem.model.decision import Refusal
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.record import FeatureValue
+from tandem.model.record import FeatureValue, record_size
 from tandem.model.targets import TargetStores
+from tandem.model.throughput import write_units
 from tandem.model.write import Write
 from tandem.online.base import (
     Mark,
@@ -34,11 +35,12 @@ from tandem.online.base import (
 from tandem.online.newest_rows import by_identifier, newest_rows
 from tandem.rows.feature_values import check_column_names, iterate_values
 from tandem.rows.features_json import FeaturesJsonWriter
-from tandem.rows.record_table import check_rows
+from tandem.rows.record_table import check_rows, write_units_of_rows
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.records import DeletionMode, Records, check_targets
+from tandem.service.throughput import Throughput
 
 BATCH_ROWS_MAX = 10_000
 """Others wait while a batch commits: about 50 ms for 2,000 rows."""
@@ -101,12 +103,14 @@ class Streams:
         records: Records,
         store: OnlineStore,
         commits: GroupCommit,
+        throughput: Throughput,
         clock: Clock,
     ) -> None:
         self._groups = groups
         self._records = records
         self._store = store
         self._commits = commits
+        self._throughput = throughput
         self._clock = clock
         self._writers: SimpleQueue[FeaturesJsonWriter] = SimpleQueue()
 
@@ -143,7 +147,17 @@ class Streams:
                 return bad
             outcomes = self._commits.submit([*requests, *marks]).result()
         assert not any(isinstance(one, Refusal) for one in outcomes)  # neither kind is refused
+        self._count(requests)
         return []
+
+    def _count(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            if isinstance(request, Write):
+                units = write_units(record_size(request.values))
+                self._throughput.load(request.key.group_id, 1, units)
+            elif isinstance(request, SegmentWrite):
+                units = int(write_units_of_rows(request.staged.rows).sum())
+                self._throughput.load(request.group_id, request.count, units)
 
     def close(self) -> None:
         """Gives back what is kept from batch to batch."""

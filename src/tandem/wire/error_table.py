@@ -23,6 +23,7 @@ from tandem.errors import (
     ResourceNotFound,
     StoreUnavailable,
     TandemError,
+    Throttled,
     UnmodifiableEntity,
     ValidationError,
 )
@@ -105,6 +106,8 @@ _OF_THE_JSON_PROTOCOL: Mapping[type[TandemError], ErrorCode] = {
 ERROR_TABLE: Mapping[Dialect, Mapping[type[TandemError], ErrorCode]] = {
     Dialect.RUNTIME: {
         **_OF_EVERY_DIALECT,
+        # No error of the service's model: botocore repeats it by its code, with the status 400.
+        Throttled: ErrorCode("ThrottlingException", 400),
         **_of_signatures(403),
         ValidationError: ErrorCode("ValidationError", 400),
         ResourceNotFound: ErrorCode("ResourceNotFound", 404),

@@ -9,7 +9,13 @@ from typing import Any
 
 from msgspec import Raw
 
-from tandem.errors import ConflictError, ResourceNotFound, TandemError, ValidationError
+from tandem.errors import (
+    ConflictError,
+    ResourceNotFound,
+    TandemError,
+    Throttled,
+    ValidationError,
+)
 from tandem.model import limits
 from tandem.model.record import FeatureValue
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
@@ -122,6 +128,7 @@ class FeatureStoreRuntime:
             outcomes = await self._commits.until(self._records.commit(list(writes.values())))
             refused = zip(writes, outcomes, strict=True)
             errors.update((index, error) for index, error in refused if error is not None)
+        throttled = {index for index, error in errors.items() if isinstance(error, Throttled)}
         return shapes.BatchWriteRecordResponse(
             errors=[
                 shapes.BatchWriteRecordError(
@@ -130,8 +137,9 @@ class FeatureStoreRuntime:
                     error_message=str(error),
                 )
                 for index, error in sorted(errors.items())
+                if index not in throttled
             ],
-            unprocessed_entries=[],
+            unprocessed_entries=[request.entries[index] for index in sorted(throttled)],
         )
 
     def _check_entry(

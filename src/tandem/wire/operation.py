@@ -25,6 +25,7 @@ from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
 from tandem.service.roles import Roles
 from tandem.service.search import Search
+from tandem.service.usage import Usage
 from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import Request, Response
 
@@ -72,6 +73,9 @@ class Core(Protocol):
 
     @property
     def role_sessions(self) -> RoleSessions: ...
+
+    @property
+    def usage(self) -> Usage: ...
 
 
 class Place(Enum):

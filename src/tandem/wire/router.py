@@ -38,6 +38,7 @@ from tandem.wire.rest_json import RestJson
 from tandem.wire.retirement import retirement_service
 from tandem.wire.sagemaker import sagemaker_service
 from tandem.wire.sts import sts_service
+from tandem.wire.usage import usage_service
 
 _MESSAGE_LENGTH_MAX = 2_048
 _log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Router:
             retirement_service(core),
             clones_service(core),
             history_files_service(core),
+            usage_service(core),
             large_batches_service(core),
         ]
         self.services: Sequence[Service] = json_services + query_services + rest_services

@@ -119,17 +119,16 @@ def test_keys_of_a_folder_are_there_when_it_is_opened_again(tmp_path: Path) -> N
 
 
 def test_what_secrets_are_derived_from_is_whole_and_nobody_elses(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path / "data")
-    with opened_access_keys(settings):
-        pass
-    file = settings.data / "access.key"
+    keys_of(tmp_path)
+    file = tmp_path / "access.key"
     file.chmod(0o604)
-    with pytest.raises(ValidationError, match="chmod 600"), opened_access_keys(settings):
-        pass
-    file.chmod(0o600)
+    with pytest.raises(ValidationError, match="chmod 600"):
+        keys_of(tmp_path)
+    file.chmod(0o660)  # as a volume that a group shares
+    keys_of(tmp_path)
     file.write_bytes(b"")
-    with pytest.raises(DataCorrupted, match="0 bytes"), opened_access_keys(settings):
-        pass
+    with pytest.raises(DataCorrupted, match="0 bytes"):
+        keys_of(tmp_path)
 
 
 def test_whether_there_are_keys_is_asked_without_a_trace(tmp_path: Path) -> None:

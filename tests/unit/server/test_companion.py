@@ -12,6 +12,12 @@ from tandem.errors import StoreUnavailable
 from tandem.server.companion import Companion
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes long to start a process."""
+    monkeypatch.setattr("tandem.server.companion._SECONDS_TO_READY_MAX", 60.0)
+
+
 def companion(folder: Path) -> Companion:
     settings = Settings(data=folder / "data")
     return Companion("background process", "tandem.server.background_process", settings)
@@ -66,7 +72,6 @@ def test_one_that_cannot_be_started_again_is_tried_again(
             patch.setattr("tandem.server.companion._SECONDS_TO_READY_MAX", 0.0)
             with pytest.raises(StoreUnavailable, match="background process has not started yet"):
                 running.wait_until_ready()
-        monkeypatch.setattr("tandem.server.companion._SECONDS_TO_READY_MAX", 30.0)
         running.wait_until_ready()
         running.start()
         assert running._process is not first

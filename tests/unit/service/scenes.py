@@ -11,6 +11,7 @@ from tandem.model.feature_group import (
     OfflineStoreConfig,
     OnlineStoreConfig,
     StorageType,
+    ThroughputConfig,
 )
 from tandem.model.record import FeatureValue
 from tandem.model.time_to_live import TtlDuration
@@ -39,6 +40,7 @@ def definition(
     offline: bool = True,
     storage_type: StorageType | None = None,
     ttl: TtlDuration | None = None,
+    throughput: ThroughputConfig | None = None,
 ) -> NewFeatureGroup:
     return NewFeatureGroup(
         name=name,
@@ -53,6 +55,7 @@ def definition(
         online=OnlineStoreConfig(True, storage_type, ttl) if online else None,
         offline=OfflineStoreConfig("s3://bucket/prefix/") if offline else None,
         role_arn="arn:aws:iam::123456789012:role/test" if offline else None,
+        throughput=throughput or ThroughputConfig(),
     )
 
 

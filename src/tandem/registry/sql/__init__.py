@@ -8,6 +8,7 @@
     stamp         the version of the definitions, for all processes of the machine
     documents     small texts by kind and name
     manifests     files of each group's history, and how far delivery has come
+    usage         what groups were used for, by minute and by hour
 
 Statements are plain SQL that PostgreSQL runs too; what is SQLite's own sits in `database`.
 """
@@ -21,10 +22,13 @@ from tandem.registry.sql.documents import SqlDocumentRegistry
 from tandem.registry.sql.groups import SqlGroupRegistry
 from tandem.registry.sql.manifests import SqlManifestRegistry
 from tandem.registry.sql.stamp import FileStamp
+from tandem.registry.sql.usage import SqlUsageRegistry
 
 
-class SqlRegistry(SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, Registry):
-    """Feature groups, manifests and documents in the SQLite database at `path`, made if missing.
+class SqlRegistry(
+    SqlGroupRegistry, SqlManifestRegistry, SqlDocumentRegistry, SqlUsageRegistry, Registry
+):
+    """Everything in the SQLite database at `path`, made if missing.
 
     Safe to call from many threads, and from many processes that open the same file. A call that
     another process keeps waiting longer than `busy_timeout_seconds` raises StoreUnavailable.

@@ -46,7 +46,27 @@ def _to_3(connection: Connection) -> None:
             )
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}
+def _to_4(connection: Connection) -> None:
+    """What groups were used for."""
+    for statement in (
+        """CREATE TABLE usage (
+            group_id TEXT NOT NULL, period_seconds INTEGER NOT NULL, start_s BIGINT NOT NULL,
+            records_read BIGINT NOT NULL, records_written BIGINT NOT NULL,
+            consumed_read_requests_units BIGINT NOT NULL,
+            consumed_write_requests_units BIGINT NOT NULL,
+            consumed_read_capacity_units BIGINT NOT NULL,
+            consumed_write_capacity_units BIGINT NOT NULL,
+            throttled_requests BIGINT NOT NULL,
+            rows_loaded BIGINT NOT NULL, load_units BIGINT NOT NULL,
+            peak_read_units BIGINT NOT NULL, peak_write_units BIGINT NOT NULL,
+            PRIMARY KEY (group_id, period_seconds, start_s)
+        )""",
+        "CREATE INDEX usage_start ON usage (period_seconds, start_s)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+_STEPS: Mapping[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3, 4: _to_4}
 
 
 def migrate(connection: Connection, version: int) -> None:

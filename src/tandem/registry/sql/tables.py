@@ -10,6 +10,8 @@
     history_files         one row a file of a group's history
     delivered_positions   how far each log partition is in a group's history
     deliveries            how far each log partition is delivered, and which groups are late there
+    usage                 one row a group and period (60 or 3,600 seconds): what was counted in it,
+                          and the most units of one minute
     schema_version        one row: the version of this layout
 
 The unique index over the names of groups that are not deleted is what makes creation safe between
@@ -18,7 +20,9 @@ processes. A file's path is unique in its group, so that no bug upstream can lis
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-SCHEMA_VERSION = 3
+from tandem.model.usage import Peaks, UsageCounts
+
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -102,3 +106,17 @@ deliveries = Table(
     Column("intent", BigInteger),
     Column("late", Text, nullable=False, server_default="{}"),
 )
+
+USAGE_COUNTS = UsageCounts._fields
+USAGE_PEAKS = tuple(f"peak_{name}" for name in Peaks._fields)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("period_seconds", Integer, primary_key=True, autoincrement=False),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, BigInteger, nullable=False) for name in (*USAGE_COUNTS, *USAGE_PEAKS)),
+)
+
+Index("usage_start", usage.c.period_seconds, usage.c.start_s)

@@ -134,7 +134,7 @@ class BatchWriteRecordEntry(Shape):
 
 
 class BatchWriteRecordRequest(Shape):
-    """The entries stay as they were sent, because an error gives its entry back word for word."""
+    """The entries stay as they were sent: an answer gives those that failed back word for word."""
 
     entries: Annotated[list[Raw], Meta(min_length=1, max_length=limits.BATCH_WRITE_ENTRIES_MAX)]
     ttl_duration: TtlDuration | None = None
@@ -148,7 +148,7 @@ class BatchWriteRecordError(Shape):
 
 class BatchWriteRecordResponse(Shape):
     errors: list[BatchWriteRecordError]
-    unprocessed_entries: list[BatchWriteRecordEntry]
+    unprocessed_entries: list[Raw]
 
 
 class ListRecordsRequest(Shape):

@@ -64,6 +64,7 @@ def test_an_older_layout_is_brought_up_to_date(path, registry):
             "DROP INDEX feature_groups_changed_at;"
             "ALTER TABLE feature_groups DROP COLUMN changed_at;"
             "DROP TABLE aliases; DROP TABLE definitions_version; DROP TABLE documents;"
+            "DROP TABLE usage;"
             "UPDATE schema_version SET version = 1;"
         )
     opened = race([partial(SqlRegistry, path) for _ in range(4)])
