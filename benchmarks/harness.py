@@ -1,9 +1,9 @@
 """The shape of the published benchmark of feature stores, with boto3 as its client.
 
-Published: featurestoreorg/featurestore-benchmarks, of 2023. A hundred users wait 0.1 s between two
-requests for one record of 500, or for a batch of them, with 21 columns of mixed types, against
-SageMaker and others over the network of a region. The figures given for single reads, p50 and p99:
-SageMaker 8 and 20 ms, Hopsworks 2 and 3 ms.
+The shape is that of featurestoreorg/featurestore-benchmarks, of 2023: a hundred users wait 0.1 s
+between two requests for one record of 500, or for a batch of them, with 21 columns of mixed types,
+over the network of a region. Beside it stand p50 and p99 of single reads that were published, of
+systems and machines of their own.
 
 Here all is on one machine, whose processors the clients need for themselves: boto3 takes more time
 for a request than the server does. So the clients are threads of some processes, a single client is

@@ -52,6 +52,7 @@ def apply_load(port: int, *streams: Stream, seconds: float) -> list[Load]:
 
 
 def _load(times: Sequence[float], seconds: float) -> Load:
+    assert times, f"no answer came within {seconds} seconds"
     return Load(
         per_second=len(times) / seconds,
         p50_ms=times[len(times) // 2] * 1e3,
@@ -87,12 +88,15 @@ class _Connection:
 class _Running:
     """A stream on its way."""
 
-    def __init__(self, port: int, stream: Stream, begin: float) -> None:
+    def __init__(self, port: int, stream: Stream) -> None:
         self.times: list[float] = []
         self.free = deque(_Connection(port, self) for _ in range(stream.connections))
         self.sockets = {one.socket.fileno(): one for one in self.free}
         self._requests = itertools.cycle(stream.requests)
-        self._moments = _moments(begin, stream.per_second)
+        self._per_second = stream.per_second
+
+    def begin(self, now: float) -> None:
+        self._moments = _moments(now, self._per_second)
         self._due = next(self._moments)
 
     def send_what_is_due(self, now: float) -> float:
@@ -116,12 +120,15 @@ def _moments(begin: float, per_second: float | None) -> Iterator[float]:
 
 
 def _drive(port: int, streams: Sequence[Stream], seconds: float) -> list[list[float]]:
-    begin = time.perf_counter()
-    running = [_Running(port, stream, begin) for stream in streams]
+    running = [_Running(port, stream) for stream in streams]
     sockets = {number: one for stream in running for number, one in stream.sockets.items()}
     with select.epoll() as poll:
         for number in sockets:
             poll.register(number, select.EPOLLIN)
+        # Now that all are connected, which takes a server a while that has little time.
+        begin = time.perf_counter()
+        for stream in running:
+            stream.begin(begin)
         while (now := time.perf_counter()) < begin + seconds:
             due = min(stream.send_what_is_due(now) for stream in running)
             # poll() alone waits for whole milliseconds.

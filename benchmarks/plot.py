@@ -29,6 +29,7 @@ def plot(ratios: Sequence[Ratio], path: Path) -> None:
     axes.bar_label(bars, [f"{value:.2g}" for value in times], padding=3)
     axes.axvline(1, color="black", linewidth=1)
     axes.set(xscale="log", xlabel="times the target; right of the line it is reached")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(min(0.5, *times) / 1.5, max(2, *times) * 2)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})

@@ -53,8 +53,7 @@ def run(seconds: float) -> list[Ratio]:
         else:
             print(redis_get.MISSING)
         signing = opened.enter_context(_signing(folder / "signing"))
-        if signing is not None:
-            measures["signed"] = lambda: _signed_peak(signing, seconds)
+        measures["signed"] = lambda: _signed_peak(signing, seconds)
         peaks = in_turns(measures)
         halves = in_turns(_halves(server, peaks, seconds))
     return [*_peak_ratios(peaks), _half_ratio(halves), _workers_ratio(seconds)]
@@ -94,15 +93,12 @@ def _peaks(server: Server, seconds: float) -> dict[str, Measure]:
 
 
 @contextmanager
-def _signing(data: Path) -> Iterator[Server | None]:
+def _signing(data: Path) -> Iterator[Server]:
     """A server that answers what is signed, alone."""
     fill(data)
     with running(data, TANDEM_ACCESS_KEYS=f"{KEY.id}:{KEY.secret}") as server:
-        if _one(server).status == 200:
-            print("this version verifies no signatures, so their cost is left out")
-            yield None
-        else:
-            yield server.pinned()
+        assert _one(server).status == 403
+        yield server.pinned()
 
 
 def _signed_peak(server: Server, seconds: float) -> Load:
@@ -120,7 +116,9 @@ def _halves(server: Server, peaks: Mapping[str, Load], seconds: float) -> dict[s
 
 
 def _peak_ratios(peaks: Mapping[str, Load]) -> Iterator[Ratio]:
-    get, constant, batch = peaks["GetRecord"], peaks["constant"], peaks["batch"]
+    get, constant, batch, signed = (
+        peaks[name] for name in ("GetRecord", "constant", "batch", "signed")
+    )
     ours = f"{shown(get)}, {CONNECTIONS} connections"
     yield Ratio(
         "GetRecord beside the server's constant answer",
@@ -136,13 +134,12 @@ def _peak_ratios(peaks: Mapping[str, Load]) -> Iterator[Ratio]:
             get.per_second / redis.per_second,
             at_least=0.5,
         )
-    if (signed := peaks.get("signed")) is not None:
-        yield Ratio(
-            "GetRecord, signed, beside unsigned",
-            shown(signed),
-            shown(get),
-            signed.per_second / get.per_second,
-        )
+    yield Ratio(
+        "GetRecord, signed, beside unsigned",
+        shown(signed),
+        shown(get),
+        signed.per_second / get.per_second,
+    )
     records = batch.per_second * BATCH
     yield Ratio(
         f"BatchGetRecord({BATCH}) beside 150,000 records/s",

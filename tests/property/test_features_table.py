@@ -93,7 +93,7 @@ def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> p
     )
 
 
-@pytest.mark.parametrize("few_cells", [0, 64])
+@pytest.mark.parametrize("few_cells", [0, 256])
 @given(made=_records(), random=st.randoms(use_true_random=False))
 @example(made=([FeatureDefinition("f", FeatureType.FRACTIONAL)], [None]), random=None)
 @settings(max_examples=300, deadline=None)

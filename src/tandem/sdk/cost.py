@@ -24,7 +24,7 @@ from tandem.model.cost import (
 )
 from tandem.model.feature_group import ThroughputMode
 from tandem.model.prices import AWS_US_EAST_1, Prices
-from tandem.model.usage import Period, UsageCounts
+from tandem.model.usage import Peaks, Period, UsageCounts
 from tandem.sdk.arguments import checked, microseconds
 from tandem.sdk.backend import Backend
 from tandem.sdk.tables import Table, html, plain
@@ -192,11 +192,15 @@ def _workload(
         for name in (names if groups is not None else [None])
         for one in backend.usage.of(name, Period.HOUR, since_us, until_us)
     ]
-    total, peak_reads, peak_writes = UsageCounts(), 0.0, 0.0
+    total = UsageCounts()
+    peaks: dict[str, Peaks] = {}
     for one in used:
         total = total.plus(one.row.counts)
-        peak_reads = max(peak_reads, one.row.peaks.read_units / _MINUTE_SECONDS)
-        peak_writes = max(peak_writes, one.row.peaks.write_units / _MINUTE_SECONDS)
+        before = peaks.get(one.row.group_id, Peaks())
+        peaks[one.row.group_id] = Peaks(*map(max, before, one.row.peaks))
+    # Units are provisioned by group: each needs those of its own busiest minute.
+    peak_reads = sum(peak.read_units for peak in peaks.values()) / _MINUTE_SECONDS
+    peak_writes = sum(peak.write_units for peak in peaks.values()) / _MINUTE_SECONDS
     begun_s = min((one.row.start_s for one in used), default=since_us // 1_000_000)
     seconds = max(1.0, until_us / 1e6 - begun_s)
     stored = [backend.usage.stored(name) for name in names]

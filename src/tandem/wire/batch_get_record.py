@@ -58,6 +58,7 @@ class BatchGetRecord:
     def __init__(self, core: BatchCore) -> None:
         self._batch_get = core.batch_get
         self._account = core.groups.account
+        self._has_made_arrays = False
         # Of their own, so that large batches leave other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
 
@@ -65,7 +66,14 @@ class BatchGetRecord:
         return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
 
     async def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
-        return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+        most = limits.BATCH_GET_IDENTIFIERS_MAX
+        if self._has_made_arrays:
+            return self._streams(request, most)
+        # Arrow looks for pandas at its first array, and that import would hold up every request.
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._threads, self._streams, request, most)
+        self._has_made_arrays = True
+        return answer
 
     async def large_in_json(
         self, request: shapes.LargeBatchGetRecordRequest
