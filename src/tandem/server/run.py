@@ -255,8 +255,7 @@ class _Server(uvicorn.Server):
             self._handed.begin(self._protocol)
 
     async def on_tick(self, counter: int) -> bool:
-        if self._handed is not None:
-            self._handed.report(len(self.server_state.connections))
+        self._report()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -264,9 +263,16 @@ class _Server(uvicorn.Server):
             await self._handed.end()
         await super().shutdown(sockets)
 
+    def _report(self) -> None:
+        if self._handed is not None:
+            self._handed.report(len(self.server_state.connections))
+
     def _protocol(self) -> FastLane:
-        return FastLane(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        return _HandedLane(
+            self._report,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -287,3 +293,17 @@ class _Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+
+class _HandedLane(FastLane):
+    """A connection that was handed over: its end is said at once, so that the next one comes to
+    whoever has the fewest at that moment.
+    """
+
+    def __init__(self, when_lost: Callable[[], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._when_lost = when_lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._when_lost()
