@@ -3,6 +3,7 @@
 import time
 
 import pandas as pd
+import patience  # noqa: F401
 import sagemaker
 from botocore.exceptions import ClientError
 from refusal import refused

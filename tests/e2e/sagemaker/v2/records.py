@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import patience  # noqa: F401
 import sagemaker
 from botocore.exceptions import ClientError
 from refusal import refused

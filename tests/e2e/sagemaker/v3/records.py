@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import patience  # noqa: F401
 from botocore.exceptions import ClientError
 from refusal import refused
 from sagemaker.core.helper.session_helper import Session, get_execution_role
