@@ -75,7 +75,8 @@ def main(names: tuple[str, ...], rows: int | None, seconds: float, path: Path | 
     for name in names or [name for name in NAMES if name not in LONG]:
         if name in COMPARED:
             found = COMPARED[name](seconds)
-            print_ratios(name, found)
+            if found:
+                print_ratios(name, found)
             ratios += found
         else:
             OTHERS[name](Given(rows, seconds))

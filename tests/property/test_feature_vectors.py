@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.assembly.core import Core
@@ -27,6 +27,7 @@ from tandem.model.feature_group import (
     StorageType,
 )
 from tandem.model.record import FeatureValue
+from tandem.rows.features_table import features_table
 from tandem.rows.rows import TableRows
 from tandem.service import feature_vectors
 from tandem.service.dataset_request import TrainingSetRequest
@@ -34,7 +35,7 @@ from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.records import DeletionMode
 from unit.service.scenes import START_US, ManualClock
 
-EXAMPLES = int(os.environ.get("TANDEM_PROPERTY_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("TANDEM_PROPERTY_EXAMPLES", "25"))
 IDENTIFIERS = {
     "customers": ("customer", FeatureType.STRING),
     "items": ("item", FeatureType.INTEGRAL),
@@ -160,15 +161,26 @@ def test_a_feature_vector_is_what_training_gives_now(
     serving_is_training(history, given_keys, max_ages)
 
 
-def test_the_property_finds_ages_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    age = feature_vectors._age_nanoseconds
-    monkeypatch.setattr(feature_vectors, "_age_nanoseconds", lambda *given: age(*given) + 10**9)
-    quick = settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+OLD = Step("customers", "1", -6, "put", {"count": "7"}, then_deliver=False)
+
+
+@pytest.mark.parametrize(
+    ("history", "max_ages", "name", "fault"),
+    [
+        ([OLD], {"people": 4.0}, "_age_nanoseconds", lambda *_: 0),
+        ([OLD], {}, "is_expired", lambda *_: True),
+        ([OLD], {}, "features_table", lambda texts, names: features_table([None], names)),
+    ],
+    ids=["ages", "expiry", "values"],
+)
+def test_the_property_finds_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+    history: list[Step],
+    max_ages: Mapping[str, float],
+    name: str,
+    fault: Any,
+) -> None:
+    serving_is_training(history, [("1", "1")], max_ages)
+    monkeypatch.setattr(feature_vectors, name, fault)
     with pytest.raises(AssertionError):
-        quick(given(history=steps, given_keys=keys, max_ages=ages)(serving_is_training))()
+        serving_is_training(history, [("1", "1")], max_ages)

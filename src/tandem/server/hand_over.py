@@ -5,7 +5,9 @@
                      └──── how many it has taken, and has open ◄──┘     over a socket of the two
 
 * A connection goes to the worker that has the fewest open. Clients keep few connections, for long:
-  to leave them to chance, or to whoever is faster, would let one worker do most of the work.
+  to leave them to chance, or to whoever is faster, would let one worker do most of the work. Ends
+  of connections count a while later: when a client closes all and opens as many, the worker that is
+  the first to notice must not get most of them.
 * One that is handed over is answered, also by a worker that is about to stop: it takes no more, but
   all that were on their way.
 * Who does not take what it was handed gets no more, as long as others do.
@@ -28,6 +30,7 @@ _REPORT = struct.Struct("<QQ")
 _LOOK_SECONDS = 0.02
 _PAUSE_SECONDS = 0.5
 _STUCK_SECONDS = 1.0
+_SETTLE_SECONDS = 1.0
 _AT_A_TIME = 16
 _CONNECTION = b"c"
 _REPORTS_BYTES = _REPORT.size * 64
@@ -37,6 +40,7 @@ class _Worker:
     """One worker, as the process that listens sees it.
 
     channel   leads to it while it runs
+    load      the connections that it has, or is about to have, as of lately
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,17 +50,17 @@ class _Worker:
         self._taken = 0
         self._open = 0
         self._waits_since: float | None = None
+        self.load = 0
+
+    def settle(self) -> None:
+        """Lets the ends of connections count."""
+        self.load = self._open + self._handed - self._taken
 
     @property
     def is_stuck(self) -> bool:
         """Whether it has not taken a connection for longer than any request should hold it up."""
         since = self._waits_since
         return since is not None and time.monotonic() - since > _STUCK_SECONDS
-
-    @property
-    def connections(self) -> int:
-        """Those that it has, or is about to have."""
-        return self._open + self._handed - self._taken
 
     def hand(self, connection: socket.socket) -> bool:
         """Whether the worker gets the connection."""
@@ -67,6 +71,7 @@ class _Worker:
         except OSError:  # it is gone, or takes none at the moment
             return False
         self._handed += 1
+        self.load += 1
         if self._waits_since is None:
             self._waits_since = time.monotonic()
         return True
@@ -79,6 +84,7 @@ class _Worker:
                 if await self._connected(channel):
                     self._handed, self._taken, self._open = 0, 0, 0
                     self.channel, self._waits_since = channel, None
+                    self.load = 0
                     changed()
                     try:
                         await self._read_reports(channel)
@@ -132,6 +138,13 @@ class Distribution:
             for worker in self._workers:
                 tasks.create_task(worker.follow(lambda worker=worker: found(worker)))  # type: ignore[misc]
             tasks.create_task(self._accept())
+            tasks.create_task(self._settle())
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(_SETTLE_SECONDS)
+            for worker in self._workers:
+                worker.settle()
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -165,7 +178,7 @@ class Distribution:
 
     def _handed(self, connection: socket.socket) -> bool:
         # Sorting keeps the order of equals: whoever got the last one comes last.
-        for worker in sorted(self._workers, key=lambda one: (one.is_stuck, one.connections)):
+        for worker in sorted(self._workers, key=lambda one: (one.is_stuck, one.load)):
             if worker.hand(connection):
                 self._workers.remove(worker)
                 self._workers.append(worker)

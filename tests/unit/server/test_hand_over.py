@@ -98,7 +98,9 @@ async def _spread(scene: Scene) -> None:
             client.close()
     while first.connections:
         await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)  # the listener hears of it
+    await asyncio.sleep(0.05)  # the listener hears of it, but does not go by it yet
+    assert sorted([await scene.who() for _ in range(2)]) == ["a", "b"]
+    await asyncio.sleep(1.2)
     assert [await scene.who() for _ in range(4)] == ["a"] * 4
 
 
@@ -121,7 +123,9 @@ async def _one_stops(scene: Scene) -> None:
 
 async def _one_takes_nothing(scene: Scene) -> None:
     first, _ = await scene.both()
-    asyncio.get_running_loop().remove_reader(first.handed._channel)  # as if it were halted
+    channel = first.handed._channel
+    assert channel is not None
+    asyncio.get_running_loop().remove_reader(channel)  # as if it were halted
     lost = [asyncio.create_task(scene.who()) for _ in range(2)]
     await asyncio.sleep(1.2)
     assert [await scene.who() for _ in range(6)] == ["b"] * 6

@@ -9,7 +9,7 @@ from tandem.errors import StoreUnavailable, ValidationError
 from tandem.server.run import serve
 
 
-def ready(url: str) -> None:
+def ready(url: str, requires_signatures: bool) -> None:
     raise AssertionError(f"{url} is said to be ready")
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from tandem.model.usage import Period
 from tandem.wire.shapes.shape import Shape
 
-_Seconds = Annotated[str, Meta(pattern=r"^\d{1,12}$")]
+_Seconds = Annotated[str, Meta(pattern=r"^[0-9]{1,12}$")]
 
 
 class ListUsageRequest(Shape):
