@@ -46,6 +46,7 @@ def test_it_stops_cleanly_on_sigterm_and_keeps_what_was_written(tmp_path: Path) 
             OnlineStoreConfig={"EnableOnlineStore": True},
         )
         assert server.stop() == 0
+        assert server.log.read_text().splitlines()[1:] == []
     with ServerProcess(tmp_path / "data") as server:
         listed = server.client("sagemaker").list_feature_groups()["FeatureGroupSummaries"]
         assert [group["FeatureGroupName"] for group in listed] == ["g"]
