@@ -16,7 +16,7 @@ from pathlib import Path
 from tandem.assembly import backends
 from tandem.assembly.credentials_file import ID_MEMBER, SECRET_MEMBER, profiles
 from tandem.assembly.settings import Settings, listed
-from tandem.assembly.token_key import key_in
+from tandem.assembly.token_key import holds_store, key_in
 from tandem.errors import ValidationError
 from tandem.model.access_key import check_access_key_id, check_secret
 from tandem.registry.base import DocumentRegistry
@@ -43,10 +43,13 @@ def access_keys(settings: Settings, registry: DocumentRegistry, clock: Clock) ->
 
 
 def has_access_keys(settings: Settings) -> bool:
-    """Whether there is any key. Makes nothing. Raises ValidationError as `access_keys` does."""
+    """Whether there is any key. Makes nothing in a folder that is no store yet. Raises
+    ValidationError as `access_keys` does.
+    """
     if _given(settings)():
         return True
-    if not settings.data.is_dir():
+    # Without a server, a key may be all that there is.
+    if not holds_store(settings.data) and not (settings.data / _STORE_KEY).exists():
         return False
     with opened_access_keys(settings) as keys:
         return bool(keys.made())
