@@ -48,11 +48,17 @@ def has_access_keys(settings: Settings) -> bool:
     """
     if _given(settings)():
         return True
-    # Without a server, a key may be all that there is.
-    if not holds_store(settings.data) and not (settings.data / _STORE_KEY).exists():
+    if not holds_access_keys(settings.data):
         return False
     with opened_access_keys(settings) as keys:
         return bool(keys.made())
+
+
+def holds_access_keys(folder: Path) -> bool:
+    """Whether there may be keys in a folder: it is a store, or about to become one, since keys can
+    be made before a server has run there.
+    """
+    return holds_store(folder) or (folder / _STORE_KEY).exists()
 
 
 def _given(settings: Settings) -> GivenKeys:
@@ -65,7 +71,7 @@ def _given(settings: Settings) -> GivenKeys:
 
 @contextmanager
 def opened_access_keys(settings: Settings) -> Iterator[AccessKeys]:
-    """The keys of a data folder, without the rest of its store."""
+    """The keys of a data folder, without the rest of its store. Made where it is missing."""
     settings.data.mkdir(parents=True, exist_ok=True)
     registry = backends.registry(settings)
     try:
