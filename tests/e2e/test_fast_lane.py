@@ -52,14 +52,15 @@ class Connection:
     def send(self, *requests: bytes) -> None:
         self.socket.sendall(b"".join(requests))
 
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
         while (status := int(self._file.readline().split()[1])) == 100:
             self._file.readline()
         headers: dict[str, str] = {}
         while line := self._file.readline().strip():
             name, _, value = line.decode().partition(": ")
             headers[name.lower()] = value
-        return status, headers, self._file.read(int(headers["content-length"]))
+        length = 0 if is_head else int(headers["content-length"])
+        return status, headers, self._file.read(length)
 
     def is_closed(self) -> bool:
         return self._file.read(1) == b""
@@ -157,6 +158,13 @@ def test_a_pipeline_is_answered_in_its_order(connection: Connection) -> None:
     assert key_of(connection.answer()[2]) == "C2"
     assert len(json.loads(connection.answer()[2])["Records"]) == 2
     assert key_of(connection.answer()[2]) == "C3"
+
+
+def test_an_answer_to_head_has_no_body(connection: Connection) -> None:
+    connection.send(request("HEAD", f"/FeatureGroup/{GROUP}"), get("C1"))
+    status, headers, _ = connection.answer(is_head=True)
+    assert (status, int(headers["content-length"]) > 0) == (405, True)
+    assert key_of(connection.answer()[2]) == "C1"
 
 
 def test_a_long_pipeline_behind_one_that_waits(connection: Connection) -> None:

@@ -46,18 +46,25 @@ def test_it_stops_cleanly_on_sigterm_and_keeps_what_was_written(tmp_path: Path) 
             OnlineStoreConfig={"EnableOnlineStore": True},
         )
         assert server.stop() == 0
+        assert server.log.read_text().splitlines()[1:] == []
     with ServerProcess(tmp_path / "data") as server:
         listed = server.client("sagemaker").list_feature_groups()["FeatureGroupSummaries"]
         assert [group["FeatureGroupName"] for group in listed] == ["g"]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_it_refuses_addresses_that_others_can_reach(tmp_path: Path, host: str) -> None:
-    refused = run_serve("--data", str(tmp_path / "data"), "--host", host, "--port", "0")
+@pytest.mark.parametrize(("host", "is_there"), [("0.0.0.0", False), ("::", True)])
+def test_it_refuses_addresses_that_others_can_reach(
+    tmp_path: Path, host: str, is_there: bool
+) -> None:
+    data = tmp_path / "data"
+    if is_there:
+        data.mkdir()
+    refused = run_serve("--data", str(data), "--host", host, "--port", "0")
     assert refused.returncode == 1
     assert "tandem access-keys create" in refused.stderr
     assert "--insecure" in refused.stderr
-    assert not (tmp_path / "data").exists()
+    assert data.exists() == is_there
+    assert not is_there or not list(data.iterdir())
 
 
 def test_insecure_binds_any_address(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from tandem.assembly import backends
 from tandem.assembly.credentials_file import ID_MEMBER, SECRET_MEMBER, profiles
 from tandem.assembly.settings import Settings, listed
-from tandem.assembly.token_key import key_in
+from tandem.assembly.token_key import holds_store, key_in
 from tandem.errors import ValidationError
 from tandem.model.access_key import check_access_key_id, check_secret
 from tandem.registry.base import DocumentRegistry
@@ -43,13 +43,22 @@ def access_keys(settings: Settings, registry: DocumentRegistry, clock: Clock) ->
 
 
 def has_access_keys(settings: Settings) -> bool:
-    """Whether there is any key. Makes nothing. Raises ValidationError as `access_keys` does."""
+    """Whether there is any key. Makes nothing in a folder that is no store yet. Raises
+    ValidationError as `access_keys` does.
+    """
     if _given(settings)():
         return True
-    if not settings.data.is_dir():
+    if not holds_access_keys(settings.data):
         return False
     with opened_access_keys(settings) as keys:
         return bool(keys.made())
+
+
+def holds_access_keys(folder: Path) -> bool:
+    """Whether there may be keys in a folder: it is a store, or about to become one, since keys can
+    be made before a server has run there.
+    """
+    return holds_store(folder) or (folder / _STORE_KEY).exists()
 
 
 def _given(settings: Settings) -> GivenKeys:
@@ -62,7 +71,7 @@ def _given(settings: Settings) -> GivenKeys:
 
 @contextmanager
 def opened_access_keys(settings: Settings) -> Iterator[AccessKeys]:
-    """The keys of a data folder, without the rest of its store."""
+    """The keys of a data folder, without the rest of its store. Made where it is missing."""
     settings.data.mkdir(parents=True, exist_ok=True)
     registry = backends.registry(settings)
     try:

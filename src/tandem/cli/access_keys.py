@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from tandem.assembly.access_keys import opened_access_keys
+from tandem.assembly.access_keys import holds_access_keys, opened_access_keys
 from tandem.assembly.settings import settings_from_environment
 from tandem.cli.output import Failure, print_json, print_line, print_outcome, print_table
 from tandem.errors import TandemError
@@ -44,6 +44,10 @@ def _with_keys(*, may_make: bool = False) -> Callable[[Callable[..., None]], Cal
         @wraps(command)
         def run(data: Path, as_json: bool, **arguments: Any) -> None:
             try:
+                if not may_make and not holds_access_keys(data):
+                    raise Failure(
+                        f"there is no store in {str(data)!r}: give --data as to 'tandem serve'"
+                    )
                 with opened_access_keys(settings_from_environment(data=data)) as keys:
                     command(keys, as_json, **arguments)
             except TandemError as error:

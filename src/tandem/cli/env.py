@@ -100,9 +100,11 @@ def _made_in(folder: Path) -> Credentials | None:
     if not folder.is_dir():
         return None
     # Here, since the engines take most of a command's start, and mostly no key is needed.
-    from tandem.assembly.access_keys import opened_access_keys
+    from tandem.assembly.access_keys import holds_access_keys, opened_access_keys
 
     try:
+        if not holds_access_keys(folder):
+            return None
         with opened_access_keys(settings_from_environment(data=folder)) as keys:
             key = next(iter(keys.made()), None)
             if key is None:

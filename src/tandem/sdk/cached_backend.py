@@ -44,9 +44,10 @@ class CachedBackend(Backend):
         self.features = self._watched(store.features)
         self.files = self._watched(store.files)
         self.streams = self._watched(store.streams)
+        # A load writes for as long as it runs: no look at one is a question alone.
+        self.batch_loads = self._watched(store.batch_loads)
         self.tags = store.tags
         self.datasets = store.datasets
-        self.batch_loads = store.batch_loads
         self.vectors = store.vectors
         self.usage = store.usage
 

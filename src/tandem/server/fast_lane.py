@@ -187,6 +187,8 @@ class FastLane(HttpToolsProtocol):
             lines.append("connection: close\r\n")
         lines.append(f"content-length: {len(body)}\r\n\r\n")
         head = "".join(lines).encode("latin-1")
+        if exchange.method == "HEAD":
+            body = b""  # its client would take it for the next answer
         status_line = _STATUS_LINES[response.status]
         self.transport.write(b"".join((status_line, self._default_head(), head, body)))
         if exchange.keep_alive and self.flow.write_paused:

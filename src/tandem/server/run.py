@@ -214,6 +214,7 @@ async def serve_core(
         gc.freeze()
         when_ready()
     await serving
+    gc.unfreeze()  # else what native modules own is not freed at the end, and they complain
 
 
 def _bind(host: str, port: int) -> socket.socket:

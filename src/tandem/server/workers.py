@@ -47,8 +47,8 @@ def serve_by_workers(
 ) -> None:
     """Serves `url` until it is told to stop; `when_ready` is called once all workers answer.
 
-    Raises ValidationError where a store belongs to one process, what opening the store raises, and
-    StoreUnavailable where a worker ends before it has begun.
+    Raises ValidationError where a store belongs to one process, what opening the store and its
+    access keys raises, and StoreUnavailable where a worker ends before it has begun.
     """
     if not can_have_companions(settings):
         raise ValidationError(
@@ -56,8 +56,12 @@ def serve_by_workers(
             " leave workers at 1"
         )
     # What is wrong with the store is better said once, here, than by each of the workers.
-    _, give_back = open_core(settings, in_background=False)
-    give_back()
+    core, give_back = open_core(settings, in_background=False)
+    try:
+        if requires_signatures:
+            core.open_access_keys()
+    finally:
+        give_back()
     with ExitStack() as opened:
         opened.enter_context(announced(settings.data, url))
         folder = SocketFolder(settings.data)

@@ -28,10 +28,6 @@ _ID_PREFIX = "AKIA"  # what AWS puts before the ids of long-lived keys
 _ID_BYTES = 10  # 16 characters in base 32
 _SECRET_BYTES = 30  # 40 characters in base 64, as AWS's have
 _FRESH_US = 1_000_000
-_FRESH_FOR_STRANGERS_US = 50_000
-"""How old what is known may be when an id is not found: a new key works at once, and whoever tries
-ids that are not there makes the registry no work to speak of.
-"""
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +70,11 @@ class AccessKeys:
 
     def secret(self, access_key_id: str) -> str | None:
         """The secret of a key; None where there is no such key."""
-        self._refresh(_FRESH_US)
+        self._refresh()
         secret = self._secrets.get(access_key_id)
-        if secret is None and self._refresh(_FRESH_FOR_STRANGERS_US):
-            secret = self._secrets.get(access_key_id)
+        # It may be new. One is looked for, not all: anybody may try ids that are not there.
+        if secret is None and self._documents.find(_KIND, access_key_id) is not None:
+            secret = self._derived(access_key_id)
         return secret
 
     def create(self, description: str = "") -> tuple[AccessKey, str]:
@@ -119,14 +116,13 @@ class AccessKeys:
     def _derived(self, access_key_id: str) -> str:
         return derived_secret(self._store_key, b"access key", access_key_id.encode())
 
-    def _refresh(self, fresh_us: int) -> bool:
-        """Whether the keys were looked up anew, since they were not known as of lately."""
+    def _refresh(self) -> None:
+        """Looks the keys up anew where they are not known as of lately."""
         known_at_us = self._known_at_us
-        if known_at_us is not None and 0 <= self._clock() - known_at_us < fresh_us:
-            return False
+        if known_at_us is not None and 0 <= self._clock() - known_at_us < _FRESH_US:
+            return
         with self._refreshing:
             now_us = self._clock()
             made = {name: self._derived(name) for name in self._documents.all(_KIND)}
             self._secrets = {**made, **self._given()}
             self._known_at_us = now_us
-        return True

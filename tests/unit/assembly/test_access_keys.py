@@ -135,6 +135,9 @@ def test_whether_there_are_keys_is_asked_without_a_trace(tmp_path: Path) -> None
     settings = Settings(data=tmp_path / "data")
     assert not has_access_keys(settings)
     assert not settings.data.exists()
+    settings.data.mkdir()
+    assert not has_access_keys(settings)
+    assert not list(settings.data.iterdir())
     assert has_access_keys(Settings(data=tmp_path / "data", access_keys=f"AKIAONE:{SECRET}"))
     with opened_access_keys(settings) as keys:
         assert not has_access_keys(settings)

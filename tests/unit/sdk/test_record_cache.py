@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tandem
@@ -244,6 +246,19 @@ def test_a_feature_that_is_added_can_be_asked_for(scene: Scene) -> None:
     inner(scene.store).groups.update("g", GroupUpdate(additions=(NEW,)))
     assert scene.group.get(1, ["n", "new"]) == {"n": 10}
     assert scene.group.get(1, ["new"]) == {}
+
+
+def test_what_a_batch_load_wrote_is_read_once_its_end_was_seen(scene: Scene) -> None:
+    buckets = inner(scene.store).buckets
+    assert buckets is not None
+    (buckets / "in").mkdir()
+    rows = pa.table({"id": [1], "t": [NOW + 1], "n": [11]})
+    pq.write_table(rows, buckets / "in" / "rows.parquet")
+    scene.put(1, 10)
+    assert scene.n(1) == 10
+    load = scene.store.batch_load("g", "s3://in/rows.parquet")
+    assert load.wait().status == "Completed"
+    assert scene.n(1) == 11
 
 
 def test_an_alias_that_is_switched_reads_the_other_group(scene: Scene) -> None:

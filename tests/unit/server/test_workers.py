@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tandem.assembly.access_keys import opened_access_keys
 from tandem.assembly.settings import Settings
 from tandem.errors import StoreUnavailable, ValidationError
 from tandem.server.run import serve
@@ -35,3 +36,12 @@ def test_what_is_wrong_with_the_store_is_said_once(tmp_path: Path) -> None:
     (tmp_path / "data" / "registry.sqlite").mkdir(parents=True)
     with pytest.raises(StoreUnavailable, match=r"registry\.sqlite"):
         serve(Settings(data=tmp_path / "data", workers=2), "127.0.0.1", 0, when_ready=ready)
+
+
+def test_what_is_wrong_with_the_access_keys_is_said_once(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", workers=2)
+    with opened_access_keys(settings) as keys:
+        keys.create()
+    (settings.data / "access.key").chmod(0o644)
+    with pytest.raises(ValidationError, match=r"run chmod 600 .*access\.key"):
+        serve(settings, "127.0.0.1", 0, when_ready=ready)
