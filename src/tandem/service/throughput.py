@@ -144,7 +144,7 @@ class Throughput:
                 count = len(each)
             else:
                 meter.counts[_THROTTLED] += len(each)
-                raise _throttled(group, Direction.READ, sum(each))
+                raise _throttled(group, Direction.READ, sum(each), records=len(each))
             meter.counts[_RECORDS_READ] += count
             meter.counts[_READ_CAPACITY_UNITS] += sum(each[:count])
             meter.counts[_THROTTLED] += len(each) - count
@@ -188,10 +188,14 @@ def _rate(group: FeatureGroup, direction: Direction) -> int:
     return (throughput.read_units, throughput.write_units)[direction] or 0
 
 
-def _throttled(group: FeatureGroup, direction: Direction, units: int) -> Throttled:
+def _throttled(
+    group: FeatureGroup, direction: Direction, units: int, *, records: int = 1
+) -> Throttled:
     member, verb = _MEMBERS[direction], _VERBS[direction]
+    # Units are saved up for a while only: a call may ask for more than there ever are.
+    fewer = ", ask for fewer records at a time" if records > 1 else ""
     return Throttled(
         f"the {verb} of feature group {group.name!r} exceed its {member}"
-        f" ({_rate(group, direction)} a second) by {units} units: try again later, raise {member},"
-        " or switch to ThroughputMode OnDemand"
+        f" ({_rate(group, direction)} a second) by {units} units: try again later{fewer},"
+        f" raise {member}, or switch to ThroughputMode OnDemand"
     )

@@ -163,7 +163,7 @@ def test_feature_vectors_are_reads(core: Core) -> None:
     request = TrainingSetRequest(features=("customers:orders",))
     made = core.feature_vectors.read(entities, request)
     assert made.features.column("orders").to_pylist() == [1, 2, None]
-    with pytest.raises(Throttled):
+    with pytest.raises(Throttled, match="ask for fewer records at a time"):
         core.feature_vectors.read(entities, request)
     assert used(core).consumed_read_capacity_units == 2
 
