@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import pyarrow as pa
 
@@ -30,6 +30,15 @@ _QUESTIONS = frozenset({"describe", "search", "aliases", "retired", "history", "
 """Of the seams whose other calls change definitions or write records."""
 
 
+class _Definition(NamedTuple):
+    """A group as it was seen, and until when that counts: others may make it again with another
+    identifier.
+    """
+
+    group: FeatureGroup
+    end: float
+
+
 class CachedBackend(Backend):
     def __init__(self, store: Backend, cache: RecordCache) -> None:
         try:
@@ -39,7 +48,7 @@ class CachedBackend(Backend):
             raise
         self._store = store
         self._cache = cache
-        self._definitions: dict[str, FeatureGroup] = {}
+        self._definitions: dict[str, _Definition] = {}
         self.groups = self._watched(store.groups)
         self.features = self._watched(store.features)
         self.files = self._watched(store.files)
@@ -78,8 +87,8 @@ class CachedBackend(Backend):
         targets: TargetStores | None,
         ttl: TtlDuration | None,
     ) -> None:
-        group = self._definitions.get(group_name)
-        named = group.record_identifier_name if group else None
+        held = self._definitions.get(group_name)
+        named = held.group.record_identifier_name if held else None
         given = [str(value) for name, value in values if name == named]
         with self._writing(group_name, given[0] if given else None):
             self._store.put(group_name, values, targets, ttl)
@@ -120,10 +129,12 @@ class CachedBackend(Backend):
         self._store.close()
 
     def _definition(self, group_name: str) -> FeatureGroup:
-        found = self._definitions.get(group_name)
-        if found is None:
-            found = self._definitions[group_name] = self._store.groups.describe(group_name)
-        return found
+        held = self._definitions.get(group_name)
+        if held is None or self._cache.is_over(held.end):
+            end = self._cache.end()
+            held = _Definition(self._store.groups.describe(group_name), end)
+            self._definitions[group_name] = held
+        return held.group
 
     @contextmanager
     def _writing(self, group_name: str, identifier: str | None) -> Iterator[None]:
@@ -131,8 +142,8 @@ class CachedBackend(Backend):
         try:
             yield
         finally:
-            group = self._definitions.get(group_name)
-            key = None if group is None or identifier is None else _key(group, identifier)
+            held = self._definitions.get(group_name)
+            key = None if held is None or identifier is None else _key(held.group, identifier)
             self._cache.forget(group_name, key)
 
     def _forget_all(self) -> None:

@@ -129,12 +129,19 @@ class RecordCache:
                     found[identifier] = kept.record
         return found
 
+    def end(self) -> float:
+        """Until when what is read now may be served, by the cache's timer."""
+        return self._timer() + self._ttl_seconds
+
+    def is_over(self, end: float) -> bool:
+        return self._timer() >= end
+
     @contextmanager
     def reading(self, group_name: str) -> Iterator["_Read"]:
         """A read of the store, to be begun before it: what is forgotten meanwhile is not kept of
         it, since nobody knows whether it was read before it was written.
         """
-        read = _Read(self, group_name, self._timer() + self._ttl_seconds)
+        read = _Read(self, group_name, self.end())
         with self._lock:
             self._reads.add(read)
         try:

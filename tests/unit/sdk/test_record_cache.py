@@ -44,6 +44,7 @@ class Scene:
     group: tandem.FeatureGroupHandle
     cache: RecordCache
     time: Time
+    folder: Path
     asked: list[tuple[str, ...]]
     """The identifiers of each call that reached the store."""
 
@@ -90,7 +91,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             return read(name, identifiers, features)
 
         monkeypatch.setattr(inner(store), "get", get)
-        yield Scene(store, group, cache, time, asked)
+        yield Scene(store, group, cache, time, tmp_path / "data", asked)
 
 
 def test_a_record_is_read_once(scene: Scene) -> None:
@@ -227,6 +228,19 @@ def test_a_group_that_is_made_again_has_none_of_the_old_records(scene: Scene) ->
     group.put({"id": "01", "t": NOW, "n": 3})
     assert (group.get("01") or {})["n"] == 3
     assert group.get("1") is None
+
+
+def test_a_group_that_others_make_again_is_seen_in_time(scene: Scene) -> None:
+    scene.put("007", 1)
+    assert scene.n("007") == 1
+    with tandem.connect(scene.folder) as others:
+        others.delete_feature_group("g")
+        again = others.create_feature_group(
+            "g", features={**FEATURES, "id": "String"}, record_identifier="id", event_time="t"
+        )
+        again.put({"id": "007", "t": NOW, "n": 2})
+    scene.time.seconds += 60
+    assert scene.n("007") == 2
 
 
 def test_retired_features_are_hidden_at_once(scene: Scene) -> None:
