@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tandem.errors import StoreUnavailable
 from tandem.model.throughput import Bucket, Direction, take
 from tandem.service.clock import Clock
 
@@ -37,7 +38,19 @@ class BucketFiles:
     ) -> int:
         if units_per_second < 1:
             return 0
-        descriptor = os.open(self._folder / group_id, os.O_RDWR | os.O_CREAT, 0o600)
+        file = self._folder / group_id
+        try:
+            return self._take(file, direction, units_per_second, needed, wanted)
+        except OSError as error:  # a full disk, or too many open files, for instance
+            raise StoreUnavailable(
+                f"the units of a feature group cannot be taken from {str(file)!r}"
+                f" ({error.strerror}): try again"
+            ) from error
+
+    def _take(
+        self, file: Path, direction: Direction, units_per_second: int, needed: int, wanted: int
+    ) -> int:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(descriptor)
             place = _BUCKET.size * direction

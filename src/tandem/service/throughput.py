@@ -44,7 +44,9 @@ class Buckets(Protocol):
     def take(
         self, group_id: str, direction: Direction, units_per_second: int, needed: int, wanted: int
     ) -> int:
-        """How many units were taken: none, or `needed` and further ones up to `wanted`."""
+        """How many units were taken: none, or `needed` and further ones up to `wanted`. Raises
+        StoreUnavailable.
+        """
 
     def keep_only(self, group_ids: Callable[[], frozenset[str]]) -> None:
         """Forgets the buckets of other groups than these, which are asked for once it is known

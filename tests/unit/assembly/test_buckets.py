@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tandem.assembly.buckets import BucketFiles, BucketsInMemory
+from tandem.errors import StoreUnavailable
 from tandem.model.throughput import Direction
 from tandem.service.clock import system_clock
 from tandem.service.throughput import Buckets
@@ -40,6 +41,13 @@ def test_each_group_and_direction_has_its_own(buckets: Buckets, clock: SimpleNam
     clock.us += 500_000
     assert buckets.take("a", Direction.WRITE, 2, 1, 1) == 1
     assert buckets.take("a", Direction.READ, 0, 1, 1) == 0
+
+
+def test_a_bucket_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    buckets = BucketFiles(tmp_path / "throughput", system_clock)
+    (tmp_path / "throughput" / "a").mkdir()
+    with pytest.raises(StoreUnavailable, match=r"throughput/a' \(Is a directory\): try again"):
+        buckets.take("a", Direction.READ, 1, 1, 1)
 
 
 def test_those_of_other_groups_are_forgotten(buckets: Buckets) -> None:
