@@ -12,10 +12,10 @@ from tandem.model.feature_group import CollectionType, FeatureDefinition, Featur
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
 from tandem.rows import features_table as module
-from tandem.rows.feature_values import python_value
 from tandem.rows.features_table import features_table
 from tandem.rows.history_rows import arrow_type
 
+_READ = {FeatureType.STRING: str, FeatureType.INTEGRAL: int, FeatureType.FRACTIONAL: float}
 _WHOLE = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(str),
     st.sampled_from(["+7", "007", "-0", "+0", "0" * 30 + "12", "-9223372036854775808"]),
@@ -77,13 +77,18 @@ def _records(draw: Any) -> tuple[list[FeatureDefinition], list[list[FeatureValue
     return features, records
 
 
+def _value(feature: FeatureDefinition, text: str | tuple[str, ...]) -> Any:
+    read = _READ[feature.type]
+    return read(text) if isinstance(text, str) else [read(element) for element in text]
+
+
 def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> pa.Table:
     rows = [dict(decode_features(text)) if text is not None else {} for text in texts]
     return pa.table(
         {
             feature.name: pa.array(
                 [
-                    python_value(feature, row[feature.name]) if feature.name in row else None
+                    _value(feature, row[feature.name]) if feature.name in row else None
                     for row in rows
                 ],
                 arrow_type(feature),

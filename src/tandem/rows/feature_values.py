@@ -86,14 +86,6 @@ def values_of_mapping(
     return values
 
 
-def python_value(feature: FeatureDefinition, value: str | tuple[str, ...]) -> Any:
-    """A stored value as Python has it: int, float or str, in a list for a collection."""
-    convert = _PYTHON_OF[feature.type]
-    if isinstance(value, str):
-        return convert(value)
-    return [convert(element) for element in value]
-
-
 def _infer(field: pa.Field, *, is_event_time: bool) -> FeatureDefinition:
     type_ = field.type
     if pa.types.is_dictionary(type_):
@@ -196,9 +188,4 @@ _TEXT_OF: dict[FeatureType, Callable[[Any], str]] = {
     FeatureType.STRING: _string_text,
     FeatureType.INTEGRAL: _integral_text,
     FeatureType.FRACTIONAL: _fractional_text,
-}
-_PYTHON_OF: dict[FeatureType, Callable[[str], Any]] = {
-    FeatureType.STRING: str,
-    FeatureType.INTEGRAL: int,
-    FeatureType.FRACTIONAL: float,
 }

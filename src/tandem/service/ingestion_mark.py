@@ -44,10 +44,6 @@ class IngestionMark(NamedTuple):
     content: int = 0
     bad_rows: int = 0
 
-    @property
-    def is_in_chunk(self) -> bool:
-        return self.chunk_rows > 0
-
     @classmethod
     def read(cls, packed: bytes) -> "IngestionMark":
         """A packed mark; where there is none, the one that every ingestion begins with."""

@@ -15,7 +15,6 @@ from tandem.rows.feature_values import (
     check_column_names,
     infer_features,
     iterate_values,
-    python_value,
     values_of_mapping,
 )
 
@@ -125,9 +124,3 @@ def test_types_are_inferred() -> None:
     }
     with pytest.raises(ValidationError, match="'nested'"):
         infer_features(pa.schema({"nested": pa.struct({"a": pa.int64()})}), "time")
-
-
-def test_stored_values_become_python() -> None:
-    assert python_value(INTEGRAL, "+07") == 7
-    assert python_value(FRACTIONAL, "89.50") == 89.5
-    assert python_value(VECTOR, ("1", "2.5")) == [1.0, 2.5]

@@ -57,12 +57,6 @@ def location_of(uri: str) -> Location:
     return Location(bucket, f"{folder}/" if folder else "")
 
 
-def file_place(uri: str) -> FilePlace:
-    """The place of one file. Raises ValidationError."""
-    location = location_of(uri)
-    return FilePlace(location.bucket, location.folder.removesuffix("/"))
-
-
 class Lake:
     """`objects` gives the object store, which is opened when it is needed first."""
 
