@@ -25,6 +25,8 @@ BATCH_WRITE_ENTRIES_MAX = 25
 LARGE_BATCH_RECORDS_MAX = 100_000
 LARGE_BATCH_BYTES_MAX = 128 << 20
 """Of what Tandem's own endpoints read at once: records, and their size in the store."""
+VECTOR_VALUES_MAX = 16_000_000
+"""Of one table of feature vectors: a row costs next to nothing where entities repeat themselves."""
 UPDATE_FEATURES_MAX = 100
 LIST_RECORDS_RESULTS_MAX = 100
 LIST_GROUPS_RESULTS_MAX = 100

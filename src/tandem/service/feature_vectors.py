@@ -77,14 +77,15 @@ class FeatureVectors:
         are_identifiers  the entities are one column, of identifiers by whatever name the groups
                          have for them
 
-        Raises ResourceNotFound, ValidationError, which more records than may be asked for are, and
-        Throttled where a group has no units for all of its records.
+        Raises ResourceNotFound, ValidationError, which more records or values than may be asked
+        for are, and Throttled where a group has no units for all of its records.
         """
         if are_identifiers and entities.num_columns != 1:
             raise ValidationError(
                 f"the entities have {entities.num_columns} columns: give one, of identifiers"
             )
         plan = self._plan(request, None if are_identifiers else tuple(entities.column_names))
+        _check_size(entities.num_rows, plan)
         if are_identifiers:
             entities = entities.rename_columns([plan.parts[0].key])
         asked = [
@@ -161,6 +162,15 @@ class FeatureVectors:
                     " which is as much as is read at once: ask for fewer entities at a time"
                 )
         return found
+
+
+def _check_size(count: int, plan: Plan) -> None:
+    values = count * (len(plan.columns) + len(plan.parts))  # the ages are values, too
+    if values > limits.VECTOR_VALUES_MAX:
+        raise ValidationError(
+            f"{count} entities have {values} values; at most {limits.VECTOR_VALUES_MAX} are read"
+            " at once: ask for fewer entities or features at a time"
+        )
 
 
 def _hashable(given: Any) -> Hashable:
