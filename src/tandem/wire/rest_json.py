@@ -85,7 +85,8 @@ class RestJson:
         self._find_again = lru_cache(_KNOWN_PATHS_MAX)(self._find)
 
     def claims(self, request: Request) -> bool:
-        return request.raw_path.startswith(self._paths)
+        # A target makes it a request of AWS JSON, whatever its path.
+        return request.raw_path.startswith(self._paths) and "x-amz-target" not in request.headers
 
     def identify(self, request: Request) -> Call:
         if len(request.raw_path) > _KNOWN_PATH_BYTES_MAX:

@@ -38,7 +38,9 @@ from tandem.streams import Stream, read_stream_file
 
 ROUNDS = int(os.environ.get("TANDEM_KILL_ROUNDS", "2"))
 MUTANT_ROUNDS_MAX = 8
-MESSAGES = 4_000
+MESSAGES = 12_000
+"""More than are read until the last kill: whoever is started must find some."""
+PAUSE_SECONDS_MAX = 0.2
 CRASH = Path(__file__).parents[1] / "crash"
 ALL = [0, 1, 2, 3]
 
@@ -84,7 +86,7 @@ def killed_again_and_again(
     for _ in range(rounds):
         with command(file, location, **variables) as process:
             until_messages(process)
-            time.sleep(chance.uniform(0, 0.5))
+            time.sleep(chance.uniform(0, PAUSE_SECONDS_MAX))
             process.kill()
         found: Counter[str] = tokens_in_history(store, name)
         if max(found.values()) > 1:
