@@ -85,7 +85,10 @@ class ServerProcess:
     def companion(self, module: str) -> int | None:
         """The process beside the server that runs a module of `tandem.server`."""
         listed = subprocess.run(
-            ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, check=True, text=True
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="],
+            capture_output=True,
+            check=True,
+            text=True,
         )
         for line in listed.stdout.splitlines():
             pid, parent, state, command = line.split(None, 3)
