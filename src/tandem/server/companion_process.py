@@ -23,15 +23,23 @@ from tandem.server.processors import leave_some_to_requests
 from tandem.server.run import BACKLOG, serve_core
 
 _NICENESS = 10
-"""Requests come first where there is no processor for both; a tenth of one is left for this."""
+"""Of what has a low priority: a tenth of a processor is left for it where others want all of it."""
 
 
 def run(
     *, does_background_work: bool, when_open: Callable[[Settings], None] = lambda _: None
 ) -> None:
     """Serves until it is told to stop, or the server is gone; `when_open` is called before."""
-    os.nice(_NICENESS)
-    given = begun(lambda settings: leave_some_to_requests(settings.workers))
+
+    def step_back(settings: Settings) -> None:
+        has_left_some = leave_some_to_requests(settings.workers)
+        # Whoever delivers or loads holds the lock of the store's writers at times. With a low
+        # priority it would hold it for long, on a processor that others keep busy; so it has one
+        # only where requests have no processor of their own.
+        if not (has_left_some and does_background_work):
+            os.nice(_NICENESS)
+
+    given = begun(step_back)
     with ExitStack() as opened:
         settings = given.read_settings()
         core, give_back = open_core(settings, in_background=does_background_work)

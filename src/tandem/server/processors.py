@@ -8,14 +8,17 @@ import os
 import sys
 
 
-def leave_some_to_requests(count: int) -> None:
+def leave_some_to_requests(count: int) -> bool:
     """Keeps the calling process, and all that it starts, off `count` of its processors.
 
-    One is left in any case. To be called before it has other threads. Does nothing on
-    systems that cannot say which process runs where.
+    One is left to it in any case. To be called before it has other threads. Returns whether any was
+    left to requests: not where there is but one, nor on systems that cannot say which process runs
+    where.
     """
     if sys.platform == "linux":
         allowed = os.sched_getaffinity(0)
         if len(allowed) > 1:
             left = sorted(allowed)[: min(count, len(allowed) - 1)]
             os.sched_setaffinity(0, allowed - set(left))
+            return True
+    return False
