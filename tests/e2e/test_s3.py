@@ -122,7 +122,7 @@ def test_signed_chunks_with_a_trailer(server: ServerProcess, s3: Any) -> None:
     assert put(crc, len(content) - 1) == 400
 
 
-def test_a_body_that_is_not_what_its_headers_say(server: ServerProcess) -> None:
+def test_a_body_that_is_not_what_its_headers_say(server: ServerProcess, s3: Any) -> None:
     digest = hashlib.sha256(b"right").hexdigest()
     for headers, code in (
         ({"x_amz_content_sha256": digest}, b"XAmzContentSHA256Mismatch"),
