@@ -164,6 +164,7 @@ class Bench:
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
             records=records,
+            commits=self._commits,
             usage=self.usage,
             batch_get=BatchGet(groups, self.store, throughput, self.clock),
             feature_vectors=FeatureVectors(groups, self.store, throughput, self.clock),
