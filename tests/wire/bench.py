@@ -143,6 +143,7 @@ class Bench:
             aliases=Aliases(self.registry, definitions),
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
+            commits=self._commits,
             records=records,
             usage=self.usage,
             batch_get=BatchGet(groups, self.store, throughput, self.clock),

@@ -122,19 +122,19 @@ def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
 
 def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
     """What `unpack_record` says of the record, for who knows its identifier."""
-    state, length = _unpack_state(key, raw)
-    return OnlineRecord(state, raw[_RECORD_START + length :])
-
-
-def unpack_state(key: bytes, raw: bytes) -> NewestState:
-    """What `unpack_record` says of the record's state."""
-    new = tuple.__new__  # a load runs through here for each record
-    expected, flags, seconds, nanoseconds, expiry, _ = _CHECKED_RECORD.unpack_from(raw)
+    new = tuple.__new__  # a GetRecord waits for this
+    expected, flags, seconds, nanoseconds, expiry, length = _CHECKED_RECORD.unpack_from(raw)
     if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
         _verify(key, raw, "record")
     event_time = new(EventTime, (seconds, nanoseconds))
     expires_at_ms = expiry if flags & _HAS_EXPIRY else None
-    return new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
+    state = new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
+    return new(OnlineRecord, (state, raw[_RECORD_START + length :]))
+
+
+def unpack_state(key: bytes, raw: bytes) -> NewestState:
+    """What `unpack_record` says of the record's state."""
+    return unpack_newest(key, raw).state
 
 
 def unpack_newest_of(

@@ -50,6 +50,18 @@ _END = struct.Struct(">Qq")
 """The last position and the last write time. The log may be trimmed to nothing; this stays."""
 
 
+# Which process this is. The system is asked after a fork alone: `get` looks at it each time.
+_own_process = os.getpid()
+
+
+def _note_fork() -> None:
+    global _own_process
+    _own_process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
 class LmdbOnlineStore(OnlineStore):
     """One LMDB environment in the folder `path`, which is made where it is missing.
 
@@ -61,7 +73,7 @@ class LmdbOnlineStore(OnlineStore):
         self._path = path
         self._environment = self._open(path, map_size_bytes)
         self._is_closed = False
-        self._process = os.getpid()
+        self._process = _own_process
         # Not inside a transaction of ours: `open_db` makes its own, and LMDB has one writer.
         self._records = self._environment.open_db(b"records")
         self._log = self._environment.open_db(b"log")
@@ -299,7 +311,7 @@ class LmdbOnlineStore(OnlineStore):
         return forgotten
 
     def close(self) -> None:
-        if not self._is_closed and self._process == os.getpid():
+        if not self._is_closed and self._process == _own_process:
             self._is_closed = True
             self._environment.close()
 
@@ -320,7 +332,7 @@ class LmdbOnlineStore(OnlineStore):
     def _check_usable(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
-        if self._process != os.getpid():
+        if self._process != _own_process:
             raise StoreUnavailable(
                 "this process was forked from one that has the online store open, and LMDB cannot"
                 " be shared that way: connect again in this process"
