@@ -148,12 +148,12 @@ def test_what_others_wrote_does_no_harm_in_a_notebook(
 ) -> None:
     group = store.create_feature_group(
         name,
-        features={"id": "String", "t": "String", "note": "String"},
+        features={"id": "String", "t": "String", "text": "String"},
         record_identifier="id",
         event_time="t",
         description=SCRIPT,
     )
-    group.put({"id": f"\x1b[2J{SCRIPT}", "t": "2024-01-01T00:00:00Z", "note": "y" * 300_000})
+    group.put({"id": f"\x1b[2J{SCRIPT}", "t": "2024-01-01T00:00:00Z", "text": "y" * 300_000})
     described = store.describe(name)
     for html in (
         described._repr_html_(),

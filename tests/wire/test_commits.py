@@ -79,15 +79,16 @@ def test_writes_that_never_end_are_committed_meanwhile(
 ) -> None:
     waits = CommitWaits(commits)
 
-    async def stream(seconds: float) -> None:
-        end, tasks = time.perf_counter() + seconds, []
-        while time.perf_counter() < end:
+    async def stream_until_the_first_is_committed() -> None:
+        deadline = time.perf_counter() + 5
+        tasks = [asyncio.create_task(write(waits, commits, "k0"))]
+        while not tasks[0].done():
+            assert time.perf_counter() < deadline
             tasks.append(asyncio.create_task(write(waits, commits, f"k{len(tasks)}")))
             await asyncio.sleep(0)
-        assert tasks[0].done()
         await asyncio.gather(*tasks)
 
-    asyncio.run(stream(0.2))
+    asyncio.run(stream_until_the_first_is_committed())
     assert len(store.sizes) > 1
 
 

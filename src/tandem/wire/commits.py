@@ -10,6 +10,7 @@
 import asyncio
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from tandem.service.group_commit import GroupCommit
@@ -84,7 +85,8 @@ class _LoopWaits:
         self._over.append(wait)
         if not self._is_waking:
             self._is_waking = True
-            self.loop.call_soon_threadsafe(self._wake)
+            with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+                self.loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         self._is_waking = False
