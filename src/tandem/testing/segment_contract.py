@@ -79,13 +79,16 @@ def segment_write(
     """The write of some of the staged `rows`."""
     with store.staging.stage(rows) as staged:
         part = rows.slice(start, count)
+        newest = None
+        if TargetStores.ONLINE in targets:
+            newest = store.staging.prepared(group_id, newest_of(part, ttl_seconds))
         yield SegmentWrite(
             group_id=group_id,
             targets=targets,
             staged=staged,
             start=start,
             count=part.num_rows,
-            newest=newest_of(part, ttl_seconds) if TargetStores.ONLINE in targets else NewestRows(),
+            newest=newest,
             ttl_seconds=ttl_seconds,
             invoked_at_us=7,
         )
@@ -201,7 +204,7 @@ class SegmentContract:
                     staged=staged,
                     start=start,
                     count=part.num_rows,
-                    newest=newest_of(part, None),
+                    newest=store.staging.prepared(_NAME, newest_of(part, None)),
                     ttl_seconds=None,
                     invoked_at_us=7,
                 )

@@ -107,7 +107,9 @@ def pack_put(
         expires_at_ms or 0,
         len(in_value),
     )
-    return _with_checksum(key, header + in_value + features_json)
+    checksum = crc32(features_json, crc32(in_value, crc32(header, crc32(key))))
+    # Joined last, since the features are long and would be copied twice.
+    return _CHECKSUM.pack(checksum) + header + in_value + features_json
 
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
@@ -126,7 +128,13 @@ def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
 
 def unpack_state(key: bytes, raw: bytes) -> NewestState:
     """What `unpack_record` says of the record's state."""
-    return _unpack_state(key, raw)[0]
+    new = tuple.__new__  # a load runs through here for each record
+    expected, flags, seconds, nanoseconds, expiry, _ = _CHECKED_RECORD.unpack_from(raw)
+    if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
+        _verify(key, raw, "record")
+    event_time = new(EventTime, (seconds, nanoseconds))
+    expires_at_ms = expiry if flags & _HAS_EXPIRY else None
+    return new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
 
 
 def unpack_newest_of(

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import lmdb
 import pyarrow as pa
@@ -33,7 +33,7 @@ from tandem.online.base import (
     SegmentWrite,
 )
 from tandem.online.lmdb import layout
-from tandem.online.lmdb.segment_changes import PackedRecord, changes_of, packed_records
+from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
 from tandem.rows.segment import one_by_one
 
@@ -104,19 +104,15 @@ class LmdbOnlineStore(OnlineStore):
                 transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
-        # What does not depend on the records that are there is made before others must wait.
-        packed = [
-            packed_records(write) if isinstance(write, SegmentWrite) else [] for write in writes
-        ]
         with self._begin(write=True) as transaction:
             position, last_write_time_us = self._read_end(transaction)
             write_time_us = max(clock(), last_write_time_us + 1)
             outcomes: list[Outcome] = []
-            for write, records in zip(writes, packed, strict=True):
+            for write in writes:
                 outcome: Outcome
                 if isinstance(write, SegmentWrite):
                     position += write.count
-                    self._write_segment(transaction, write, records, position, write_time_us)
+                    self._write_segment(transaction, write, position, write_time_us)
                     outcome = Committed(_PARTITION, position, write_time_us)
                 elif isinstance(write, Mark):
                     self._write_mark(transaction, write)
@@ -133,10 +129,10 @@ class LmdbOnlineStore(OnlineStore):
         self,
         transaction: _Transaction,
         write: SegmentWrite,
-        records: Sequence[PackedRecord],
         position: int,
         write_time_us: int,
     ) -> None:
+        records = cast("Sequence[PackedRecord]", write.newest or ())
         with transaction.cursor(self._records) as cursor:
             # Sorted keys: neighbours are on one page, which is then changed and written once.
             held = dict(cursor.getmulti([key for key, *_ in records]))
