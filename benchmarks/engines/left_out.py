@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from benchmarks.engines.changes import PARTITION, End
 from tandem.model.write import LogPart, Write
-from tandem.online.base import LogSnapshot, Request, StagedRows, Staging
+from tandem.online.base import (
+    LogSnapshot,
+    NewestRows,
+    Prepared,
+    Request,
+    StagedRows,
+    Staging,
+)
 
 
 class NoStaging(Staging):
@@ -19,6 +26,12 @@ class NoStaging(Staging):
     def stage(self, rows: pa.Table) -> AbstractContextManager[StagedRows]:
         raise NotImplementedError(
             f"this store takes no loads: write the {rows.num_rows} rows as puts"
+        )
+
+    def prepared(self, group_id: str, newest: NewestRows) -> Prepared:
+        del group_id
+        raise NotImplementedError(
+            f"this store takes no loads: write the {len(newest.identifiers)} rows as puts"
         )
 
     def clean(self) -> int:
