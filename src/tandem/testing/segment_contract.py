@@ -230,7 +230,7 @@ class SegmentContract:
         store.staging.clean()
         assert self.logged(store) == []
 
-    def test_groups_do_not_mix(self, store: OnlineStore) -> None:
+    def test_segments_of_groups_do_not_mix(self, store: OnlineStore) -> None:
         rows = rows_to_load([("a", 1)], "group-2")
         with segment_write(store, rows, group_id="group-2") as write:
             store.write([write, a_put("a", a="mine")], lambda: NOW_US)
