@@ -19,7 +19,6 @@ from tandem.online.base import (
     Committed,
     LogSnapshot,
     Mark,
-    OnlineRecord,
     OnlineStore,
     Outcome,
     Request,
@@ -27,6 +26,7 @@ from tandem.online.base import (
     StagedRows,
     Staging,
 )
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import Segment, one_by_one
 
 _PARTITION = 0
@@ -200,7 +200,7 @@ class MemoryOnlineStore(OnlineStore):
             expired = [
                 key
                 for key, record in self._records.items()
-                if is_expired(record.state.expires_at_ms, now_ms)
+                if is_expired(record.expires_at_ms, now_ms)
             ][:limit]
             for key in expired:
                 del self._records[key]

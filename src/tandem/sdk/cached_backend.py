@@ -17,7 +17,7 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.record import FeatureValue, canonical_identifier
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
-from tandem.online.features_json import decode_features, encode_features
+from tandem.online.features_json import part_of
 from tandem.query.base import SqlDialect
 from tandem.sdk.arguments import checked
 from tandem.sdk.backend import Backend
@@ -187,6 +187,4 @@ def _key(group: FeatureGroup, identifier: str) -> str | None:
 def _part(record: ServedRecord | None, features: Sequence[str]) -> ServedRecord | None:
     if record is None or not features:
         return record
-    values = decode_features(record.features_json)
-    kept = encode_features(value for value in values if value.name in features)
-    return ServedRecord(kept, record.expires_at_ms)
+    return ServedRecord(part_of(record.features_json, features), record.expires_at_ms)

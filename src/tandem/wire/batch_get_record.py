@@ -29,10 +29,10 @@ from msgspec import Raw
 from tandem.errors import TandemError, ValidationError
 from tandem.model import limits
 from tandem.model.time_to_live import format_expiry
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_table import features_table
 from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
 from tandem.service.feature_groups import FeatureGroups
-from tandem.service.records import ServedRecord
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, error_code
 from tandem.wire.operation import ArrowStreams, Operation, Service
@@ -100,13 +100,13 @@ class BatchGetRecord:
             # Fewer records than identifiers: the rest is for `_unprocessed`.
             pairs = zip(entry.record_identifiers_value_as_string, found.records, strict=False)
             for identifier, record in pairs:
-                if isinstance(record, ServedRecord):
+                if isinstance(record, OnlineRecord):
                     answer.records.append(
                         shapes.BatchGetRecordResultDetail(
                             feature_group_name=name,
                             record_identifier_value_as_string=identifier,
                             record=Raw(found.json_of(record)),
-                            expires_at=expires_at(record, expiry),
+                            expires_at=expires_at(record.expires_at_ms, expiry),
                         )
                     )
                 elif record is not None:
@@ -147,14 +147,16 @@ class BatchGetRecord:
         return RecordsAsked(name, identifiers, entry.feature_names or ())
 
 
-def expires_at(record: ServedRecord, wanted: shapes.ExpirationTimeResponse | None) -> str | None:
-    if wanted is not shapes.ExpirationTimeResponse.ENABLED or record.expires_at_ms is None:
+def expires_at(
+    expires_at_ms: int | None, wanted: shapes.ExpirationTimeResponse | None
+) -> str | None:
+    if expires_at_ms is None or wanted is not shapes.ExpirationTimeResponse.ENABLED:
         return None
-    return format_expiry(record.expires_at_ms)
+    return format_expiry(expires_at_ms)
 
 
 def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Table:
-    records = [one if isinstance(one, ServedRecord) else None for one in found.records]
+    records = [one if isinstance(one, OnlineRecord) else None for one in found.records]
     identifiers = entry.record_identifiers_value_as_string[: len(records)]
     columns = {
         IDENTIFIER: pa.array(identifiers, pa.string()),
