@@ -10,7 +10,7 @@ from property.stored_records import python_value, stored_records
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import encode_features
-from tandem.sdk.record_values import RecordValues
+from tandem.sdk.record_values import KeptRecord, RecordValues
 
 
 def values_of(features: list[FeatureDefinition]) -> RecordValues:
@@ -39,7 +39,27 @@ def test_values_are_what_python_reads(made: Any, random: Any) -> None:
             for name, value in record
         }
         # As text, since -0.0 equals 0.0, and 1 equals 1.0.
-        assert repr(values.read(encode_features(record))) == repr(expected)
+        text = encode_features(record)
+        assert repr(values.read(text)) == repr(expected)
+        kept = KeptRecord(text, None)
+        for _ in range(3):
+            found = values.of(kept)
+            assert repr(found) == repr(expected)
+            for value in found.values():
+                if isinstance(value, list):
+                    value.append("the caller's")
+            found.clear()
+
+
+def test_a_kept_record_is_read_by_the_definition_at_hand() -> None:
+    kept = KeptRecord(encode_features([FeatureValue("f", "1")]), None)
+    for type_, value in (
+        (FeatureType.INTEGRAL, 1),
+        (FeatureType.STRING, "1"),
+        (FeatureType.FRACTIONAL, 1.0),
+    ):
+        found = values_of([FeatureDefinition("f", type_)]).of(kept)["f"]
+        assert repr(found) == repr(value)
 
 
 @pytest.mark.parametrize("text", ["-0", "-00", "+7", "007", "5.", ".5", "1" * 300, "-0.0"])

@@ -83,19 +83,24 @@ def _one_by_one(
     features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
 ) -> list[pa.Array]:
     """The columns of a few cells."""
+    types = {feature.name: feature.type for feature in features}
     rows = [
-        {} if one is None else {cell.feature_name: cell for cell in _record.decode(one)}
+        {}
+        if one is None
+        else {
+            cell.feature_name: _value(cell, types[cell.feature_name])
+            for cell in _record.decode(one)
+            if cell.feature_name in types
+        }
         for one in features_json
     ]
-    return [
-        pa.array([_value(row.get(feature.name), feature.type) for row in rows], arrow_type(feature))
-        for feature in features
-    ]
+    # All columns in one call: it takes longer than their cells.
+    row = pa.struct([pa.field(feature.name, arrow_type(feature)) for feature in features])
+    columns: list[pa.Array] = pa.array(rows, row).flatten()
+    return columns
 
 
-def _value(cell: _Cell | None, type_: FeatureType) -> Any:
-    if cell is None:
-        return None
+def _value(cell: _Cell, type_: FeatureType) -> Any:
     read = _READ[type_]
     if cell.value_as_string is not None:
         return read(cell.value_as_string)

@@ -15,6 +15,7 @@ import msgspec
 
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.online.features_json import stored_features
+from tandem.service.records import ServedRecord
 
 _READ: Mapping[FeatureType, Callable[[str], Any]] = {
     FeatureType.STRING: str,
@@ -26,12 +27,36 @@ _MINUS_ZERO = b'"-0"'
 _DECODERS_MAX = 128
 
 
+class KeptRecord(ServedRecord, frozen=True, gc=False):
+    """A record that a cache serves again and again: its values are decoded once.
+
+    decoded  the definition that they were read by, and the values
+    """
+
+    decoded: list[Any] = msgspec.field(default_factory=lambda: [None, None])
+
+
 class RecordValues:
     """Reads the records of one version of a group's definition."""
 
     def __init__(self, group: FeatureGroup) -> None:
         self.group = group
         self._has_lists = any(feature.collection is not None for feature in group.features)
+
+    def of(self, record: ServedRecord) -> dict[str, Any]:
+        """The values of a record, which are the caller's to change. Raises as `read` does."""
+        if not isinstance(record, KeptRecord):
+            return self.read(record.features_json)
+        group, values = record.decoded
+        if group is not self.group:
+            values = self.read(record.features_json)
+            record.decoded[:] = self.group, values
+        if self._has_lists:
+            return {
+                name: value[:] if type(value) is list else value for name, value in values.items()
+            }
+        copied: dict[str, Any] = values.copy()
+        return copied
 
     def read(self, features_json: bytes, *, skips_unknown: bool = False) -> dict[str, Any]:
         """The values of a record. Raises ValueError where one does not fit its type, and KeyError
