@@ -165,7 +165,6 @@ class Bench:
             search=Search(definitions.live, ACCOUNT),
             commits=self._commits,
             records=records,
-            commits=self._commits,
             usage=self.usage,
             batch_get=BatchGet(groups, self.store, throughput, self.clock),
             feature_vectors=FeatureVectors(groups, self.store, throughput, self.clock),

@@ -143,6 +143,17 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     return text
 
 
+def canonical_identifiers(group: FeatureGroup, texts: Sequence[str]) -> Sequence[str]:
+    """`canonical_identifier` of each of them; they are looked at together, as most are the same."""
+    if (
+        group.record_identifier.type is FeatureType.STRING
+        and all(map(str.isascii, texts))
+        and max(map(len, texts), default=0) <= RECORD_IDENTIFIER_BYTES_MAX
+    ):
+        return texts
+    return [canonical_identifier(group, text) for text in texts]
+
+
 def parse_event_time(group: FeatureGroup, text: str) -> EventTime:
     """The moment that `text` means in the group's event time feature; the error names it."""
     try:

@@ -12,17 +12,10 @@ from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, RecordKey
-from tandem.online.base import (
-    Committed,
-    Mark,
-    NewestRows,
-    OnlineRecord,
-    OnlineStore,
-    Outcome,
-    SegmentWrite,
-)
+from tandem.online.base import Committed, Mark, NewestRows, OnlineStore, Outcome, SegmentWrite
 from tandem.online.features_json import decode_features
 from tandem.online.newest_rows import newest_rows
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import check_rows
 from tandem.rows.segment import Segment

@@ -26,7 +26,6 @@ from tandem.online.base import (
     Committed,
     LogSnapshot,
     Mark,
-    OnlineRecord,
     OnlineStore,
     Outcome,
     Request,
@@ -35,6 +34,7 @@ from tandem.online.base import (
 from tandem.online.lmdb import layout
 from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import one_by_one
 
 _Transaction: TypeAlias = "lmdb.Transaction[bytes]"
@@ -202,7 +202,7 @@ class LmdbOnlineStore(OnlineStore):
         if applied.effect is Effect.REPLACE:
             packed = layout.pack_record(key, write.key.identifier, applied.record)
             transaction.put(key, packed, db=self._records)
-            expires_at_ms = applied.record.state.expires_at_ms
+            expires_at_ms = applied.record.expires_at_ms
             if expires_at_ms is not None:
                 transaction.put(layout.expiry_key(expires_at_ms, key), b"", db=self._expiries)
         elif applied.effect is Effect.FORGET and newest is not None:
@@ -223,23 +223,23 @@ class LmdbOnlineStore(OnlineStore):
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
     ) -> None:
-        if record is not None and record.state.expires_at_ms is not None:
-            stale = layout.expiry_key(record.state.expires_at_ms, key)
+        if record is not None and record.expires_at_ms is not None:
+            stale = layout.expiry_key(record.expires_at_ms, key)
             transaction.delete(stale, db=self._expiries)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
         # `_begin` by hand: this is what a GetRecord waits for, and a context manager costs as much.
         self._check_usable()
+        unpack = layout.unpack_newest
         try:
-            with self._environment.begin() as transaction:
-                if len(keys) == 1:
-                    return [self._newest(transaction, layout.record_key(keys[0]))]
-                packed = [layout.record_key(key) for key in keys]
-                with transaction.cursor(self._records) as cursor:
-                    held = dict(cursor.getmulti(packed))
+            with self._environment.begin(self._records) as transaction:
+                get = transaction.get
+                return [
+                    None if (raw := get(key)) is None else unpack(key, raw)
+                    for key in layout.record_keys(keys)
+                ]
         except lmdb.Error as error:
             raise self._failure(error) from error
-        return layout.unpack_newest_of(packed, held)
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
