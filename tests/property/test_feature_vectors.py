@@ -27,6 +27,7 @@ from tandem.model.feature_group import (
     StorageType,
 )
 from tandem.model.record import FeatureValue
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_table import features_table
 from tandem.rows.rows import TableRows
 from tandem.service import feature_vectors
@@ -165,22 +166,26 @@ OLD = Step("customers", "1", -6, "put", {"count": "7"}, then_deliver=False)
 
 
 @pytest.mark.parametrize(
-    ("history", "max_ages", "name", "fault"),
+    ("max_ages", "planted", "fault"),
     [
-        ([OLD], {"people": 4.0}, "_age_nanoseconds", lambda *_: 0),
-        ([OLD], {}, "is_expired", lambda *_: True),
-        ([OLD], {}, "features_table", lambda texts, names: features_table([None], names)),
+        ({"people": 4.0}, (feature_vectors, "_age_nanoseconds"), lambda *_: 0),
+        ({}, (OnlineRecord, "is_gone"), lambda *_: True),
+        (
+            {},
+            (feature_vectors, "features_table"),
+            lambda texts, names: features_table([None], names),
+        ),
     ],
     ids=["ages", "expiry", "values"],
 )
 def test_the_property_finds_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
-    history: list[Step],
     max_ages: Mapping[str, float],
-    name: str,
+    planted: tuple[Any, str],
     fault: Any,
 ) -> None:
+    history = [OLD]
     serving_is_training(history, [("1", "1")], max_ages)
-    monkeypatch.setattr(feature_vectors, name, fault)
+    monkeypatch.setattr(*planted, fault)
     with pytest.raises(AssertionError):
         serving_is_training(history, [("1", "1")], max_ages)

@@ -88,8 +88,10 @@ def record_size(values: Iterable[FeatureValue]) -> int:
     size = 0
     for name, content in values:
         size += len(name)
-        for text in (content,) if isinstance(content, str) else content:
-            size += len(text) if text.isascii() else len(text.encode())
+        if isinstance(content, str):
+            size += len(content) if content.isascii() else len(content.encode())
+        else:
+            size += sum(len(text.encode()) for text in content)
     return size
 
 
@@ -107,7 +109,12 @@ def in_definition_order(
     group: FeatureGroup, values: Iterable[FeatureValue]
 ) -> tuple[FeatureValue, ...]:
     order = group.feature_order
-    return tuple(sorted(values, key=lambda value: order[value.name]))
+    found = tuple(values)
+    places = [order[value.name] for value in found]
+    # Most clients know the definition, and give the values as it has them.
+    if places != sorted(places):
+        found = tuple(sorted(found, key=lambda value: order[value.name]))
+    return found
 
 
 def canonical_identifier(group: FeatureGroup, text: str) -> str:
@@ -134,6 +141,17 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     if definition.type is FeatureType.FRACTIONAL:
         return repr(float(text) + 0.0)  # adding zero turns -0.0 into 0.0, which equals it
     return text
+
+
+def canonical_identifiers(group: FeatureGroup, texts: Sequence[str]) -> Sequence[str]:
+    """`canonical_identifier` of each of them; they are looked at together, as most are the same."""
+    if (
+        group.record_identifier.type is FeatureType.STRING
+        and all(map(str.isascii, texts))
+        and max(map(len, texts), default=0) <= RECORD_IDENTIFIER_BYTES_MAX
+    ):
+        return texts
+    return [canonical_identifier(group, text) for text in texts]
 
 
 def parse_event_time(group: FeatureGroup, text: str) -> EventTime:

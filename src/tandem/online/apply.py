@@ -6,12 +6,13 @@ Every backend calls `apply` inside its write transaction with the record it has 
 from typing import NamedTuple
 
 from tandem.errors import ConflictError
-from tandem.model.decision import Effect, NewestState, Refusal, decide
+from tandem.model.decision import Effect, Refusal, decide
 from tandem.model.limits import RECORD_BYTES_MAX
 from tandem.model.record import FeatureValue, merge_values, record_size
 from tandem.model.write import LogEntry, Operation, Write
-from tandem.online.base import Mark, OnlineRecord
+from tandem.online.base import Mark
 from tandem.online.features_json import decode_features, encode_features
+from tandem.online.online_record import OnlineRecord
 
 
 class Applied(NamedTuple):
@@ -38,24 +39,28 @@ def apply(write: Write, newest: OnlineRecord | None, now_ms: int) -> Applied | R
         )
         if record_size(values) > RECORD_BYTES_MAX:
             return Refusal.RECORD_TOO_LARGE
-    state = NewestState(decision.event_time, decision.expires_at_ms, write.operation.is_delete)
-    return Applied(decision.effect, OnlineRecord(state, encode_features(values)), values)
+    record = OnlineRecord(
+        encode_features(values),
+        decision.expires_at_ms,
+        write.operation.is_delete,
+        *decision.event_time,
+    )
+    return Applied(decision.effect, record, values)
 
 
 def log_entry(
     write: Write, applied: Applied, partition: int, position: int, write_time_us: int
 ) -> LogEntry:
     """The entry of an accepted write."""
-    state = applied.record.state
     return LogEntry(
         partition=partition,
         position=position,
         operation=write.operation,
         key=write.key,
-        event_time=state.event_time,
+        event_time=applied.record.event_time,
         targets=write.targets,
         values=applied.values,
-        expires_at_ms=state.expires_at_ms,
+        expires_at_ms=applied.record.expires_at_ms,
         invoked_at_us=write.invoked_at_us,
         write_time_us=write_time_us,
     )

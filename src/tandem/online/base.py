@@ -12,20 +12,10 @@ from typing import NamedTuple, NewType
 
 import pyarrow as pa
 
-from tandem.model.decision import NewestState, Refusal
+from tandem.model.decision import Refusal
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, LogPart, RecordKey, Write
-
-
-class OnlineRecord(NamedTuple):
-    """The newest record of a key, or the tombstone of a soft delete.
-
-    features_json is the JSON array that GetRecord answers with; `tandem.online.features_json` reads
-    it. A tombstone's holds the record identifier and the event time alone.
-    """
-
-    state: NewestState
-    features_json: bytes
+from tandem.online.online_record import OnlineRecord
 
 
 class StagedRows(NamedTuple):

@@ -5,7 +5,7 @@
 It is made once, when a record is written: GetRecord copies these bytes into its answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -48,6 +48,12 @@ def decode_features(features_json: bytes) -> tuple[FeatureValue, ...]:
         FeatureValue(feature.feature_name, _value(feature))
         for feature in stored_features(features_json)
     )
+
+
+def part_of(features_json: bytes, names: Container[str]) -> bytes:
+    """The JSON of the record with these of its features alone."""
+    features = stored_features(features_json)
+    return _encoder.encode([one for one in features if one.feature_name in names])
 
 
 def record_bytes(features_json: bytes) -> int:

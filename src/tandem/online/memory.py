@@ -20,7 +20,6 @@ from tandem.online.base import (
     LogSnapshot,
     Mark,
     NewestRows,
-    OnlineRecord,
     OnlineStore,
     Outcome,
     Prepared,
@@ -29,6 +28,7 @@ from tandem.online.base import (
     StagedRows,
     Staging,
 )
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import Segment, one_by_one
 
 _PARTITION = 0
@@ -206,7 +206,7 @@ class MemoryOnlineStore(OnlineStore):
             expired = [
                 key
                 for key, record in self._records.items()
-                if is_expired(record.state.expires_at_ms, now_ms)
+                if is_expired(record.expires_at_ms, now_ms)
             ][:limit]
             for key in expired:
                 del self._records[key]

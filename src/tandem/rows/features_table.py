@@ -14,6 +14,8 @@ taken from it, and becomes numbers, for all columns of a type at once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,6 +34,8 @@ _PIECE_BYTES = 4 << 20
 _FEW_CELLS = 256
 """So few are decoded one by one in less time than Arrow's calls take."""
 _NOTHING = -1
+_PLAIN = 4
+"""The strings of a cell that has one text: both keys, the name and the text."""
 _READ: Mapping[FeatureType, Callable[[str], Any]] = {
     FeatureType.STRING: str,
     FeatureType.INTEGRAL: int,
@@ -43,20 +47,27 @@ _texts = msgspec.json.Decoder(list[str])
 def features_table(
     features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
 ) -> pa.Table:
-    """A column for each of the features, in their order, and a row for each record.
+    """`feature_columns` as a table. Without columns it has no rows, as Arrow has it; whoever asks
+    knows how many there are.
+    """
+    names = [feature.name for feature in features]
+    return pa.table(feature_columns(features_json, features), names=names)
+
+
+def feature_columns(
+    features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
+) -> list[pa.Array] | list[pa.ChunkedArray]:
+    """A column for each of the features, in their order, with a row for each record.
 
     Features of the records that are not asked for are left out; where a record has no value, and
     where it is None, there is null.
     """
-    schema = pa.schema([pa.field(feature.name, arrow_type(feature)) for feature in features])
-    if not features or not features_json:
-        # Arrow's tables without columns have no rows; whoever asks knows how many there are.
-        return schema.empty_table()
     if len(features_json) * len(features) <= _FEW_CELLS:
-        return pa.Table.from_arrays(_one_by_one(features_json, features), schema=schema)
+        return _one_by_one(features_json, features)
     pieces = [_columns(piece, features) for piece in _pieces(features_json)]
-    batches = [pa.RecordBatch.from_arrays(columns, schema=schema) for columns in pieces]
-    return pa.Table.from_batches(batches, schema)
+    if len(pieces) == 1:
+        return pieces[0]
+    return [pa.chunked_array(column) for column in zip(*pieces, strict=True)]
 
 
 class _Cell(msgspec.Struct, rename="pascal", gc=False):
@@ -72,19 +83,24 @@ def _one_by_one(
     features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
 ) -> list[pa.Array]:
     """The columns of a few cells."""
+    types = {feature.name: feature.type for feature in features}
     rows = [
-        {} if one is None else {cell.feature_name: cell for cell in _record.decode(one)}
+        {}
+        if one is None
+        else {
+            cell.feature_name: _value(cell, types[cell.feature_name])
+            for cell in _record.decode(one)
+            if cell.feature_name in types
+        }
         for one in features_json
     ]
-    return [
-        pa.array([_value(row.get(feature.name), feature.type) for row in rows], arrow_type(feature))
-        for feature in features
-    ]
+    # All columns in one call: it takes longer than their cells.
+    row = pa.struct([pa.field(feature.name, arrow_type(feature)) for feature in features])
+    columns: list[pa.Array] = pa.array(rows, row).flatten()
+    return columns
 
 
-def _value(cell: _Cell | None, type_: FeatureType) -> Any:
-    if cell is None:
-        return None
+def _value(cell: _Cell, type_: FeatureType) -> Any:
     read = _READ[type_]
     if cell.value_as_string is not None:
         return read(cell.value_as_string)
@@ -94,10 +110,11 @@ def _value(cell: _Cell | None, type_: FeatureType) -> Any:
 def _pieces(features_json: Sequence[bytes | None]) -> Iterator[Sequence[bytes | None]]:
     begin = size = 0
     for index, one in enumerate(features_json):
-        size += len(one or b"")
-        if size > _PIECE_BYTES:
-            yield features_json[begin : index + 1]
-            begin, size = index + 1, 0
+        if one is not None:
+            size += len(one)
+            if size > _PIECE_BYTES:
+                yield features_json[begin : index + 1]
+                begin, size = index + 1, 0
     if begin < len(features_json):
         yield features_json[begin:]
 
@@ -106,17 +123,17 @@ class _Cells(NamedTuple):
     """The cells of records: a value in each, one behind the other.
 
     strings     elements of an array; those with an even number are strings of the JSON
-    rows        the record of each cell
-    names       the number of the string that is its feature's name
-    ends        the number of the string behind its last one
     is_escaped  whether any string has a backslash
+    starts      the number of the string that begins each cell; its feature's name comes next
+    rows        the record of each cell
+    width       the cells in each record, where all have as many; else 0
     """
 
     strings: pa.Array
-    rows: Numbers
-    names: Numbers
-    ends: Numbers
     is_escaped: bool
+    starts: Numbers
+    rows: Numbers
+    width: int
 
     def texts(self, numbers: Numbers, is_missing: Mask | None = None) -> pa.Array:
         """The strings with these numbers, as they are in the JSON, escaped."""
@@ -136,14 +153,23 @@ def _columns(
     features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
 ) -> list[pa.Array]:
     cells = _cells(features_json)
-    if not len(cells.rows):
+    if not len(cells.starts):
         return [pa.nulls(len(features_json), arrow_type(feature)) for feature in features]
-    found = _found(cells, len(features_json), [feature.name for feature in features])
-    made = dict(_scalars(cells, found, features))
-    for index, feature in enumerate(features):
-        if feature.collection is not None:
-            made[index] = _lists(cells, found[index], feature.type)
-    return [made[index] for index in range(len(features))]
+    # Side by side those that become numbers at once; behind them those that have lists.
+    order = sorted(range(len(features)), key=lambda index: _kind(features[index]))
+    found = _found(cells, len(features_json), [features[index].name for index in order])
+    made: list[pa.Array] = []
+    for (is_list, type_), indexes in groupby(order, lambda index: _kind(features[index])):
+        numbers = found[len(made) : len(made) + len(list(indexes))]
+        if is_list:
+            made += [_lists(cells, of_one, type_) for of_one in numbers]
+        else:
+            made += _scalars(cells, numbers, type_)
+    return [column for _, column in sorted(zip(order, made, strict=True), key=itemgetter(0))]
+
+
+def _kind(feature: FeatureDefinition) -> tuple[bool, FeatureType]:
+    return feature.collection is not None, feature.type
 
 
 def _cells(features_json: Sequence[bytes | None]) -> _Cells:
@@ -151,19 +177,38 @@ def _cells(features_json: Sequence[bytes | None]) -> _Cells:
     characters = np.frombuffer(joined, np.uint8)
     is_escaped = b"\\" in joined
     quotes = _quotes(characters, is_escaped=is_escaped)
-    opening = quotes[::2]
     offsets = quotes.astype(np.int32)
     offsets[::2] += 1
     count = max(len(offsets) - 1, 0)
     strings = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(joined))
-    # Only the key "FeatureName" stands right behind a brace.
+    starts, rows, width = _starts(characters, quotes[::2], features_json)
+    return _Cells(strings, is_escaped, starts, rows, width)
+
+
+def _starts(
+    characters: np.ndarray, opening: Numbers, features_json: Sequence[bytes | None]
+) -> tuple[Numbers, Numbers, int]:
+    """As `_Cells` has them. Only the key "FeatureName" stands right behind a brace, and only the
+    first of a record behind a bracket, too.
+    """
+    count = len(features_json)
+    plain = opening[::_PLAIN]
+    width, rest = divmod(len(opening), _PLAIN * count)
+    if (
+        width
+        and not rest
+        and (characters[plain - 1] == _BRACE).all()
+        and (characters[plain[::width] - 2] == _BRACKET).all()
+    ):
+        # As many cells in each record, with one text each: nothing is to be searched for.
+        return np.arange(0, len(opening), _PLAIN), np.repeat(np.arange(count), width), width
     starts = np.flatnonzero(characters[opening - 1] == _BRACE)
     is_first = characters[opening[starts] - 2] == _BRACKET
     rows = np.cumsum(is_first) - 1
     if None in features_json:
         rows = np.flatnonzero([one is not None for one in features_json])[rows]
-    ends = np.append(starts[1:], len(opening))
-    return _Cells(strings, rows, starts + 1, ends, is_escaped)
+    width, rest = divmod(len(starts), count)
+    return starts, rows, width if width and not rest and is_first[::width].all() else 0
 
 
 def _quotes(characters: np.ndarray, *, is_escaped: bool) -> Numbers:
@@ -179,19 +224,16 @@ def _quotes(characters: np.ndarray, *, is_escaped: bool) -> Numbers:
     return found
 
 
-def _found(cells: _Cells, count: int, wanted: Sequence[str]) -> np.ndarray:
+def _found(cells: _Cells, count: int, wanted: Sequence[str]) -> Numbers:
     """The cell of each of the wanted features in each of `count` records."""
-    names = cells.texts(cells.names)
-    width = len(names) // count
-    if _repeats(names, width) and np.array_equal(cells.rows[::width], np.arange(count)):
+    names = cells.texts(cells.starts + 1)
+    width = cells.width
+    if width and names.slice(width).equals(names.slice(0, len(names) - width)):
         # All records have the same features, in the same order.
         places = {name: place for place, name in enumerate(names.slice(0, width).to_pylist())}
-        found = np.full((len(wanted), count), _NOTHING, np.int64)
-        first = np.arange(0, len(names), width)
-        for index, name in enumerate(wanted):
-            if name in places:
-                found[index] = first + places[name]
-        return found
+        held = np.array([places.get(name, _NOTHING) for name in wanted])[:, np.newaxis]
+        found: Numbers = np.arange(0, len(names), width) + held
+        return found if held.min() != _NOTHING else np.where(held == _NOTHING, _NOTHING, found)
     columns = pc.index_in(names, pa.array(wanted)).fill_null(_NOTHING).to_numpy()
     is_wanted = columns != _NOTHING
     found = np.full((len(wanted), count), _NOTHING, np.int64)
@@ -199,51 +241,21 @@ def _found(cells: _Cells, count: int, wanted: Sequence[str]) -> np.ndarray:
     return found
 
 
-def _repeats(names: pa.Array, width: int) -> bool:
-    """Whether the names are the first `width` of them, again and again. They were just taken, so
-    that they begin with their buffers.
-    """
-    if width == 0 or len(names) % width:
-        return False
-    _, offsets_buffer, texts = names.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int32, len(names) + 1)
-    size, times = int(offsets[width]), len(names) // width
-    steps = offsets[:-1].reshape(times, width) - offsets[:-1:width, None]
-    if offsets[-1] != size * times or (steps != steps[0]).any():
-        return False
-    whole = memoryview(texts)[: size * times].tobytes()
-    return whole == whole[:size] * times
-
-
-def _scalars(
-    cells: _Cells, found: np.ndarray, features: Sequence[FeatureDefinition]
-) -> Iterator[tuple[int, pa.Array]]:
-    """The columns of the features that are no collections, by their index. All of their values are
-    taken at once, those of one type side by side.
-    """
-    by_type = {type_: list[int]() for type_ in FeatureType}
-    for index, feature in enumerate(features):
-        if feature.collection is None:
-            by_type[feature.type].append(index)
-    indexes = [index for of_type in by_type.values() for index in of_type]
-    wanted, count = found[indexes].ravel(), found.shape[1]
-    is_missing = wanted == _NOTHING
-    texts = cells.texts(cells.names[wanted] + 2, is_missing if is_missing.any() else None)
-    start = 0
-    for type_, of_type in by_type.items():
-        if not of_type:
-            continue
-        values = _typed(cells, texts.slice(start, len(of_type) * count), type_)
-        for place, index in enumerate(of_type):
-            yield index, values.slice(place * count, count)
-        start += len(of_type) * count
+def _scalars(cells: _Cells, found: Numbers, type_: FeatureType) -> list[pa.Array]:
+    """The columns of features of one type that are no collections, taken at once."""
+    is_missing = (found == _NOTHING).ravel()
+    texts = cells.texts(cells.starts[found.ravel()] + 3, is_missing if is_missing.any() else None)
+    values = _typed(cells, texts, type_)
+    width, count = len(found), len(found[0])
+    return [values.slice(place * count, count) for place in range(width)]
 
 
 def _lists(cells: _Cells, found: Numbers, type_: FeatureType) -> pa.Array:
     """The column of a collection; its elements are all strings of a cell behind the second key."""
     is_missing = found == _NOTHING
-    begins = cells.names[found] + 2
-    lengths = np.where(is_missing, 0, cells.ends[found] - begins)
+    begins = cells.starts[found] + 3
+    ends = np.append(cells.starts[1:], (len(cells.strings) + 1) // 2)[found]
+    lengths = np.where(is_missing, 0, ends - begins)
     offsets = np.append(0, np.cumsum(lengths))
     numbers = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
     elements = _typed(cells, cells.texts(numbers), type_)

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
-from tandem.model.record import FeatureValue, canonical_identifier
+from tandem.model.record import FeatureValue, canonical_identifier, canonical_identifiers
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
-from tandem.online.features_json import decode_features, encode_features
+from tandem.online.features_json import part_of
 from tandem.query.base import SqlDialect
 from tandem.sdk.arguments import checked
 from tandem.sdk.backend import Backend
@@ -69,9 +69,8 @@ class CachedBackend(Backend):
             self._definitions.pop(group_name, None)
             return self._store.get(group_name, identifiers, features)
         # One record has many identifiers: 7 and 007.
-        keys = [canonical_identifier(group, identifier) for identifier in identifiers]
-        records: dict[str, ServedRecord | None] = {}
-        records.update(self._cache.find(group_name, keys))
+        keys = canonical_identifiers(group, identifiers)
+        records: dict[str, ServedRecord | None] = {**self._cache.find(group_name, keys)}
         missing = [key for key in dict.fromkeys(keys) if key not in records]
         if missing:
             with self._cache.reading(group_name) as read:
@@ -187,6 +186,4 @@ def _key(group: FeatureGroup, identifier: str) -> str | None:
 def _part(record: ServedRecord | None, features: Sequence[str]) -> ServedRecord | None:
     if record is None or not features:
         return record
-    values = decode_features(record.features_json)
-    kept = encode_features(value for value in values if value.name in features)
-    return ServedRecord(kept, record.expires_at_ms)
+    return ServedRecord(part_of(record.features_json, features), record.expires_at_ms)

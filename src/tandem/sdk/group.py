@@ -339,9 +339,9 @@ class FeatureGroupHandle:
     def _python(self, found: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
         if self._values.group is not self.definition:
             self._values = RecordValues(self.definition)
-        read = self._values.read
+        values_of = self._values.of
         try:
-            return [None if one is None else read(one.features_json) for one in found]
+            return [None if one is None else values_of(one) for one in found]
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()

@@ -19,6 +19,7 @@ from cachetools import TLRUCache
 
 from tandem.errors import ValidationError
 from tandem.model.time_to_live import is_expired
+from tandem.sdk.record_values import KeptRecord
 from tandem.service.records import ServedRecord
 
 _TTL_SECONDS = 60.0
@@ -27,7 +28,7 @@ _Key = tuple[str, str]
 
 
 class _Kept(NamedTuple):
-    record: ServedRecord
+    record: KeptRecord
     until: float
 
 
@@ -119,14 +120,19 @@ class RecordCache:
         """The records that may be served, by identifier."""
         now_ms = int(self._clock() * 1_000)
         found: dict[str, ServedRecord] = {}
+        hits = 0
         with self._lock:
             for identifier in identifiers:
-                kept = self._records.get((group_name, identifier))
-                if kept is None or is_expired(kept.record.expires_at_ms, now_ms):
-                    self._misses += 1
-                else:
-                    self._hits += 1
-                    found[identifier] = kept.record
+                try:
+                    # Its `get` looks twice.
+                    record = self._records[group_name, identifier].record
+                except KeyError:
+                    continue
+                if not is_expired(record.expires_at_ms, now_ms):
+                    hits += 1
+                    found[identifier] = record
+            self._hits += hits
+            self._misses += len(identifiers) - hits
         return found
 
     def end(self) -> float:
@@ -159,7 +165,8 @@ class RecordCache:
                 held = self._records.get(key)
                 # A read that began later may have come back first.
                 if identifier not in read.spoiled and (held is None or held.until <= read.until):
-                    self._records[key] = _Kept(record, read.until)
+                    kept = KeptRecord(record.features_json, record.expires_at_ms)
+                    self._records[key] = _Kept(kept, read.until)
 
 
 class _Read:

@@ -6,25 +6,25 @@
   is behind a bound.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
 
 from tandem.errors import TandemError, ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, feature_names
 from tandem.model.limits import LARGE_BATCH_BYTES_MAX
-from tandem.model.record import canonical_identifier
-from tandem.model.write import RecordKey
-from tandem.online.base import OnlineRecord, OnlineStore
-from tandem.online.features_json import decode_features, encode_features
+from tandem.model.record import canonical_identifier, canonical_identifiers
+from tandem.model.write import RecordKey, record_keys
+from tandem.online.base import OnlineStore
+from tandem.online.features_json import part_of
+from tandem.online.online_record import OnlineRecord
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
-from tandem.service.records import ServedRecord, check_is_online, check_names, served
+from tandem.service.records import check_is_online, check_names
 from tandem.service.throughput import Throughput
 
 _AT_ONCE = 512
-_ALL: frozenset[str] = frozenset()
-_Found = ServedRecord | TandemError | None
+_Found = OnlineRecord | TandemError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,11 @@ class RecordsFound:
     records: Sequence[_Found]
     kept: frozenset[str] | None = None
 
-    def json_of(self, record: ServedRecord) -> bytes:
+    def json_of(self, record: OnlineRecord) -> bytes:
         """The JSON of a record, as GetRecord answers it."""
         if self.kept is None:
             return record.features_json
-        values = decode_features(record.features_json)
-        return encode_features(value for value in values if value.name in self.kept)
+        return part_of(record.features_json, self.kept)
 
 
 class BatchGet:
@@ -77,21 +76,26 @@ class BatchGet:
         Raises StoreUnavailable.
         """
         questions = [self._question(one) for one in asked]
-        keys = [key for one in questions for key in one.keys if isinstance(key, RecordKey)]
-        records = iter(self._read(keys, bytes_max))
-        return [
-            RecordsFound(one.features, self._metered(one, records), one.kept) for one in questions
-        ]
+        keys = [key for one in questions for key in one.keys]
+        records = self._read(keys, bytes_max)
+        found, start = [], 0
+        for one in questions:
+            end = start + len(one.keys)
+            of_one = self._metered(one, _among_errors(records[start:end], one.errors))
+            found.append(RecordsFound(one.features, of_one, one.kept))
+            start = end
+        return found
 
-    def _metered(self, question: "_Question", records: Iterator[_Found]) -> list[_Found]:
+    def _metered(self, question: "_Question", found: Sequence[_Found]) -> Sequence[_Found]:
         """The records of a question, up to the first that its group has no units for."""
-        found = list(_in_place(question.keys, records))
         if question.group is None:
             return found
-        places = [place for place, one in enumerate(found) if isinstance(one, ServedRecord)]
-        read = [one.features_json for one in found if isinstance(one, ServedRecord)]
+        read = [one.features_json for one in found if isinstance(one, OnlineRecord)]
         allowed = self._throughput.read(question.group, read, some=True)
-        return found if allowed == len(read) else found[: places[allowed]]
+        if allowed == len(read):
+            return found
+        places = [place for place, one in enumerate(found) if isinstance(one, OnlineRecord)]
+        return found[: places[allowed]]
 
     def _question(self, asked: RecordsAsked) -> "_Question":
         try:
@@ -102,20 +106,17 @@ class BatchGet:
         except TandemError as error:
             if error.retryable:
                 raise
-            return _Question(None, (), [error] * len(asked.identifiers), None)
+            return _Question(None, (), (), dict.fromkeys(range(len(asked.identifiers)), error))
         features = readable.current_features
         if asked.names:
             features = tuple(readable.features_by_name[name] for name in dict.fromkeys(asked.names))
         # Records from before hold values of features that have been retired since.
         is_part = bool(asked.names) or readable is not group
-        return _Question(
-            group,
-            features,
-            [_key(group, identifier) for identifier in asked.identifiers],
-            frozenset(feature_names(features)) if is_part else None,
-        )
+        keys, errors = _keys(group, asked.identifiers)
+        kept = frozenset(feature_names(features)) if is_part else None
+        return _Question(group, features, keys, errors, kept)
 
-    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> list[_Found]:
+    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> Sequence[_Found]:
         now_ms = self._clock() // 1_000
         found: list[_Found] = []
         size = 0
@@ -123,16 +124,16 @@ class BatchGet:
             if size > bytes_max:
                 break
             records = [
-                one if isinstance(one, TandemError) else served(one, _ALL, now_ms)
+                None if isinstance(one, OnlineRecord) and one.is_gone(now_ms) else one
                 for one in self._get(keys[start : start + _AT_ONCE])
             ]
             found += records
             if len(keys) > _AT_ONCE:
-                texts = (one.features_json for one in records if isinstance(one, ServedRecord))
+                texts = (one.features_json for one in records if isinstance(one, OnlineRecord))
                 size += sum(map(len, texts))
         return found
 
-    def _get(self, keys: Sequence[RecordKey]) -> Sequence[OnlineRecord | TandemError | None]:
+    def _get(self, keys: Sequence[RecordKey]) -> Sequence[_Found]:
         """The records; one by one where one of them is damaged, so that it fails alone."""
         try:
             return self._store.get(keys)
@@ -144,41 +145,44 @@ class BatchGet:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """As `RecordsFound`, before anything is read: for each identifier its key, or an error. Without
-    a group, it cannot be read.
+    """As `RecordsFound`, before anything is read. Without a group, it cannot be read.
+
+    keys      of the identifiers that can be keys, in order
+    errors    of the others, by their place among all identifiers
     """
 
     group: FeatureGroup | None
     features: Sequence[FeatureDefinition]
-    keys: Sequence[RecordKey | TandemError]
-    kept: frozenset[str] | None
+    keys: Sequence[RecordKey]
+    errors: Mapping[int, TandemError]
+    kept: frozenset[str] | None = None
 
 
-def _key(group: FeatureGroup, identifier: str) -> RecordKey | TandemError:
+def _keys(
+    group: FeatureGroup, identifiers: Sequence[str]
+) -> tuple[list[RecordKey], dict[int, TandemError]]:
+    errors: dict[int, TandemError] = {}
     try:
-        return RecordKey(group.group_id, canonical_identifier(group, identifier))
-    except ValidationError as error:
-        return error
+        canonical = canonical_identifiers(group, identifiers)
+    except ValidationError:
+        canonical = []
+        for place, identifier in enumerate(identifiers):
+            try:
+                canonical.append(canonical_identifier(group, identifier))
+            except ValidationError as error:
+                errors[place] = error
+    return record_keys(group.group_id, canonical), errors
 
 
-def _in_place(
-    keys: Sequence[RecordKey | TandemError], records: Iterator[_Found]
-) -> Iterator[_Found]:
-    """The records of the keys among errors, as far as they were read."""
-    if all(isinstance(key, RecordKey) for key in keys):
-        return islice(records, len(keys))
-    return _among_errors(keys, records)
+def _among_errors(records: Sequence[_Found], errors: Mapping[int, TandemError]) -> Sequence[_Found]:
+    """The records, as far as they were read, with the errors at their places."""
+    return list(_in_place(records, errors)) if errors else records
 
 
-def _among_errors(
-    keys: Sequence[RecordKey | TandemError], records: Iterator[_Found]
-) -> Iterator[_Found]:
-    for key in keys:
-        if isinstance(key, TandemError):
-            yield key
-            continue
+def _in_place(records: Sequence[_Found], errors: Mapping[int, TandemError]) -> Iterator[_Found]:
+    left = iter(records)
+    for place in count():
         try:
-            found = next(records)
+            yield errors[place] if place in errors else next(left)
         except StopIteration:
             return
-        yield found

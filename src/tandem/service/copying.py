@@ -31,8 +31,9 @@ from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import is_expired
 from tandem.model.write import LogEntry, Operation, RecordKey, Write
 from tandem.offline.base import OfflineStore
-from tandem.online.base import OnlineRecord, OnlineStore
+from tandem.online.base import OnlineStore
 from tandem.online.features_json import decode_features
+from tandem.online.online_record import OnlineRecord
 from tandem.service.clock import Clock
 from tandem.service.group_log import GroupLog
 
@@ -101,7 +102,7 @@ class Copying:
         self._write(
             self._state(identifier, record)
             for identifier, record in self._scan()
-            if not is_expired(record.state.expires_at_ms, now_ms)
+            if not is_expired(record.expires_at_ms, now_ms)
         )
 
     def _scan(self) -> Iterator[tuple[str, OnlineRecord]]:
@@ -151,15 +152,15 @@ class Copying:
         """The write that puts a record, or a tombstone, as it is found."""
         self._records += 1
         values = decode_features(found.features_json)
-        record = self._conversion.record(identifier, found.state.event_time, values)
+        record = self._conversion.record(identifier, found.event_time, values)
         self._check_alone(record.identifier, identifier)
         return Write(
-            operation=Operation.SOFT_DELETE if found.state.is_deleted else Operation.PUT,
+            operation=Operation.SOFT_DELETE if found.is_deleted else Operation.PUT,
             key=self._key(record),
             event_time=record.event_time,
             targets=TargetStores.ONLINE,
             values=record.values,
-            expires_at_ms=found.state.expires_at_ms,
+            expires_at_ms=found.expires_at_ms,
             invoked_at_us=self._clock(),
         )
 
@@ -172,12 +173,12 @@ class Copying:
         now_ms = self._clock() // 1_000
         for (entry, found), held in zip(pairs, held_records, strict=True):
             put = None
-            if found is not None and not is_expired(found.state.expires_at_ms, now_ms):
+            if found is not None and not is_expired(found.expires_at_ms, now_ms):
                 put = self._state(entry.key.identifier, found)
-            if held is not None and not is_expired(held.state.expires_at_ms, now_ms):
+            if held is not None and not is_expired(held.expires_at_ms, now_ms):
                 self._records -= 1
                 # An older put would lose; so the newer record goes first.
-                if put is None or not put.event_time or put.event_time < held.state.event_time:
+                if put is None or not put.event_time or put.event_time < held.event_time:
                     yield self._forgetting(self._key(self._converted(entry)), held)
             if put is not None:
                 yield put
@@ -187,7 +188,7 @@ class Copying:
         return Write(
             operation=Operation.PUT,
             key=key,
-            event_time=held.state.event_time,
+            event_time=held.event_time,
             targets=TargetStores.ONLINE,
             values=decode_features(held.features_json),
             expires_at_ms=_LONG_PAST_MS,

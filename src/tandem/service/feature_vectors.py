@@ -17,9 +17,9 @@ from tandem.model import limits
 from tandem.model.dataset import DatasetGroup
 from tandem.model.feature_group import FeatureGroup
 from tandem.model.targets import TargetStores
-from tandem.model.time_to_live import is_expired
-from tandem.model.write import RecordKey
-from tandem.online.base import OnlineRecord, OnlineStore
+from tandem.model.write import RecordKey, record_keys
+from tandem.online.base import OnlineStore
+from tandem.online.online_record import OnlineRecord
 from tandem.query.labels import age_nanoseconds_max, label_keys
 from tandem.rows.features_table import features_table
 from tandem.rows.record_table import canonical_identifiers
@@ -149,12 +149,7 @@ class FeatureVectors:
         size = 0
         for start in range(0, len(keys), _AT_ONCE):
             for record in self._store.get(keys[start : start + _AT_ONCE]):
-                is_gone = (
-                    record is None
-                    or record.state.is_deleted
-                    or is_expired(record.state.expires_at_ms, now_ms)
-                )
-                found.append(None if is_gone else record)
+                found.append(None if record is None or record.is_gone(now_ms) else record)
                 size += 0 if record is None else len(record.features_json)
             if size > limits.LARGE_BATCH_BYTES_MAX:
                 raise ValidationError(
@@ -181,8 +176,7 @@ def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _E
     identifier = group.record_identifier
     given = label_keys(entities, part.key, identifier).combine_chunks()
     encoded = canonical_identifiers(identifier.type, given).dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    keys = [RecordKey(group.group_id, text) for text in texts]
+    keys = record_keys(group.group_id, encoded.dictionary.to_pylist())
     # As many keys as rows: each row has one, in the same order.
     return _Entities(keys, None if len(keys) == len(encoded) else encoded.indices)
 
@@ -209,5 +203,4 @@ def _of_group(
 
 
 def _age_nanoseconds(record: OnlineRecord, now_us: int) -> int:
-    seconds, nanoseconds = record.state.event_time
-    return now_us * 1_000 - seconds * _BILLION - nanoseconds
+    return now_us * 1_000 - record.event_seconds * _BILLION - record.event_nanoseconds

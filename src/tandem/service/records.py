@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import NamedTuple
+
+import msgspec
 
 from tandem.errors import (
     ConflictError,
@@ -26,6 +27,7 @@ from tandem.model.feature_group import FeatureGroup, StorageType, feature_names
 from tandem.model.record import (
     FeatureValue,
     canonical_identifier,
+    canonical_identifiers,
     check_record,
     check_values,
     in_definition_order,
@@ -35,9 +37,10 @@ from tandem.model.record import (
 )
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration, is_expired
-from tandem.model.write import Operation, RecordKey, Write
-from tandem.online.base import OnlineRecord, OnlineStore, Outcome
-from tandem.online.features_json import decode_features, encode_features
+from tandem.model.write import Operation, RecordKey, Write, record_keys
+from tandem.online.base import OnlineStore, Outcome
+from tandem.online.features_json import decode_features, part_of
+from tandem.online.online_record import OnlineRecord
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
@@ -49,7 +52,7 @@ class DeletionMode(StrEnum):
     HARD = "HardDelete"
 
 
-class ServedRecord(NamedTuple):
+class ServedRecord(msgspec.Struct, frozen=True, gc=False):
     """A record as it is served: the JSON array of its features, and when it expires."""
 
     features_json: bytes
@@ -145,7 +148,7 @@ class Records:
         values = write.values
         if write.operation is Operation.UPDATE:
             newest = self._store.get([write.key])[0]
-            if newest is not None and not newest.state.is_deleted:
+            if newest is not None and not newest.is_deleted:
                 stored = decode_features(newest.features_json)
                 values = merge_values(write.feature_order, stored, values)
         return self._throughput.write(write.key.group_id, record_size(values))
@@ -236,11 +239,11 @@ class Records:
         """
         group, wanted = self._readable(group_name, names)
         key = RecordKey(group.group_id, canonical_identifier(group, identifier))
-        record = self._store.get([key])[0]
-        found = served(record, wanted, self._clock() // 1_000)
-        if record is not None and found is not None:
-            self._throughput.read(group, (record.features_json,))
-        return found
+        record = self._store.get((key,))[0]
+        if record is None or record.is_gone(self._clock() // 1_000):
+            return None
+        self._throughput.read(group, (record.features_json,))
+        return _served(record, wanted)
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
@@ -250,20 +253,16 @@ class Records:
         Raises Throttled where the group has no units for all of them.
         """
         group, wanted = self._readable(group_name, names)
-        keys = [
-            RecordKey(group.group_id, canonical_identifier(group, identifier))
-            for identifier in identifiers
-        ]
+        keys = record_keys(group.group_id, canonical_identifiers(group, identifiers))
         now_ms = self._clock() // 1_000
-        found: list[ServedRecord | None] = []
-        read: list[bytes] = []
-        for record in self._store.get(keys):
-            one = served(record, wanted, now_ms)
-            found.append(one)
-            if record is not None and one is not None:
-                read.append(record.features_json)
+        records = [
+            None if record is None or record.is_gone(now_ms) else record
+            for record in self._store.get(keys)
+        ]
+        # What was read is metered, whole, and not what is answered of it.
+        read = [record.features_json for record in records if record is not None]
         self._throughput.read(group, read)
-        return found
+        return [None if record is None else _served(record, wanted) for record in records]
 
     def _readable(
         self, group_name: str, names: Sequence[str]
@@ -301,27 +300,15 @@ class Records:
             page = self._store.scan(group.group_id, after, limit)
             for identifier, record in page:
                 after = identifier
-                if is_expired(record.state.expires_at_ms, now_ms):
+                if is_expired(record.expires_at_ms, now_ms):
                     continue
-                if record.state.is_deleted and not include_soft_deleted:
+                if record.is_deleted and not include_soft_deleted:
                     continue
                 identifiers.append(identifier)
                 if len(identifiers) == limit:
                     return RecordList(tuple(identifiers), after)
             if len(page) < limit:
                 return RecordList(tuple(identifiers), None)
-
-
-def served(record: OnlineRecord | None, names: frozenset[str], now_ms: int) -> ServedRecord | None:
-    """What a reader gets of a stored record at that moment; with `names`, these features alone."""
-    if record is None or record.state.is_deleted:
-        return None
-    if is_expired(record.state.expires_at_ms, now_ms):
-        return None
-    if not names:
-        return ServedRecord(record.features_json, record.state.expires_at_ms)
-    kept = [value for value in decode_features(record.features_json) if value.name in names]
-    return ServedRecord(encode_features(kept), record.state.expires_at_ms)
 
 
 def check_targets(group: FeatureGroup, targets: TargetStores | None) -> TargetStores:
@@ -350,6 +337,13 @@ def check_names(group: FeatureGroup, names: Sequence[str]) -> None:
                 f"FeatureNames holds {name[:64]!r}, which is not defined in feature group"
                 f" {group.name!r}"
             )
+
+
+def _served(record: OnlineRecord, names: frozenset[str]) -> ServedRecord:
+    """What a reader gets of a record that is not gone; with `names`, these features alone."""
+    if not names:
+        return ServedRecord(record.features_json, record.expires_at_ms)
+    return ServedRecord(part_of(record.features_json, names), record.expires_at_ms)
 
 
 def _check_update(

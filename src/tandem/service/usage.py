@@ -171,7 +171,7 @@ class Usage:
             page = self._online.scan(group.group_id, after, _SCAN_RECORDS)
             for identifier, record in page:
                 after = identifier
-                records += not record.state.is_deleted
+                records += not record.is_deleted
                 size_bytes += record_bytes(record.features_json)
             if len(page) < _SCAN_RECORDS:
                 break

@@ -11,8 +11,9 @@ from tandem.model.event_time import EventTime
 from tandem.model.limits import RECORD_BYTES_MAX
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, Operation, RecordKey, Write
-from tandem.online.base import Committed, OnlineRecord, OnlineStore, Outcome
+from tandem.online.base import Committed, OnlineStore, Outcome
 from tandem.online.features_json import decode_features
+from tandem.online.online_record import OnlineRecord
 from tandem.testing.replay import replay
 from tandem.testing.segment_contract import SegmentContract
 from tandem.testing.writes import a_put, a_write
@@ -105,18 +106,18 @@ class OnlineStoreContract(SegmentContract):
         self.write(store, a_put(event_seconds=1), a_write(Operation.SOFT_DELETE, event_seconds=2))
         record = self.newest(store)
         assert record is not None
-        assert record.state.is_deleted
+        assert record.is_deleted
         assert self.values(store) == {"id": "k", "time": "2"}
         self.write(store, a_put(event_seconds=1, a="older than the tombstone"))
         record = self.newest(store)
         assert record is not None
-        assert record.state.is_deleted
+        assert record.is_deleted
 
     def test_an_older_soft_delete_changes_history_alone(self, store: OnlineStore) -> None:
         self.write(store, a_put(event_seconds=2), a_write(Operation.SOFT_DELETE, event_seconds=1))
         record = self.newest(store)
         assert record is not None
-        assert not record.state.is_deleted
+        assert not record.is_deleted
         assert len(self.entries(store)) == 2
 
     @pytest.mark.parametrize("event_seconds", [9, 10])

@@ -178,7 +178,7 @@ class OnlineStoreMachine(RuleBasedStateMachine):
             RecordKey(group, identifier)
             for group in _GROUPS
             for identifier, record in self.store.scan(group, None, 100)
-            if not is_expired(record.state.expires_at_ms, now_ms)
+            if not is_expired(record.expires_at_ms, now_ms)
         }
         assert scanned == set(self._visible(self.store, now_ms))
 
@@ -193,5 +193,5 @@ class OnlineStoreMachine(RuleBasedStateMachine):
         return {
             key: (record.state, decode_features(record.features_json))
             for key, record in zip(_KEYS, store.get(_KEYS), strict=True)
-            if record is not None and not is_expired(record.state.expires_at_ms, now_ms)
+            if record is not None and not is_expired(record.expires_at_ms, now_ms)
         }

@@ -12,17 +12,10 @@ from tandem.model.event_time import EventTime
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, RecordKey
-from tandem.online.base import (
-    Committed,
-    Mark,
-    NewestRows,
-    OnlineRecord,
-    OnlineStore,
-    Outcome,
-    SegmentWrite,
-)
+from tandem.online.base import Committed, Mark, NewestRows, OnlineStore, Outcome, SegmentWrite
 from tandem.online.features_json import decode_features
 from tandem.online.newest_rows import newest_rows
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import check_rows
 from tandem.rows.segment import Segment
@@ -230,7 +223,7 @@ class SegmentContract:
         store.staging.clean()
         assert self.logged(store) == []
 
-    def test_groups_do_not_mix(self, store: OnlineStore) -> None:
+    def test_segments_of_groups_do_not_mix(self, store: OnlineStore) -> None:
         rows = rows_to_load([("a", 1)], "group-2")
         with segment_write(store, rows, group_id="group-2") as write:
             store.write([write, a_put("a", a="mine")], lambda: NOW_US)

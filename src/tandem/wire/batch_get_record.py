@@ -29,10 +29,10 @@ from msgspec import Raw
 from tandem.errors import TandemError, ValidationError
 from tandem.model import limits
 from tandem.model.time_to_live import format_expiry
-from tandem.rows.features_table import features_table
+from tandem.online.online_record import OnlineRecord
+from tandem.rows.features_table import feature_columns
 from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
 from tandem.service.feature_groups import FeatureGroups
-from tandem.service.records import ServedRecord
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, error_code
 from tandem.wire.operation import ArrowStreams, Operation, Service
@@ -42,6 +42,8 @@ _Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
 _Entry = shapes.BatchGetRecordIdentifier
 _Answer = TypeVar("_Answer")
 _THREADS = 4
+_STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""Of an Arrow stream: a message of no length."""
 
 IDENTIFIER, IS_FOUND, EXPIRES_AT = "record identifier", "is found", "expires at"
 
@@ -100,13 +102,13 @@ class BatchGetRecord:
             # Fewer records than identifiers: the rest is for `_unprocessed`.
             pairs = zip(entry.record_identifiers_value_as_string, found.records, strict=False)
             for identifier, record in pairs:
-                if isinstance(record, ServedRecord):
+                if isinstance(record, OnlineRecord):
                     answer.records.append(
                         shapes.BatchGetRecordResultDetail(
                             feature_group_name=name,
                             record_identifier_value_as_string=identifier,
                             record=Raw(found.json_of(record)),
-                            expires_at=expires_at(record, expiry),
+                            expires_at=expires_at(record.expires_at_ms, expiry),
                         )
                     )
                 elif record is not None:
@@ -116,12 +118,13 @@ class BatchGetRecord:
 
     def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
         shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
-        sink = pa.BufferOutputStream()
+        parts: list[bytes | pa.Buffer] = []
         for entry, found in self._read(request, records_max):
             table = _table(entry, found, shows_expiry=shows_expiry)
-            with pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-        return ArrowStreams(sink.getvalue().to_pybytes())
+            # As Arrow's own writer does it, which takes thrice as long for a short table.
+            parts += [table.schema.serialize(), *(one.serialize() for one in table.to_batches())]
+            parts.append(_STREAM_END)
+        return ArrowStreams(b"".join(parts))
 
     def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
         count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
@@ -147,14 +150,16 @@ class BatchGetRecord:
         return RecordsAsked(name, identifiers, entry.feature_names or ())
 
 
-def expires_at(record: ServedRecord, wanted: shapes.ExpirationTimeResponse | None) -> str | None:
-    if wanted is not shapes.ExpirationTimeResponse.ENABLED or record.expires_at_ms is None:
+def expires_at(
+    expires_at_ms: int | None, wanted: shapes.ExpirationTimeResponse | None
+) -> str | None:
+    if expires_at_ms is None or wanted is not shapes.ExpirationTimeResponse.ENABLED:
         return None
-    return format_expiry(record.expires_at_ms)
+    return format_expiry(expires_at_ms)
 
 
 def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Table:
-    records = [one if isinstance(one, ServedRecord) else None for one in found.records]
+    records = [one if isinstance(one, OnlineRecord) else None for one in found.records]
     identifiers = entry.record_identifiers_value_as_string[: len(records)]
     columns = {
         IDENTIFIER: pa.array(identifiers, pa.string()),
@@ -164,22 +169,19 @@ def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Tabl
         moments = [None if one is None else one.expires_at_ms for one in records]
         columns[EXPIRES_AT] = pa.array(moments, pa.timestamp("ms", "UTC"))
     features_json = [None if one is None else one.features_json for one in records]
-    features = features_table(features_json, found.features)
+    features = feature_columns(features_json, found.features)
     errors = [
         _error(entry.feature_group_name, identifier, one)
         for identifier, one in zip(identifiers, found.records, strict=True)
         if isinstance(one, TandemError)
     ]
-    fields = [pa.field(name, column.type) for name, column in columns.items()]
     metadata = {
         "FeatureGroupName": entry.feature_group_name.encode(),
         "Errors": msgspec.json.encode(errors),
         "UnprocessedIdentifiers": msgspec.json.encode(_unprocessed(entry, found)),
     }
-    return pa.Table.from_arrays(
-        [*columns.values(), *features.columns],
-        schema=pa.schema([*fields, *features.schema], metadata=metadata),
-    )
+    names = [*columns, *(feature.name for feature in found.features)]
+    return pa.table([*columns.values(), *features], names=names, metadata=metadata)
 
 
 def _unprocessed(entry: _Entry, found: RecordsFound) -> Sequence[_Entry]:

@@ -36,7 +36,11 @@ class CommitWaits:
         waits = self._waits()
         wait = waits.loop.create_future()
         commit.add_done_callback(lambda _: waits.end(wait))
-        await wait
+        try:
+            await wait
+        except asyncio.CancelledError:
+            self._commits.release()  # the loop may end, and have no other round
+            raise
         return commit.result()
 
     def _waits(self) -> "_LoopWaits":

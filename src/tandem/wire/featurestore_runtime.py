@@ -64,7 +64,7 @@ class FeatureStoreRuntime:
             return shapes.GetRecordResponse()
         return shapes.GetRecordResponse(
             record=Raw(found.features_json),
-            expires_at=expires_at(found, request.expiration_time_response),
+            expires_at=expires_at(found.expires_at_ms, request.expiration_time_response),
         )
 
     async def delete_record(self, request: shapes.DeleteRecordRequest) -> None:

@@ -7,8 +7,9 @@ from types import MappingProxyType
 import lmdb
 
 from tandem.model.write import Write
-from tandem.online.base import OnlineRecord, Outcome
+from tandem.online.base import Outcome
 from tandem.online.lmdb import LmdbOnlineStore, layout
+from tandem.online.online_record import OnlineRecord
 
 
 class AnswersBeforeSync(LmdbOnlineStore):
@@ -33,5 +34,4 @@ class DecidesOutsideTheTransaction(LmdbOnlineStore):
         return outcomes
 
     def _newest(self, transaction: object, key: bytes) -> OnlineRecord | None:
-        # Reads outside of `write` come here too; they find nothing stale.
         return self._stale[key] if key in self._stale else super()._newest(transaction, key)

@@ -150,7 +150,7 @@ def test_some_of_a_batch_of_reads_pass(core: Core) -> None:
     asked = RecordsAsked("customers", ["missing", "C0", "C1", "gone", "C2", "C3"])
     (found,) = core.batch_get.read([asked])
     kinds = [type(one).__name__ for one in found.records]
-    assert kinds == ["NoneType", "ServedRecord", "ServedRecord", "NoneType"]
+    assert kinds == ["NoneType", "OnlineRecord", "OnlineRecord", "NoneType"]
     assert used(core).throttled_requests == 2
     with pytest.raises(Throttled):
         core.records.get_many("customers", ["C0", "C1"])

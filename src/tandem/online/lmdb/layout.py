@@ -21,19 +21,19 @@ end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
 
 import hashlib
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from zlib import crc32
 
 import pyarrow as pa
 
 from tandem.errors import DataCorrupted
-from tandem.model.decision import NewestState
 from tandem.model.event_time import EventTime
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, Operation, RecordKey
-from tandem.online.base import Mark, OnlineRecord, SegmentWrite
+from tandem.online.base import Mark, SegmentWrite
 from tandem.online.features_json import decode_features
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import Segment
 
 FORMAT_VERSION = 2
@@ -47,13 +47,14 @@ _WHOLE, _HASHED = b"\x00", b"\x01"
 
 _CHECKSUM = struct.Struct(">I")
 _RECORD = struct.Struct(">BqIqH")
-_CHECKED_RECORD = struct.Struct(">IBqIqH")
+_unpack_checked_record = struct.Struct(">IBqIqH").unpack_from
 _ENTRY = struct.Struct(">BBBqIqqqBH")
 _SEGMENT = struct.Struct(">BBBqqqIQIBB")
 _NO_OPERATION = 0
 _MARK = struct.Struct(">q")
 _POSITION = struct.Struct(">Q")
-_RECORD_START = _CHECKSUM.size + _RECORD.size
+_CHECKSUM_BYTES = _CHECKSUM.size
+_RECORD_START = _CHECKSUM_BYTES + _RECORD.size
 _HAS_EXPIRY, _IS_DELETED = 1, 2
 _EXPIRY_OFFSET = 1 << 63  # makes negative milliseconds sort before positive ones
 
@@ -66,6 +67,19 @@ def group_prefix(group_id: str) -> bytes:
 
 def record_key(key: RecordKey) -> bytes:
     return record_key_of(key.group_id, key.identifier)
+
+
+def record_keys(keys: Iterable[RecordKey]) -> list[bytes]:
+    """`record_key` of each, mostly of one group: what begins them is looked up once."""
+    found: list[bytes] = []
+    held, beginning = None, b""
+    for group_id, identifier in keys:
+        if group_id is not held:
+            held, beginning = group_id, group_prefix(group_id) + _WHOLE
+        encoded = identifier.encode()
+        is_whole = len(encoded) <= _WHOLE_IDENTIFIER_MAX
+        found.append(beginning + encoded if is_whole else record_key_of(group_id, identifier))
+    return found
 
 
 def record_key_of(group_id: str, identifier: str) -> bytes:
@@ -86,8 +100,9 @@ def split_expiry_key(raw: bytes) -> tuple[int, bytes]:
 
 
 def pack_record(key: bytes, identifier: str, record: OnlineRecord) -> bytes:
-    (event_time, expires_at_ms, is_deleted), features_json = record
-    flags = _IS_DELETED if is_deleted else 0
+    flags = _IS_DELETED if record.is_deleted else 0
+    event_time = (record.event_seconds, record.event_nanoseconds)
+    expires_at_ms, features_json = record.expires_at_ms, record.features_json
     return pack_put(key, identifier, event_time, expires_at_ms, features_json, flags)
 
 
@@ -114,65 +129,28 @@ def pack_put(
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:
     """The identifier and the record. Raises DataCorrupted where the checksum does not match."""
-    state, length = _unpack_state(key, raw)
-    end = _RECORD_START + length
-    whole = raw[_RECORD_START:end] if length else key[_GROUP_BYTES + 1 :]
-    return whole.decode(), OnlineRecord(state, raw[end:])
+    record = unpack_newest(key, raw)
+    in_value = raw[_RECORD_START : len(raw) - len(record.features_json)]
+    return (in_value or key[_GROUP_BYTES + 1 :]).decode(), record
 
 
 def unpack_newest(key: bytes, raw: bytes) -> OnlineRecord:
-    """What `unpack_record` says of the record, for who knows its identifier."""
-    state, length = _unpack_state(key, raw)
-    return OnlineRecord(state, raw[_RECORD_START + length :])
-
-
-def unpack_state(key: bytes, raw: bytes) -> NewestState:
-    """What `unpack_record` says of the record's state."""
-    new = tuple.__new__  # a load runs through here for each record
-    expected, flags, seconds, nanoseconds, expiry, _ = _CHECKED_RECORD.unpack_from(raw)
-    if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
-        _verify(key, raw, "record")
-    event_time = new(EventTime, (seconds, nanoseconds))
-    expires_at_ms = expiry if flags & _HAS_EXPIRY else None
-    return new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
-
-
-def unpack_newest_of(
-    keys: Sequence[bytes], held: Mapping[bytes, bytes]
-) -> list[OnlineRecord | None]:
-    """`unpack_newest` of each of the keys that are held; None of the others.
-
-    In one loop, and with tuples made directly: the calls would take as long as the work.
+    """What `unpack_record` says of the record, for who knows its identifier. Whatever is read
+    comes through here.
     """
-    new, size, unpack = tuple.__new__, _CHECKED_RECORD.size, _CHECKED_RECORD.unpack_from
-    found: list[OnlineRecord | None] = []
-    for key in keys:
-        raw = held.get(key)
-        if raw is None:
-            found.append(None)
-            continue
-        expected, flags, seconds, nanoseconds, expiry, length = unpack(raw)
-        start = size + length
-        features_json = raw[start:]
-        if crc32(features_json, crc32(raw[_CHECKSUM.size : start], crc32(key))) != expected:
-            _verify(key, raw, "record")
-        event_time = new(EventTime, (seconds, nanoseconds))
-        expires_at_ms = expiry if flags & _HAS_EXPIRY else None
-        state = new(NewestState, (event_time, expires_at_ms, flags & _IS_DELETED != 0))
-        found.append(new(OnlineRecord, (state, features_json)))
-    return found
-
-
-def _unpack_state(key: bytes, raw: bytes) -> tuple[NewestState, int]:
-    """The state, and how many bytes of the identifier stand between header and features."""
-    _verify(key, raw, "record")
-    flags, seconds, nanoseconds, expiry, length = _RECORD.unpack_from(raw, _CHECKSUM.size)
-    state = NewestState(
-        EventTime(seconds, nanoseconds),
+    try:
+        expected, flags, seconds, nanoseconds, expiry, length = _unpack_checked_record(raw)
+    except struct.error:
+        raise _damaged(key, "record") from None
+    if crc32(key + raw[_CHECKSUM_BYTES:]) != expected:
+        raise _damaged(key, "record")
+    return OnlineRecord(
+        raw[_RECORD_START + length :],
         expiry if flags & _HAS_EXPIRY else None,
-        bool(flags & _IS_DELETED),
+        flags & _IS_DELETED != 0,
+        seconds,
+        nanoseconds,
     )
-    return state, length
 
 
 def position_key(position: int) -> bytes:
@@ -309,7 +287,11 @@ def _with_checksum(key: bytes, body: bytes) -> bytes:
 def _verify(key: bytes, raw: bytes, kind: str) -> None:
     expected = _CHECKSUM.unpack_from(raw)[0]
     if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
-        raise DataCorrupted(
-            f"the checksum of a {kind} in the online store does not match (key {key.hex()[:64]}):"
-            " the disk changed it; restore the online store from a backup"
-        )
+        raise _damaged(key, kind)
+
+
+def _damaged(key: bytes, kind: str) -> DataCorrupted:
+    return DataCorrupted(
+        f"the checksum of a {kind} in the online store does not match (key {key.hex()[:64]}):"
+        " the disk changed it; restore the online store from a backup"
+    )

@@ -45,7 +45,7 @@ def changes_of(
     for key, packed, event_time, expires_at_ms in records:
         raw = held.get(key)
         if raw is not None:
-            newest = layout.unpack_state(key, raw)
+            newest = layout.unpack_newest(key, raw).state
             effect = effect_of_put(EventTime(*event_time), expires_at_ms, newest, now_ms)
             if effect is Effect.KEEP:
                 continue

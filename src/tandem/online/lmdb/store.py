@@ -26,7 +26,6 @@ from tandem.online.base import (
     Committed,
     LogSnapshot,
     Mark,
-    OnlineRecord,
     OnlineStore,
     Outcome,
     Request,
@@ -35,6 +34,7 @@ from tandem.online.base import (
 from tandem.online.lmdb import layout
 from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
+from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import one_by_one
 
 _Transaction: TypeAlias = "lmdb.Transaction[bytes]"
@@ -50,6 +50,18 @@ _END = struct.Struct(">Qq")
 """The last position and the last write time. The log may be trimmed to nothing; this stays."""
 
 
+# Which process this is. The system is asked after a fork alone: `get` looks at it each time.
+_own_process = os.getpid()
+
+
+def _note_fork() -> None:
+    global _own_process
+    _own_process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
 class LmdbOnlineStore(OnlineStore):
     """One LMDB environment in the folder `path`, which is made where it is missing.
 
@@ -61,7 +73,7 @@ class LmdbOnlineStore(OnlineStore):
         self._path = path
         self._environment = self._open(path, map_size_bytes)
         self._is_closed = False
-        self._process = os.getpid()
+        self._process = _own_process
         # Not inside a transaction of ours: `open_db` makes its own, and LMDB has one writer.
         self._records = self._environment.open_db(b"records")
         self._log = self._environment.open_db(b"log")
@@ -190,7 +202,7 @@ class LmdbOnlineStore(OnlineStore):
         if applied.effect is Effect.REPLACE:
             packed = layout.pack_record(key, write.key.identifier, applied.record)
             transaction.put(key, packed, db=self._records)
-            expires_at_ms = applied.record.state.expires_at_ms
+            expires_at_ms = applied.record.expires_at_ms
             if expires_at_ms is not None:
                 transaction.put(layout.expiry_key(expires_at_ms, key), b"", db=self._expiries)
         elif applied.effect is Effect.FORGET and newest is not None:
@@ -211,23 +223,23 @@ class LmdbOnlineStore(OnlineStore):
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
     ) -> None:
-        if record is not None and record.state.expires_at_ms is not None:
-            stale = layout.expiry_key(record.state.expires_at_ms, key)
+        if record is not None and record.expires_at_ms is not None:
+            stale = layout.expiry_key(record.expires_at_ms, key)
             transaction.delete(stale, db=self._expiries)
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
         # `_begin` by hand: this is what a GetRecord waits for, and a context manager costs as much.
         self._check_usable()
+        unpack = layout.unpack_newest
         try:
-            with self._environment.begin() as transaction:
-                if len(keys) == 1:
-                    return [self._newest(transaction, layout.record_key(keys[0]))]
-                packed = [layout.record_key(key) for key in keys]
-                with transaction.cursor(self._records) as cursor:
-                    held = dict(cursor.getmulti(packed))
+            with self._environment.begin(self._records) as transaction:
+                get = transaction.get
+                return [
+                    None if (raw := get(key)) is None else unpack(key, raw)
+                    for key in layout.record_keys(keys)
+                ]
         except lmdb.Error as error:
             raise self._failure(error) from error
-        return layout.unpack_newest_of(packed, held)
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
@@ -299,7 +311,7 @@ class LmdbOnlineStore(OnlineStore):
         return forgotten
 
     def close(self) -> None:
-        if not self._is_closed and self._process == os.getpid():
+        if not self._is_closed and self._process == _own_process:
             self._is_closed = True
             self._environment.close()
 
@@ -320,7 +332,7 @@ class LmdbOnlineStore(OnlineStore):
     def _check_usable(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
-        if self._process != os.getpid():
+        if self._process != _own_process:
             raise StoreUnavailable(
                 "this process was forked from one that has the online store open, and LMDB cannot"
                 " be shared that way: connect again in this process"
