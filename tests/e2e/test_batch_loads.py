@@ -303,7 +303,8 @@ def test_http(server: ServerProcess, incoming: Path, name: str) -> None:
     url = f"{server.url}/tandem/batch-loads"
 
     def ask(method: str, path: str = "", **members: Any) -> tuple[int, dict[str, Any]]:
-        answer = urllib3.request(method, url + path, json=members or None)
+        # The first load waits for the background process, which urllib3 would not for long.
+        answer = urllib3.request(method, url + path, json=members or None, timeout=60)
         return answer.status, json.loads(answer.data)
 
     arn = f"arn:aws:sagemaker:us-east-1:000000000000:feature-group/{name}"
