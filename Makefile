@@ -48,8 +48,9 @@ check: $(READY)
 
 soak: $(READY) $(NODE_PACKAGES)
 	TANDEM_KILL_ROUNDS=50 TANDEM_FUZZ_EXAMPLES=10000 TANDEM_PROPERTY_EXAMPLES=2000 \
-	TANDEM_ATHENA_ROUNDS=1000 TANDEM_ATHENA_KILLS=30 TANDEM_DATASET_EXAMPLES=500 \
-		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/e2e/athena tests/e2e/sagemaker tests/wire tests/property
+	TANDEM_ATHENA_ROUNDS=1000 TANDEM_ATHENA_KILLS=30 TANDEM_DATASET_EXAMPLES=500 TANDEM_QUERY_ROUNDS=1000 \
+		$(BIN)/pytest -n $(WORKERS) tests/e2e/crash tests/e2e/athena tests/e2e/sagemaker tests/e2e/test_read_your_writes.py \
+			tests/wire tests/property
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks --plot docs/benchmarks.svg

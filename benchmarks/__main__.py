@@ -27,6 +27,7 @@ from benchmarks import (
     vectors,
     writes,
 )
+from benchmarks.engines import comparison
 from benchmarks.plot import plot
 from benchmarks.ratios import Ratio, print_ratios
 
@@ -58,8 +59,9 @@ OTHERS: dict[str, Callable[[Given], None]] = {
     "training-sets": lambda given: training_sets.run(given.rows or 50_000_000),
     "feast": lambda given: feast_join.run(given.rows or 10_000_000),
     "sagemaker-ingest": lambda _: sagemaker_ingest.run(),
+    "engines": lambda given: comparison.run(given.rows or 200_000, given.seconds),
 }
-LONG = ("training-sets", "feast", "feast-serving", "sagemaker-ingest")
+LONG = ("training-sets", "feast", "feast-serving", "sagemaker-ingest", "engines")
 """Named ones only: minutes of work, much disk, and packages of others."""
 NAMES = [*COMPARED, *OTHERS]
 

@@ -63,11 +63,14 @@ class ServerProcess:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        try:
-            answer = urllib3.request("GET", f"{self.url}/health", retries=False, timeout=1)
-        except urllib3.exceptions.HTTPError:
-            return False
-        return answer.status == 200
+        # Over a new connection: the worker of a killed server, which had this address, would answer
+        # for a moment over one that is kept.
+        with urllib3.PoolManager() as pool:
+            try:
+                answer = pool.request("GET", f"{self.url}/health", retries=False, timeout=1)
+            except urllib3.exceptions.HTTPError:
+                return False
+            return answer.status == 200
 
     def kill(self) -> None:
         """kill -9, of the background process, too: no handler runs, and nobody writes any more."""

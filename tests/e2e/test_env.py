@@ -49,7 +49,7 @@ def test_clients_use_the_server_of_a_folder(server: ServerProcess, tmp_path: Pat
     run = shell(
         f'eval "$({TANDEM} env --data {shlex.quote(str(server.data))})"\n'
         f"{shlex.quote(sys.executable)} -c {shlex.quote(ASKS_STS)}\n"
-        f"{TANDEM} groups\n"
+        f"{TANDEM} groups no-such-name\n"
         f'eval "$({TANDEM} env --unset)"\n'
         "env",
         tmp_path,

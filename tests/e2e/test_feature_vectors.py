@@ -32,7 +32,7 @@ def shop(store: tandem.FeatureStore) -> tandem.FeatureStore:
         record_identifier="customer_id",
         event_time="time",
     )
-    customers.put({"customer_id": "C1", "time": now - 100, "orders": 2**53 + 1, "spend": -0.0})
+    customers.put({"customer_id": "C1", "time": now - 90_000, "orders": 2**53 + 1, "spend": -0.0})
     customers.put({"customer_id": "C2", "time": now - 10, "spend": "1e3", "segment": "007"})
     customers.put({"customer_id": "gone", "time": now - 10, "orders": 1})
     customers.delete("gone", now - 5)
@@ -63,7 +63,7 @@ def test_one_entity_of_one_group(shop: tandem.FeatureStore) -> None:
     assert (matrix.shape, matrix.dtype) == ((1, 2), np.dtype("float64"))
     assert matrix[0, 0] == 1000.0
     assert np.isnan(matrix[0, 1])
-    assert 9 < found.ages["customers"][0] < 60
+    assert 9 < found.ages["customers"][0] < 3_600
     assert found.found["customers"].tolist() == [True]
 
 
@@ -152,7 +152,7 @@ def test_matrices_are_of_the_type_asked_for(shop: tandem.FeatureStore) -> None:
 def test_features_that_are_too_old_are_no_values(shop: tandem.FeatureStore) -> None:
     entities = {"customer_id": CUSTOMERS, "item_id": 7}
     features = ["customers:spend", "items:price"]
-    found = shop.feature_vector(features, entities, max_age={"customers": timedelta(seconds=60)})
+    found = shop.feature_vector(features, entities, max_age={"customers": timedelta(hours=1)})
     assert found.to_arrow().to_pydict() == {"spend": [None, 1000.0, None], "price": [2.5] * 3}
     assert found.found["customers"].tolist() == [True, True, False]
 

@@ -8,8 +8,9 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,6 +101,24 @@ class Answer:
         return self.parsed.get("Error", {}).get("Message", "")
 
 
+class Postponed:
+    """What takes a while to make, and few tests need: made when it is first used."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def made(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)
+
+    def close(self) -> None:
+        if "made" in vars(self):
+            self.made.close()
+
+
 class Bench:
     """The whole stack below HTTP, with a clock that tests move by hand."""
 
@@ -121,9 +140,10 @@ class Bench:
         catalog = Catalog(self.registry, histories, self.clock)
         self._folder = TemporaryDirectory()
         folder = Path(self._folder.name)
-        self.objects = ObjectStore(folder / "s3", folder / "s3.sqlite", definitions.live)
-        self.objects.buckets.create(BUCKET)
-        self._engine = DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
+        self.objects = Postponed(lambda: with_a_bucket(folder, definitions))
+        self._engine = Postponed(
+            lambda: DuckDbEngine(folder / "s3", folder / "scratch", memory_bytes=256 << 20)
+        )
         queries = Queries(self.store, self.offline, definitions, self._engine, self.clock)
         self.presence = Presence(folder / "processes")
         parts = AthenaParts(
@@ -143,6 +163,7 @@ class Bench:
             aliases=Aliases(self.registry, definitions),
             cloning=Cloning(groups, records, self.store, self.offline, self.clock),
             search=Search(definitions.live, ACCOUNT),
+            commits=self._commits,
             records=records,
             usage=self.usage,
             batch_get=BatchGet(groups, self.store, throughput, self.clock),
@@ -219,6 +240,12 @@ class Bench:
     def log_end(self) -> int:
         with self.store.log() as log:
             return log.end(0)
+
+
+def with_a_bucket(folder: Path, definitions: Definitions) -> ObjectStore:
+    objects = ObjectStore(folder / "s3", folder / "s3.sqlite", definitions.live)
+    objects.buckets.create(BUCKET)
+    return objects
 
 
 def serialize(model: OperationModel, params: dict[str, Any]) -> Request:

@@ -404,4 +404,5 @@ def test_a_caller_that_gives_up_does_not_undo_its_write(
             break
     else:
         pytest.fail("the write was lost")
+    groups._commits.close()  # once the thread that tells of commits has told of this one
     assert not caplog.records

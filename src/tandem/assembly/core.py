@@ -83,7 +83,7 @@ class Core:
             self._workers = Workers(Lease(_lease_path(settings)), tasks)
             # Closed in the opposite order; a failure on the way here closes what is open.
             opened.callback(self._workers.close)
-            opened.callback(self._commits.close)
+            opened.callback(self.commits.close)
             opened.callback(self.cloning.close)
             opened.callback(self.batch_loads.close)
             self._opened = opened.pop_all()
@@ -109,18 +109,18 @@ class Core:
         self._registry, self._clock = registry, clock
         histories = HistoryTables(registry, registry, definitions, self.offline, clock)
         self.catalog = Catalog(registry, histories, clock)
-        self._commits = GroupCommit(self.online, clock)
+        self.commits = GroupCommit(self.online, clock)
         throughput = self._open_throughput(registry, clock, opened)
-        self.records = Records(self.groups, self.online, self._commits, throughput, clock)
+        self.records = Records(self.groups, self.online, self.commits, throughput, clock)
         self.batch_get = BatchGet(self.groups, self.online, throughput, clock)
         self.feature_vectors = FeatureVectors(self.groups, self.online, throughput, clock)
         self._clone_lock = CloneLock(settings.data / "clones.lock")
         self.cloning = Cloning(
             self.groups, self.records, self.online, self.offline, clock, self._clone_lock.shared
         )
-        self.ingestion = Ingestion(self.groups, self.online, self._commits, throughput, clock)
+        self.ingestion = Ingestion(self.groups, self.online, self.commits, throughput, clock)
         self.streams = Streams(
-            self.groups, self.records, self.online, self._commits, throughput, clock
+            self.groups, self.records, self.online, self.commits, throughput, clock
         )
         opened.callback(self.streams.close)
         self.queries = Queries(self.online, self.offline, definitions, engine, clock)
@@ -189,7 +189,7 @@ class Core:
             delivery=self.delivery,
             ingestion=self.ingestion,
             store=self.online,
-            commits=self._commits,
+            commits=self.commits,
             registry=registry,
             clock=clock,
         )

@@ -88,8 +88,10 @@ def record_size(values: Iterable[FeatureValue]) -> int:
     size = 0
     for name, content in values:
         size += len(name)
-        for text in (content,) if isinstance(content, str) else content:
-            size += len(text) if text.isascii() else len(text.encode())
+        if isinstance(content, str):
+            size += len(content) if content.isascii() else len(content.encode())
+        else:
+            size += sum(len(text.encode()) for text in content)
     return size
 
 
@@ -107,7 +109,12 @@ def in_definition_order(
     group: FeatureGroup, values: Iterable[FeatureValue]
 ) -> tuple[FeatureValue, ...]:
     order = group.feature_order
-    return tuple(sorted(values, key=lambda value: order[value.name]))
+    found = tuple(values)
+    places = [order[value.name] for value in found]
+    # Most clients know the definition, and give the values as it has them.
+    if places != sorted(places):
+        found = tuple(sorted(found, key=lambda value: order[value.name]))
+    return found
 
 
 def canonical_identifier(group: FeatureGroup, text: str) -> str:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 import pyarrow as pa
 
@@ -38,13 +38,17 @@ class NewestRows(NamedTuple):
     features_json: Sequence[bytes] = ()
 
 
+Prepared = NewType("Prepared", object)
+"""Newest rows in a form that only their store knows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentWrite:
     """Puts of one group, all of them accepted: `count` of the staged rows, from `start` on.
 
     newest        what they leave behind of each key, as far as they alone are concerned: the record
-                  of the greatest event time, of several the last. Empty where `targets` leaves
-                  out the online store.
+                  of the greatest event time, of several the last; as `Staging.prepared` gave it.
+                  None where `targets` leaves out the online store.
     ttl_seconds   added to an event time gives the record's expiry; None: they do not expire
     """
 
@@ -53,7 +57,7 @@ class SegmentWrite:
     staged: StagedRows
     start: int
     count: int
-    newest: NewestRows
+    newest: Prepared | None
     ttl_seconds: int | None
     invoked_at_us: int
 
@@ -141,6 +145,10 @@ class Staging(ABC):
         and every snapshot of it are done with them; so are all rows of a process that died. Raises
         StoreUnavailable where the disk is full.
         """
+
+    @abstractmethod
+    def prepared(self, group_id: str, newest: NewestRows) -> Prepared:
+        """What can be made of a segment's newest rows before others must wait for its commit."""
 
     @abstractmethod
     def clean(self) -> int:

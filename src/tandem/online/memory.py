@@ -19,8 +19,10 @@ from tandem.online.base import (
     Committed,
     LogSnapshot,
     Mark,
+    NewestRows,
     OnlineStore,
     Outcome,
+    Prepared,
     Request,
     SegmentWrite,
     StagedRows,
@@ -87,6 +89,10 @@ class _MemoryStaging(Staging):
     @contextmanager
     def stage(self, rows: pa.Table) -> Iterator[StagedRows]:
         yield StagedRows("", 0, rows)
+
+    def prepared(self, group_id: str, newest: NewestRows) -> Prepared:
+        del group_id  # this store puts the rows one by one
+        return Prepared(newest)
 
     def clean(self) -> int:
         return 0

@@ -182,11 +182,9 @@ class FastLane(HttpToolsProtocol):
             return
         body = response.body
         assert isinstance(body, bytes)  # the lane takes no request whose answer is a stream
-        lines = [f"{name}: {value}\r\n" for name, value in response.headers]
-        if not exchange.keep_alive:
-            lines.append("connection: close\r\n")
-        lines.append(f"content-length: {len(body)}\r\n\r\n")
-        head = "".join(lines).encode("latin-1")
+        lines = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+        ends = "" if exchange.keep_alive else "connection: close\r\n"
+        head = f"{lines}{ends}content-length: {len(body)}\r\n\r\n".encode("latin-1")
         if exchange.method == "HEAD":
             body = b""  # its client would take it for the next answer
         status_line = _STATUS_LINES[response.status]

@@ -3,13 +3,15 @@
 * A future is resolved only after the store has synced its write: an answer is a promise.
 * Writes commit in the order in which they were submitted, and so do the segments of loads. Where
   both wait, they take turns: a put waits for one segment at most, however many are on their way.
-* At low load a write does not wait for company: the first one starts a commit at once.
+* At low load a write does not wait for company: the first one starts a commit at once. Whoever sees
+  more of them come may hold commits until they are here.
 * One bad record in a batch (bytes that fail their checksum, say) fails alone.
 """
 
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
@@ -56,6 +58,7 @@ class GroupCommit:
         self._clock = clock
         self._waiting: list[_Submission] = []
         self._is_turn_of_load = False
+        self._held_until = 0.0
         self._changed = threading.Condition()
         self._is_closed = False
         self._process = os.getpid()
@@ -83,8 +86,23 @@ class GroupCommit:
             if self._is_closed:
                 raise StoreUnavailable("the store is closed: connect again")
             self._waiting.append(_Submission(writes, future, answer))
-            self._changed.notify()
+            if not self._is_held:
+                self._changed.notify()
         return future
+
+    def hold(self, seconds: float) -> None:
+        """Begins no commit until `release`, or for so long if that never comes. For one caller."""
+        self._held_until = time.monotonic() + seconds
+
+    def release(self) -> None:
+        with self._changed:
+            self._held_until = 0.0
+            if self._waiting:
+                self._changed.notify()
+
+    @property
+    def _is_held(self) -> bool:
+        return self._held_until > 0 and self._held_until > time.monotonic()
 
     def close(self) -> None:
         """Commits what is waiting, then stops."""
@@ -99,7 +117,7 @@ class GroupCommit:
 
     def _next_batch(self) -> list[_Submission]:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._changed.wait_for(lambda: self._is_closed or (self._waiting and not self._is_held))
             loads = [one for one in self._waiting if one.is_of_load]
             others = [one for one in self._waiting if not one.is_of_load]
             self._is_turn_of_load = bool(loads) and (self._is_turn_of_load or not others)

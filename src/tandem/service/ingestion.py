@@ -30,9 +30,9 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.targets import TargetStores
 from tandem.online.base import (
     Mark,
-    NewestRows,
     OnlineStore,
     Outcome,
+    Prepared,
     Request,
     SegmentWrite,
     StagedRows,
@@ -60,7 +60,11 @@ from tandem.service.ingestion_mark import (
 from tandem.service.records import check_targets
 from tandem.service.throughput import Throughput
 
-_SLICE_ROWS = 2_048
+_TABLE_CHUNK_BYTES = 128 << 20
+"""Of a table that is in memory anyway. The more rows are put in order at a time, the more of them
+lie together on the pages of the store: a million rows at once write a fifth of what four parts do.
+"""
+_SLICE_ROWS = 4_096
 _SLICE_BYTES = 2 << 20
 """Others wait while one slice commits: about 20 to 50 ms."""
 _PENDING_SLICES_MAX = 2
@@ -283,7 +287,8 @@ class _Load:
                 f" id {self._ingestion_id!r} only {mark.rows} are in: begin there"
             )
         is_table = isinstance(rows, pa.Table)
-        given = Chunks([rows] if is_table else rows)
+        is_large = is_table and self._is_online
+        given = Chunks([rows] if is_table else rows, _TABLE_CHUNK_BYTES if is_large else None)
         given.skip(mark.rows - self._start)
         checked = self._checked(given, mark)
         # What is in memory anyway is checked whole before any of it is written.
@@ -372,11 +377,7 @@ class _Load:
         starts = range(chunk.before.written, max(rows.num_rows, 1), step)
         for some in _batched(starts, _SLICES_AT_A_TIME):
             parts = [rows.slice(start, step) for start in some]
-            newest = (
-                newest_rows(parts, ttl_seconds, writer)
-                if self._is_online
-                else [NewestRows() for _ in parts]
-            )
+            newest = self._newest(parts, ttl_seconds, writer)
             for start, part, records in zip(some, parts, newest, strict=True):
                 yield SegmentWrite(
                     group_id=self._group_id,
@@ -388,6 +389,14 @@ class _Load:
                     ttl_seconds=ttl_seconds,
                     invoked_at_us=self._clock(),
                 )
+
+    def _newest(
+        self, parts: Sequence[pa.Table], ttl_seconds: int | None, writer: FeaturesJsonWriter
+    ) -> list[Prepared | None]:
+        if not self._is_online:
+            return [None] * len(parts)
+        prepared = self._store.staging.prepared
+        return [prepared(self._group_id, rows) for rows in newest_rows(parts, ttl_seconds, writer)]
 
     def _mark(self, packed: bytes) -> Mark:
         expires_at_ms = self._clock() // 1_000 + self._kept_seconds * 1_000

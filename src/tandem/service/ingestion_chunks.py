@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from tandem.errors import ConflictError
 
-CHUNK_ROWS = 262_144
+CHUNK_ROWS = 1 << 20
 CHUNK_BYTES = 32 << 20
 """What one chunk holds at most. About three of them are in memory at a time."""
 

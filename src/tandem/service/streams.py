@@ -27,7 +27,6 @@ from tandem.model.throughput import write_units
 from tandem.model.write import Write
 from tandem.online.base import (
     Mark,
-    NewestRows,
     OnlineStore,
     Request,
     SegmentWrite,
@@ -256,11 +255,12 @@ class Streams:
     ) -> list[SegmentWrite]:
         rows = rows.combine_chunks()
         ttl_seconds = None if group.default_ttl is None else group.default_ttl.seconds
-        newest = NewestRows()
+        newest = None
         if TargetStores.ONLINE in targets:
             rows = by_identifier(rows)
             with self._writer() as writer:
-                (newest,) = newest_rows([rows], ttl_seconds, writer)
+                (found,) = newest_rows([rows], ttl_seconds, writer)
+            newest = self._store.staging.prepared(group.group_id, found)
         staged = stages.enter_context(self._store.staging.stage(rows))
         return [
             SegmentWrite(

@@ -72,13 +72,16 @@ def segment_write(
     """The write of some of the staged `rows`."""
     with store.staging.stage(rows) as staged:
         part = rows.slice(start, count)
+        newest = None
+        if TargetStores.ONLINE in targets:
+            newest = store.staging.prepared(group_id, newest_of(part, ttl_seconds))
         yield SegmentWrite(
             group_id=group_id,
             targets=targets,
             staged=staged,
             start=start,
             count=part.num_rows,
-            newest=newest_of(part, ttl_seconds) if TargetStores.ONLINE in targets else NewestRows(),
+            newest=newest,
             ttl_seconds=ttl_seconds,
             invoked_at_us=7,
         )
@@ -194,7 +197,7 @@ class SegmentContract:
                     staged=staged,
                     start=start,
                     count=part.num_rows,
-                    newest=newest_of(part, None),
+                    newest=store.staging.prepared(_NAME, newest_of(part, None)),
                     ttl_seconds=None,
                     invoked_at_us=7,
                 )
@@ -220,7 +223,7 @@ class SegmentContract:
         store.staging.clean()
         assert self.logged(store) == []
 
-    def test_groups_do_not_mix(self, store: OnlineStore) -> None:
+    def test_segments_of_groups_do_not_mix(self, store: OnlineStore) -> None:
         rows = rows_to_load([("a", 1)], "group-2")
         with segment_write(store, rows, group_id="group-2") as write:
             store.write([write, a_put("a", a="mine")], lambda: NOW_US)

@@ -41,9 +41,10 @@ class FeatureStoreRuntime:
         self.batch_get = BatchGetRecord(core)
         self._account = core.groups.account
         self._tokens = tokens
-        self._commits = CommitWaits()
+        self._commits = CommitWaits(core.commits)
 
     async def put_record(self, request: shapes.PutRecordRequest) -> None:
+        self._commits.gather()
         await self._commits.until(
             self._records.put(
                 self._group(request.feature_group_name),
@@ -67,6 +68,7 @@ class FeatureStoreRuntime:
         )
 
     async def delete_record(self, request: shapes.DeleteRecordRequest) -> None:
+        self._commits.gather()
         await self._commits.until(
             self._records.delete(
                 self._group(request.feature_group_name),
@@ -78,6 +80,7 @@ class FeatureStoreRuntime:
         )
 
     async def update_record(self, request: shapes.UpdateRecordRequest) -> None:
+        self._commits.gather()
         await self._commits.until(
             self._records.update(
                 self._group(request.feature_group_name),
@@ -125,6 +128,7 @@ class FeatureStoreRuntime:
                     raise
                 errors[index] = error
         if writes:
+            self._commits.gather()
             outcomes = await self._commits.until(self._records.commit(list(writes.values())))
             refused = zip(writes, outcomes, strict=True)
             errors.update((index, error) for index, error in refused if error is not None)

@@ -1,8 +1,13 @@
 """A request as it stands on the wire, and its answer, free of any web framework."""
 
-import random
+import itertools
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+_FIRST_ID = str(uuid.uuid4())
+_ID_PREFIX = _FIRST_ID.rpartition("-")[0]
+_ID_NUMBERS = itertools.count(int(_FIRST_ID.rpartition("-")[2], 16))
 
 
 @dataclass(slots=True)
@@ -41,11 +46,10 @@ class Response:
 
 
 def new_request_id() -> str:
-    """An id in the form of a UUID. It tells requests apart and guards nothing, so the system is not
-    asked for it: a call of the system gives the interpreter away, often for milliseconds.
+    """An id in the form of a UUID. It tells requests apart and guards nothing, so they are counted
+    from a random one on, of each process.
     """
-    text = f"{random.getrandbits(128):032x}"
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+    return f"{_ID_PREFIX}-{next(_ID_NUMBERS) & 0xFFFFFFFFFFFF:012x}"
 
 
 ARROW = "application/vnd.apache.arrow.stream"

@@ -20,6 +20,7 @@ from tandem.service.catalog import Catalog
 from tandem.service.cloning import Cloning
 from tandem.service.feature_group_updates import FeatureGroupUpdates
 from tandem.service.feature_groups import FeatureGroups
+from tandem.service.group_commit import GroupCommit
 from tandem.service.history_files import HistoryFileLists
 from tandem.service.records import Records
 from tandem.service.role_sessions import RoleSessions
@@ -55,6 +56,9 @@ class Core(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+
+    @property
+    def commits(self) -> GroupCommit: ...
 
     @property
     def cloning(self) -> Cloning: ...

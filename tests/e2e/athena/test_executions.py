@@ -48,6 +48,7 @@ def test_the_first_question_waits_for_a_short_query_and_not_for_a_long_one(
     athena: AthenaSession,
 ) -> None:
     """The SageMaker SDK asks at once, and then every five seconds."""
+    athena.run("SELECT 1 AS a")  # the first query of all waits for the process of queries, too
     execution = athena.execution(athena.start(f"SELECT count(*) FROM {GROUP}"))
     assert execution["Status"]["State"] == "SUCCEEDED"
     long = athena.start(ENDLESS)

@@ -338,11 +338,12 @@ def test_what_show_and_describe_tell(athena: AthenaSession) -> None:
 
 
 def test_the_information_schema(athena: AthenaSession) -> None:
-    athena.run("CREATE OR REPLACE VIEW lab.seen AS SELECT 1 AS a")
+    athena.run("CREATE DATABASE sights")
+    athena.run("CREATE VIEW sights.seen AS SELECT 1 AS a")
     tables = athena.rows(
         "SELECT table_schema, table_type FROM information_schema.tables WHERE table_name = 'seen'"
     )
-    assert tables == [["lab", "VIEW"]]
+    assert tables == [["sights", "VIEW"]]
     columns = athena.rows(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema ="
         " 'sagemaker_featurestore' AND table_name LIKE 'user_features_%' ORDER BY ordinal_position"

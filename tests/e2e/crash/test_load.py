@@ -137,9 +137,7 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             create(server.url)
             load = Load(server.url)
             assert load.begun.wait(60)
-        # What is no table is refused by the process that loads, once it has started.
-        refused = urllib3.request("POST", f"{server.url}/tandem/ingest/load", body=b"no table")
-        assert refused.status == 400, refused.data
+        await_loader(server)
         if number < count:
             if GAP in variables:
                 await_gap(Path(variables[GAP]))
@@ -154,6 +152,17 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             return wrong
     assert load is not None
     return [f"the load failed: {load.error}"] if load.error else verify(data, ROWS)
+
+
+def await_loader(server: ServerProcess) -> None:
+    """What is no table is refused by the process that loads, once it has started."""
+    deadline = time.monotonic() + 60
+    while True:
+        refused = urllib3.request("POST", f"{server.url}/tandem/ingest/load", body=b"no table")
+        if refused.status == 400:
+            return
+        assert refused.status == 503, refused.data
+        assert time.monotonic() < deadline, refused.data
 
 
 def await_gap(path: Path) -> None:

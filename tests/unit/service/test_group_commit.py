@@ -99,3 +99,20 @@ def test_a_put_does_not_wait_for_the_segments_of_a_load() -> None:
     assert store.sizes == [1, 1, 2, 1, 1], "a segment, the puts, the other segments"
     with store.log() as log:
         assert [part.position for part in log.parts(0, 0)] == [1, 3, 4, 5, 7, 9]
+
+
+def test_held_commits_begin_when_they_are_released() -> None:
+    store = SlowStore()
+    store.let_go.set()
+    commits = GroupCommit(store, lambda: 1)
+    commits.hold(60)
+    futures = [commits.submit([a_put(str(number))]) for number in range(3)]
+    assert not store.entered.wait(0.05)
+    commits.release()
+    for future in futures:
+        future.result(timeout=5)
+    assert store.sizes == [3]
+    commits.hold(60)
+    last = commits.submit([a_put("last")])
+    commits.close()
+    assert last.done()

@@ -122,7 +122,9 @@ def pack_put(
         expires_at_ms or 0,
         len(in_value),
     )
-    return _with_checksum(key, header + in_value + features_json)
+    checksum = crc32(features_json, crc32(in_value, crc32(header, crc32(key))))
+    # Joined last, since the features are long and would be copied twice.
+    return _CHECKSUM.pack(checksum) + header + in_value + features_json
 
 
 def unpack_record(key: bytes, raw: bytes) -> tuple[str, OnlineRecord]:

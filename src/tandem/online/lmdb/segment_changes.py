@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tandem.model.decision import Effect, effect_of_put
 from tandem.model.event_time import EventTime
 from tandem.model.time_to_live import is_expired
-from tandem.online.base import SegmentWrite
+from tandem.online.base import NewestRows
 from tandem.online.lmdb import layout
 
 PackedRecord = tuple[bytes, bytes, tuple[int, int], int | None]
@@ -25,11 +25,11 @@ class Changes(NamedTuple):
     expiries_gone: list[bytes]
 
 
-def packed_records(write: SegmentWrite) -> list[PackedRecord]:
+def packed_records(group_id: str, newest: NewestRows) -> list[PackedRecord]:
     """The newest records of a segment, in the order of their keys."""
     found = []
-    for identifier, event_time, expires_at_ms, features_json in zip(*write.newest, strict=True):
-        key = layout.record_key_of(write.group_id, identifier)
+    for identifier, event_time, expires_at_ms, features_json in zip(*newest, strict=True):
+        key = layout.record_key_of(group_id, identifier)
         packed = layout.pack_put(key, identifier, event_time, expires_at_ms, features_json)
         found.append((key, packed, event_time, expires_at_ms))
     # As identifiers are, but for the long ones, whose keys have a hash.

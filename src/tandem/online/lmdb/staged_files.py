@@ -27,7 +27,8 @@ from zlib import crc32
 import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable
-from tandem.online.base import StagedRows, Staging
+from tandem.online.base import NewestRows, Prepared, StagedRows, Staging
+from tandem.online.lmdb.segment_changes import packed_records
 
 _WHOLE, _PARTIAL = ".arrow", ".partial"
 _LOCK = "lock"
@@ -81,6 +82,9 @@ class StagedFiles(Staging):
                 if len(self._open) > _OPEN_FILES_MAX:
                     self._open.popitem(last=False)
             return self._open[name]
+
+    def prepared(self, group_id: str, newest: NewestRows) -> Prepared:
+        return Prepared(packed_records(group_id, newest))
 
     def clean(self) -> int:
         if not self._folder.exists():

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import lmdb
 import pyarrow as pa
@@ -32,7 +32,7 @@ from tandem.online.base import (
     SegmentWrite,
 )
 from tandem.online.lmdb import layout
-from tandem.online.lmdb.segment_changes import PackedRecord, changes_of, packed_records
+from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import one_by_one
@@ -50,6 +50,18 @@ _END = struct.Struct(">Qq")
 """The last position and the last write time. The log may be trimmed to nothing; this stays."""
 
 
+# Which process this is. The system is asked after a fork alone: `get` looks at it each time.
+_own_process = os.getpid()
+
+
+def _note_fork() -> None:
+    global _own_process
+    _own_process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
 class LmdbOnlineStore(OnlineStore):
     """One LMDB environment in the folder `path`, which is made where it is missing.
 
@@ -61,7 +73,7 @@ class LmdbOnlineStore(OnlineStore):
         self._path = path
         self._environment = self._open(path, map_size_bytes)
         self._is_closed = False
-        self._process = os.getpid()
+        self._process = _own_process
         # Not inside a transaction of ours: `open_db` makes its own, and LMDB has one writer.
         self._records = self._environment.open_db(b"records")
         self._log = self._environment.open_db(b"log")
@@ -104,19 +116,15 @@ class LmdbOnlineStore(OnlineStore):
                 transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
-        # What does not depend on the records that are there is made before others must wait.
-        packed = [
-            packed_records(write) if isinstance(write, SegmentWrite) else [] for write in writes
-        ]
         with self._begin(write=True) as transaction:
             position, last_write_time_us = self._read_end(transaction)
             write_time_us = max(clock(), last_write_time_us + 1)
             outcomes: list[Outcome] = []
-            for write, records in zip(writes, packed, strict=True):
+            for write in writes:
                 outcome: Outcome
                 if isinstance(write, SegmentWrite):
                     position += write.count
-                    self._write_segment(transaction, write, records, position, write_time_us)
+                    self._write_segment(transaction, write, position, write_time_us)
                     outcome = Committed(_PARTITION, position, write_time_us)
                 elif isinstance(write, Mark):
                     self._write_mark(transaction, write)
@@ -133,10 +141,10 @@ class LmdbOnlineStore(OnlineStore):
         self,
         transaction: _Transaction,
         write: SegmentWrite,
-        records: Sequence[PackedRecord],
         position: int,
         write_time_us: int,
     ) -> None:
+        records = cast("Sequence[PackedRecord]", write.newest or ())
         with transaction.cursor(self._records) as cursor:
             # Sorted keys: neighbours are on one page, which is then changed and written once.
             held = dict(cursor.getmulti([key for key, *_ in records]))
@@ -303,7 +311,7 @@ class LmdbOnlineStore(OnlineStore):
         return forgotten
 
     def close(self) -> None:
-        if not self._is_closed and self._process == os.getpid():
+        if not self._is_closed and self._process == _own_process:
             self._is_closed = True
             self._environment.close()
 
@@ -324,7 +332,7 @@ class LmdbOnlineStore(OnlineStore):
     def _check_usable(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
-        if self._process != os.getpid():
+        if self._process != _own_process:
             raise StoreUnavailable(
                 "this process was forked from one that has the online store open, and LMDB cannot"
                 " be shared that way: connect again in this process"

@@ -11,20 +11,17 @@ from tandem.offline.iceberg.catalog import TableCatalog
 from unit.offline.iceberg.scenes import ENTRIES, GROUP, open_store
 
 
-def test_a_locked_catalog_leaves_history_as_it_was(tmp_path):
+def test_a_locked_catalog_leaves_history_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(TableCatalog.__init__, "__defaults__", (0.05,))  # impatient
     store = open_store(tmp_path)
     store.append(GROUP, 0, 0, ENTRIES[:1])
     blocker = sqlite3.connect(tmp_path / "iceberg.sqlite", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    impatient = open_store(tmp_path)
-    impatient._catalog = TableCatalog(
-        tmp_path / "iceberg.sqlite", tmp_path, busy_timeout_seconds=0.05
-    )
     with pytest.raises(StoreUnavailable, match=r"iceberg\.sqlite was locked by another process"):
-        impatient.append(GROUP, 0, 1, ENTRIES[1:])
+        store.append(GROUP, 0, 1, ENTRIES[1:])
     blocker.close()
     assert store.snapshot(GROUP).delivered == {0: 1}
-    impatient.append(GROUP, 0, 1, ENTRIES[1:])
+    store.append(GROUP, 0, 1, ENTRIES[1:])
     assert store.snapshot(GROUP).delivered == {0: 6}
 
 

@@ -110,6 +110,13 @@ def test_of_killed_writers_nothing_acknowledged_is_lost_and_time_goes_on(
         reading.start()
         return process, reading
 
+    def end(process: "subprocess.Popen[str]", reading: threading.Thread) -> None:
+        process.kill()
+        reading.join()  # to the end of what it had printed
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
     running = [begun(number) for number in range(2)]
     for number in range(2, 2 + KILLS):
         seen = len(acknowledged)
@@ -119,16 +126,10 @@ def test_of_killed_writers_nothing_acknowledged_is_lost_and_time_goes_on(
             time.sleep(0.01)
         time.sleep(random.uniform(0, 0.05))
         process, reading = running.pop(0)
-        process.kill()
-        process.communicate()
-        reading.join()
+        end(process, reading)
         running.append(begun(number))
     for process, reading in running:
-        process.kill()
-        reading.join()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        end(process, reading)
     with store.log() as log:
         entries = list(log.entries(0, 0))
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
