@@ -16,6 +16,7 @@ import pytest
 
 import tandem
 from e2e.command_line import COMMAND, CommandLine, CommandProcess
+from e2e.locations import ON_A_FOLDER
 from e2e.server_process import free_port
 
 SAMPLE = """customer_id,event_time,orders,spend,premium,note
@@ -154,6 +155,7 @@ def test_what_is_said_of_a_feature(cli: CommandLine, name: str) -> None:
     assert [one["feature_group"] for one in found] == [name]
 
 
+@ON_A_FOLDER
 def test_commands_are_processes(
     process: CommandProcess, store: tandem.FeatureStore, name: str
 ) -> None:
@@ -372,6 +374,7 @@ def test_control_characters_do_not_reach_the_terminal(cli: CommandLine, name: st
     assert "\x1b" not in cli("get", name, "\x1b[2J", code=1)
 
 
+@ON_A_FOLDER
 def test_a_reader_that_leaves_ends_a_command_quietly(process: CommandProcess) -> None:
     command = [*COMMAND, "query", "SELECT range FROM range(100000)"]
     for arguments in ([], ["--json"]):
@@ -404,6 +407,7 @@ def test_an_interrupt_ends_a_command_without_a_traceback(process: CommandProcess
     assert errors.strip() == "Aborted!"
 
 
+@ON_A_FOLDER
 def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
@@ -423,6 +427,7 @@ def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "'file' cannot be used" in cli("create", "x", "--like", "sample.csv", *KEYS, code=1)
 
 
+@ON_A_FOLDER
 def test_a_store_is_not_made_in_vain(tmp_path: Path) -> None:
     cli = CommandLine("new", tmp_path)
     (tmp_path / "sample.csv").write_text(SAMPLE)
@@ -442,6 +447,7 @@ def test_a_store_is_not_made_in_vain(tmp_path: Path) -> None:
     assert (tmp_path / "new").is_dir()
 
 
+@ON_A_FOLDER
 def test_a_disk_that_is_full_is_said_in_one_line(process: CommandProcess) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
@@ -457,6 +463,7 @@ def test_a_disk_that_is_full_is_said_in_one_line(process: CommandProcess) -> Non
     assert done.stderr == "Error: No space left on device\n"
 
 
+@ON_A_FOLDER
 def test_a_terminal_without_unicode_gets_escapes(cli: CommandLine, name: str) -> None:
     create(cli, name)
     cli("put", name, "customer_id=Zürich", "event_time=2024-01-01T00:00:00Z")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import tandem
+from e2e.locations import ON_A_FOLDER
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 
@@ -45,6 +46,7 @@ def completions(location: str, *words: str, folder: Path | None = None) -> list[
     return run.stdout.split()
 
 
+@ON_A_FOLDER
 def test_commands_and_options(location: str) -> None:
     assert sorted(completions(location, "re")) == ["restore", "retire"]
     assert completions(location, "list-") == ["list-records"]
@@ -59,12 +61,14 @@ def test_names_of_feature_groups_come_from_the_store(location: str) -> None:
     assert completions("nowhere", "describe", "--store", location, "prod") == ["products"]
 
 
+@ON_A_FOLDER
 def test_without_a_store_nothing_is_offered_and_nothing_is_said(tmp_path: Path) -> None:
     assert completions("no-such-folder", "describe", "cust", folder=tmp_path) == []
     assert completions("http://127.0.0.1:9", "describe", "cust", folder=tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
+@ON_A_FOLDER
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_scripts_parse(shell: str) -> None:
     script = subprocess.run(

@@ -5,14 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 import tandem
 from tandem.streams import StreamDefinition
-
-# Where one of the two places is enough, since what is met is the source's.
-ON_A_FOLDER = pytest.mark.parametrize("location", ["folder"], indirect=True)
-ON_A_SERVER = pytest.mark.parametrize("location", ["server"], indirect=True)
 
 FEATURES = {"id": "String", "time": "String", "token": "String", "amount": "Fractional"}
 

@@ -21,11 +21,10 @@ import pytest
 
 import tandem
 from e2e.command_line import COMMAND
+from e2e.locations import ON_A_FOLDER, ON_A_SERVER
 from e2e.server_process import ServerProcess
 from e2e.streams.kafka_broker import KafkaBroker
 from e2e.streams.scenes import (
-    ON_A_FOLDER,
-    ON_A_SERVER,
     create,
     definition,
     each_once,

@@ -16,8 +16,8 @@ import pytest
 
 import tandem
 from e2e.command_line import COMMAND
+from e2e.locations import ON_A_FOLDER
 from e2e.streams.scenes import (
-    ON_A_FOLDER,
     create,
     definition,
     each_once,

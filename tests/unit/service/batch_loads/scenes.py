@@ -68,8 +68,8 @@ class Gate:
     def __init__(self, core: Core, monkeypatch: pytest.MonkeyPatch, passes: int = 1) -> None:
         self.is_reached, self.is_open = threading.Event(), threading.Event()
         self._left = passes
-        self._submit = core._commits.submit
-        monkeypatch.setattr(core._commits, "submit", self.submit)
+        self._submit = core.commits.submit
+        monkeypatch.setattr(core.commits, "submit", self.submit)
 
     def submit(self, requests: Any) -> Any:
         self._left -= 1
