@@ -17,8 +17,8 @@ from tandem.service.group_commit import GroupCommit
 
 _GATHER_SECONDS_MAX = 0.002
 _HOLD_SECONDS_MAX = 0.05
-"""For a loop that has stopped. One that runs releases what it holds after a round, however long that
-was: a commit that begins within a round takes the interpreter from it again and again.
+"""For a loop that has stopped. One that runs releases what it holds after a round, however long
+it was: a commit that begins within a round takes the interpreter from it again and again.
 """
 
 _Answer = TypeVar("_Answer")
