@@ -59,6 +59,8 @@ class GroupCommit:
         self._waiting: list[_Submission] = []
         self._is_turn_of_load = False
         self._held_until = 0.0
+        self._holder = 0
+        self._is_due = False
         self._changed = threading.Condition()
         self._is_closed = False
         self._process = os.getpid()
@@ -86,23 +88,34 @@ class GroupCommit:
             if self._is_closed:
                 raise StoreUnavailable("the store is closed: connect again")
             self._waiting.append(_Submission(writes, future, answer))
-            if not self._is_held:
+            # Whoever holds them releases them; others cannot know that somebody will.
+            if not self._is_held or self._holder != threading.get_ident():
                 self._changed.notify()
         return future
 
     def hold(self, seconds: float) -> None:
-        """Begins no commit until `release`, or for so long if that never comes. For one caller."""
+        """Begins no commit until `release`, or for so long if that never comes. For one thread,
+        which releases what it submits itself.
+        """
+        self._holder = threading.get_ident()
         self._held_until = time.monotonic() + seconds
 
     def release(self) -> None:
+        """Begins a commit of what waits, even if the next hold comes before the thread has woken:
+        one hold after another would otherwise put it off for as long as writes come.
+        """
         with self._changed:
             self._held_until = 0.0
             if self._waiting:
+                self._is_due = True
                 self._changed.notify()
 
     @property
     def _is_held(self) -> bool:
         return self._held_until > 0 and self._held_until > time.monotonic()
+
+    def _may_begin(self) -> bool:
+        return self._is_closed or bool(self._waiting and (self._is_due or not self._is_held))
 
     def close(self) -> None:
         """Commits what is waiting, then stops."""
@@ -117,7 +130,9 @@ class GroupCommit:
 
     def _next_batch(self) -> list[_Submission]:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or (self._waiting and not self._is_held))
+            while not self._may_begin():
+                left = self._held_until - time.monotonic()
+                self._changed.wait(max(left, 0.0) if self._waiting else None)
             loads = [one for one in self._waiting if one.is_of_load]
             others = [one for one in self._waiting if not one.is_of_load]
             self._is_turn_of_load = bool(loads) and (self._is_turn_of_load or not others)
@@ -125,6 +140,7 @@ class GroupCommit:
             self._is_turn_of_load = not self._is_turn_of_load
             taken = {id(one) for one in batch}
             self._waiting = [one for one in self._waiting if id(one) not in taken]
+            self._is_due = False
             return batch
 
     def _commit(self, batch: Sequence[_Submission]) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,3 +117,25 @@ def test_held_commits_begin_when_they_are_released() -> None:
     last = commits.submit([a_put("last")])
     commits.close()
     assert last.done()
+
+
+def test_what_was_released_is_committed_though_they_are_held_again() -> None:
+    commits = GroupCommit(MemoryOnlineStore(), lambda: 1)
+    for number in range(300):
+        commits.hold(60)
+        future = commits.submit([a_put(f"k{number}")])
+        commits.release()
+        commits.hold(60)  # before the thread of the commits has woken
+        future.result(timeout=5)
+    commits.close()
+
+
+def test_what_other_threads_write_is_held_no_longer_than_was_said() -> None:
+    store = MemoryOnlineStore()
+    commits = GroupCommit(store, lambda: 1)
+    commits.hold(0.05)
+    with ThreadPoolExecutor(1) as beside:
+        future = beside.submit(commits.submit, [a_put()]).result()
+        assert not future.done()
+        future.result(timeout=5)  # though nothing else comes, and nobody releases them
+    commits.close()

@@ -51,6 +51,7 @@ _unpack_checked_record = struct.Struct(">IBqIqH").unpack_from
 _ENTRY = struct.Struct(">BBBqIqqqBH")
 _SEGMENT = struct.Struct(">BBBqqqIQIBB")
 _NO_OPERATION = 0
+_SEGMENT_OPERATION = bytes([_NO_OPERATION])
 _MARK = struct.Struct(">q")
 _POSITION = struct.Struct(">Q")
 _CHECKSUM_BYTES = _CHECKSUM.size
@@ -180,16 +181,18 @@ def pack_entry(entry: LogEntry, features_json: bytes) -> bytes:
 
 
 def is_entry_of(raw: bytes, group: bytes) -> bool:
-    """Whether a packed entry belongs to the group whose id is `group`, without unpacking it."""
+    """Whether a packed entry belongs to the group whose id is `group`, without unpacking it; also
+    where its header is cut off, so that it is unpacked and found damaged.
+    """
     if is_segment(raw):
         start = _CHECKSUM.size + _SEGMENT.size
-        return raw[start - 2] == len(group) and raw.startswith(group, start)
+        return len(raw) < start or (raw[start - 2] == len(group) and raw.startswith(group, start))
     start = _CHECKSUM.size + _ENTRY.size
-    return raw[start - 3] == len(group) and raw.startswith(group, start)
+    return len(raw) < start or (raw[start - 3] == len(group) and raw.startswith(group, start))
 
 
 def is_segment(raw: bytes) -> bool:
-    return raw[_CHECKSUM.size] == _NO_OPERATION
+    return raw.startswith(_SEGMENT_OPERATION, _CHECKSUM_BYTES)
 
 
 def pack_segment(position: int, write: SegmentWrite, write_time_us: int) -> bytes:
@@ -285,8 +288,8 @@ def _with_checksum(key: bytes, body: bytes) -> bytes:
 
 
 def _verify(key: bytes, raw: bytes, kind: str) -> None:
-    expected = _CHECKSUM.unpack_from(raw)[0]
-    if crc32(memoryview(raw)[_CHECKSUM.size :], crc32(key)) != expected:
+    body = memoryview(raw)[_CHECKSUM_BYTES:]
+    if raw[:_CHECKSUM_BYTES] != _CHECKSUM.pack(crc32(body, crc32(key))):
         raise _damaged(key, kind)
 
 
