@@ -82,6 +82,7 @@ def measure(folder: Path, seconds: float) -> dict[str, float]:
         group = store.feature_group(GROUP)
         group.get_many(IDENTIFIERS)
         found["get, cached"] = rate(lambda n: group.get(IDENTIFIERS[n % RECORDS]))
+        found["get_many(100), cached"] = 100 * rate(lambda n: group.get_many(PAGES[n % len(PAGES)]))
         assert cache.statistics.hit_rate > 0.5
     with lmdb.open(str(folder / "bare"), map_size=1 << 30) as environment:
         get = _bare(environment)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from tandem.model.decision import Effect, Refusal
 from tandem.model.write import Write
 from tandem.online.apply import Applied, apply, log_entry
-from tandem.online.base import Committed, OnlineRecord, Outcome
+from tandem.online.base import Committed, Outcome
 from tandem.online.lmdb import layout
+from tandem.online.online_record import OnlineRecord
 
 PARTITION = 0
 
@@ -78,12 +79,12 @@ def change_record(
     """Notes what an accepted write leaves behind under `key`, where `newest` is."""
     if applied.effect is Effect.KEEP:
         return
-    if newest is not None and newest.state.expires_at_ms is not None:
-        changes.expiries[layout.expiry_key(newest.state.expires_at_ms, key)] = False
+    if newest is not None and newest.expires_at_ms is not None:
+        changes.expiries[layout.expiry_key(newest.expires_at_ms, key)] = False
     if applied.effect is Effect.FORGET:
         changes.records[key] = None
         return
     changes.records[key] = layout.pack_record(key, identifier, applied.record)
-    expires_at_ms = applied.record.state.expires_at_ms
+    expires_at_ms = applied.record.expires_at_ms
     if expires_at_ms is not None:
         changes.expiries[layout.expiry_key(expires_at_ms, key)] = True

@@ -4,7 +4,7 @@ Each is `tandem serve` with one setting changed, `online_store`; wire, checks, g
 layout of records are the same. All run without processes beside them, since RocksDB's folder can be
 open in one alone, and deliver nothing meanwhile. The last line is the product as it is shipped,
 which has both. The servers take turns, each time on a new folder; shown are the medians of each
-figure. `reopening` says how a store comes back.
+figure. `alone` measures the stores without a server, and how they come back.
 
 `rocksdict` comes from PyPI into a folder of its own; where that fails, it is said and left out.
 """
@@ -22,7 +22,7 @@ from rich.table import Table
 
 import tandem
 from benchmarks import wrk
-from benchmarks.engines.reopening import OTHER_BOOT, opening_seconds, reopened
+from benchmarks.engines.alone import COMMIT, OTHER_BOOT, alone, opening_seconds
 from benchmarks.http_requests import Requests
 from benchmarks.load import Stream, apply_load
 from benchmarks.records import GROUP, RECORDS, gets, puts, rows
@@ -76,7 +76,7 @@ def run(records: int, seconds: float) -> None:
             print(f"rocksdict cannot be installed here, so RocksDB is left out: {problem}")
             del engines["rocksdb"]
         Console(width=150).print(_inside_the_server(engines, folder, seconds))
-        Console(width=150).print(_after_a_kill(engines, folder, records))
+        Console(width=150).print(_alone(engines, folder, records))
 
 
 def _install(folder: Path) -> str | None:
@@ -100,16 +100,16 @@ def _inside_the_server(engines: dict[str, str], folder: Path, seconds: float) ->
             with running(folder / f"{turn}-{number}", **settings) as server:
                 found[name].append(_measured(server, seconds))
     table = Table(title=f"inside the server, medians of {TURNS} turns; times in milliseconds")
-    table.add_column("engine")
+    table.add_column("engine", no_wrap=True)
     for heading in (
-        f"PutRecord/s, {CONNECTIONS} connections",
+        f"PutRecord/s, {CONNECTIONS} clients",
         "p99",
         "CPU a put",
-        "PutRecord, 1 connection, p50",
+        "PutRecord p50, 1 client",
         "p99",
-        f"GetRecord/s, {GET_CONNECTIONS} connections",
+        f"GetRecord/s, {GET_CONNECTIONS} clients",
         "p99",
-        "GetRecord p99 beside half of the puts",
+        "GetRecord p99 beside half the puts",
     ):
         table.add_column(heading, justify="right")
     for name, figures in found.items():
@@ -132,7 +132,7 @@ def _measured(server: Server, seconds: float) -> Figures:
     before = cpu_seconds(server.pid)
     peak = wrk.peak(port, writes, CONNECTIONS, seconds)
     cpu = cpu_seconds(server.pid) - before
-    (alone,) = apply_load(port, Stream(writes, 1), seconds=seconds)
+    (lone,) = apply_load(port, Stream(writes, 1), seconds=seconds)
     read = wrk.peak(port, reads, GET_CONNECTIONS, seconds)
     beside, _ = apply_load(
         port,
@@ -144,8 +144,8 @@ def _measured(server: Server, seconds: float) -> Figures:
         puts_per_second=peak.per_second,
         put_p99=peak.p99_ms,
         put_cpu=cpu / peak.count * 1e3,
-        lone_put_p50=alone.p50_ms,
-        lone_put_p99=alone.p99_ms,
+        lone_put_p50=lone.p50_ms,
+        lone_put_p99=lone.p99_ms,
         gets_per_second=read.per_second,
         get_p99=read.p99_ms,
         get_p99_beside=beside.p99_ms,
@@ -159,17 +159,22 @@ def _shown(figures: Figures) -> list[str]:
     ]
 
 
-def _after_a_kill(engines: dict[str, str], folder: Path, records: int) -> Table:
-    table = Table(title=f"after kill -9, with {records:,} records and as many entries in the log")
-    table.add_column("engine")
-    for heading in ("until the first read, ms", "bytes a record and its entry"):
+def _alone(engines: dict[str, str], folder: Path, records: int) -> Table:
+    title = f"alone: {records:,} records in commits of {COMMIT}, then kill -9; log not trimmed"
+    table = Table(title=title)
+    table.add_column("engine", no_wrap=True)
+    for heading in (
+        "CPU µs a record",
+        "bytes on disk a record and its entry",
+        "from opening to the first read, ms",
+    ):
         table.add_column(heading, justify="right")
     for name, location in engines.items():
         data = folder / f"killed {name}"
-        seconds, size = reopened(location, data, records)
-        table.add_row(name, f"{seconds * 1e3:,.1f}", f"{size:,.0f}")
+        record_seconds, size, seconds = alone(location, data, records)
+        table.add_row(name, f"{record_seconds * 1e6:.1f}", f"{size:,.0f}", f"{seconds * 1e3:,.1f}")
         if location == LMDB_LOG:
             (data / "opened").write_text(OTHER_BOOT)
             seconds = opening_seconds(location, data, records)
-            table.add_row(f"{name}, as after a power cut", f"{seconds * 1e3:,.1f}", "")
+            table.add_row(f"{name}, as after a power cut", "", "", f"{seconds * 1e3:,.1f}")
     return table

@@ -32,10 +32,10 @@ from benchmarks.engines.changes import PARTITION, Changes, End, change_record
 from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
 from benchmarks.engines.lmdb_variations import LmdbFewerCalls
 from tandem.errors import DataCorrupted, StoreUnavailable
-from tandem.model.decision import Effect, NewestState
+from tandem.model.decision import Effect
 from tandem.model.write import LogEntry
 from tandem.online.apply import Applied
-from tandem.online.base import LogSnapshot, OnlineRecord, Outcome, Request
+from tandem.online.base import LogSnapshot, Outcome, Request
 from tandem.online.features_json import encode_features
 from tandem.online.lmdb import layout
 from tandem.online.lmdb.store import (
@@ -47,6 +47,7 @@ from tandem.online.lmdb.store import (
     _sync_folder,
     _Transaction,
 )
+from tandem.online.online_record import OnlineRecord
 
 _HEAD = struct.Struct(">IIQqI")
 _CHECKED = struct.Struct(">IQqI")
@@ -121,8 +122,12 @@ class LmdbLogOnlineStore(LmdbFewerCalls):
             key = layout.record_key(entry.key)
             raw = changes.records[key] if key in changes.records else self._held(transaction, key)
             newest = None if raw is None else layout.unpack_newest(key, raw)
-            state = NewestState(entry.event_time, entry.expires_at_ms, entry.operation.is_delete)
-            record = OnlineRecord(state, encode_features(entry.values))
+            record = OnlineRecord(
+                encode_features(entry.values),
+                entry.expires_at_ms,
+                entry.operation.is_delete,
+                *entry.event_time,
+            )
             applied = Applied(effect, record, entry.values)
             change_record(changes, key, entry.key.identifier, newest, applied)
         return changes

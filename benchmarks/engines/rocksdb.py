@@ -31,8 +31,9 @@ from benchmarks.engines.changes import PARTITION, End, changes_of, keys_of
 from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
 from tandem.errors import StoreUnavailable
 from tandem.model.write import LogEntry, RecordKey
-from tandem.online.base import LogSnapshot, OnlineRecord, OnlineStore, Outcome, Request
+from tandem.online.base import LogSnapshot, OnlineStore, Outcome, Request
 from tandem.online.lmdb import layout
+from tandem.online.online_record import OnlineRecord
 
 _RECORDS, _LOG, _EXPIRIES = _FAMILIES = ("records", "log", "expiries")
 _CACHE_BYTES = 256 << 20
@@ -96,12 +97,13 @@ class RocksDbOnlineStore(OnlineStore):
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
         if self._is_closed:
             raise StoreUnavailable("the online store is closed: connect again")
-        packed = [layout.record_key(key) for key in keys]
-        if len(packed) == 1:
-            raw = self._records.get(packed[0])
-            return [None if raw is None else layout.unpack_newest(packed[0], raw)]
-        held = zip(packed, self._records.get(packed), strict=True)
-        return layout.unpack_newest_of(packed, {key: raw for key, raw in held if raw is not None})
+        packed = layout.record_keys(keys)
+        # A list even for one key would make RocksDB look for many.
+        held = self._records.get(packed) if len(packed) > 1 else map(self._records.get, packed)
+        return [
+            None if raw is None else layout.unpack_newest(key, raw)
+            for key, raw in zip(packed, held, strict=True)
+        ]
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         prefix = layout.group_prefix(group_id)
@@ -151,7 +153,7 @@ class RocksDbOnlineStore(OnlineStore):
             for key, raw in self._records.items(from_key=prefix):
                 if forgotten == limit or not key.startswith(prefix):
                     break
-                expires_at_ms = layout.unpack_state(key, raw).expires_at_ms
+                expires_at_ms = layout.unpack_newest(key, raw).expires_at_ms
                 if expires_at_ms is not None:
                     batch.delete(layout.expiry_key(expires_at_ms, key), self._handles[_EXPIRIES])
                 batch.delete(key, self._handles[_RECORDS])

@@ -87,6 +87,18 @@ def lake(s3_endpoint: str) -> Any:
     )
 
 
+def put(lake: Any, key: str, content: bytes) -> None:
+    """Where a second ends while rclone writes, it lists another time than it tells of the object,
+    which would have changed then: once more.
+    """
+    told = listed = None
+    while told is None or told != listed:
+        lake.put_object(Bucket="lake", Key=key, Body=content)
+        told = lake.head_object(Bucket="lake", Key=key)["LastModified"]
+        (found,) = lake.list_objects_v2(Bucket="lake", Prefix=key)["Contents"]
+        listed = found["LastModified"].replace(microsecond=0)
+
+
 @pytest.fixture(scope="module")
 def incoming(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("incoming")
@@ -220,14 +232,8 @@ def test_another_s3(
     for part in range(2):
         sink = pa.BufferOutputStream()
         pq.write_table(rows(1_000, part * 1_000), sink)
-        lake.put_object(
-            Bucket="lake",
-            Key=f"features/{folder}/day={part}/rows.parquet",
-            Body=sink.getvalue().to_pybytes(),
-        )
-    lake.put_object(
-        Bucket="lake", Key=f"features/{folder}/x.csv", Body=b"id,time,orders\nX,1,1\nY,1,y\n"
-    )
+        put(lake, f"features/{folder}/day={part}/rows.parquet", sink.getvalue().to_pybytes())
+    put(lake, f"features/{folder}/x.csv", b"id,time,orders\nX,1,1\nY,1,y\n")
     load = store.batch_load(
         name,
         f"{PREFIX}/{folder}",
@@ -252,8 +258,8 @@ def test_an_object_of_another_s3_that_goes(
     folder = f"features/{name}-{type(store._backend).__name__}"
     sink = pa.BufferOutputStream()
     pq.write_table(rows(60_000), sink)
-    lake.put_object(Bucket="lake", Key=f"{folder}/a.parquet", Body=sink.getvalue().to_pybytes())
-    lake.put_object(Bucket="lake", Key=f"{folder}/b.csv", Body=b"id,time,orders\nX,1,1\n")
+    put(lake, f"{folder}/a.parquet", sink.getvalue().to_pybytes())
+    put(lake, f"{folder}/b.csv", b"id,time,orders\nX,1,1\n")
     for _ in range(2):
         store.batch_load(name, f"s3://lake/{folder}/a.parquet")
     load = store.batch_load(name, f"s3://lake/{folder}/b.csv")
@@ -297,7 +303,8 @@ def test_http(server: ServerProcess, incoming: Path, name: str) -> None:
     url = f"{server.url}/tandem/batch-loads"
 
     def ask(method: str, path: str = "", **members: Any) -> tuple[int, dict[str, Any]]:
-        answer = urllib3.request(method, url + path, json=members or None)
+        # The first load waits for the background process, which urllib3 would not for long.
+        answer = urllib3.request(method, url + path, json=members or None, timeout=60)
         return answer.status, json.loads(answer.data)
 
     arn = f"arn:aws:sagemaker:us-east-1:000000000000:feature-group/{name}"

@@ -311,6 +311,7 @@ def test_what_is_refused_over_http(
         with pa.ipc.new_stream(sink, labels.schema) as writer:
             writer.write_table(labels)
         body = sink.getvalue().to_pybytes()
-    answer = urllib3.request(method, f"{server.url}{path}", body=body)
+    # The first that asks the process of queries waits for it, which urllib3 would not for long.
+    answer = urllib3.request(method, f"{server.url}{path}", body=body, timeout=60)
     assert answer.status == status, answer.data
     assert said in answer.data.decode() + str(dict(answer.headers))

@@ -110,4 +110,4 @@ def test_what_is_refused(
 
 def test_a_body_that_is_no_table(server: ServerProcess, group: str, tmp_path: Path) -> None:
     url = f"{server.url}/tandem/ingest/{group}"
-    assert urllib3.request("POST", url, body=b"PAR1").status == 400
+    assert urllib3.request("POST", url, body=b"PAR1", timeout=60).status == 400

@@ -171,4 +171,4 @@ def test_a_long_query_does_not_keep_the_server_from_stopping(tmp_path: Path) -> 
 
 def test_tandem_paths_are_whole(server: ServerProcess) -> None:
     for path in ("/tandem/ingest/a/b", "/tandem/ingest", "/tandem/nothing", "/tandem/query/x"):
-        assert urllib3.request("POST", f"{server.url}{path}", body=b"").status == 404
+        assert urllib3.request("POST", f"{server.url}{path}", body=b"", timeout=60).status == 404

@@ -10,7 +10,7 @@ import pytest
 from tandem.model import limits
 from tandem.service import batch_get
 
-from .bench import RUNTIME, SAGEMAKER, Bench, record
+from .bench import RUNTIME, SAGEMAKER, Bench, group_request, record
 from .conftest import create_groups
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -257,12 +257,14 @@ def test_identifiers_are_one_column(stored: Bench, names: list[str]) -> None:
 
 
 def test_plans_follow_the_definitions(stored: Bench) -> None:
-    asked = {"Features": ["v2:*"]}
+    created = stored.send(SAGEMAKER, "CreateFeatureGroup", **group_request("growing"))
+    assert created.status == 200
+    asked = {"Features": ["growing:*"]}
     entities = pa.table({"id": ["a"]})
     (before,) = tables(vectors(stored, asked, entities))
     assert "extra" not in before.column_names
     added = [{"FeatureName": "extra", "FeatureType": "String"}]
-    stored.send(SAGEMAKER, "UpdateFeatureGroup", FeatureGroupName="v2", FeatureAdditions=added)
+    stored.send(SAGEMAKER, "UpdateFeatureGroup", FeatureGroupName="growing", FeatureAdditions=added)
     (after,) = tables(vectors(stored, asked, entities))
     assert "extra" in after.column_names
 

@@ -63,6 +63,7 @@ def test_what_comes_in_a_few_rounds_is_one_commit(
 def test_one_alone_does_not_wait(
     store: CountingStore, commits: GroupCommit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tandem.wire.commits._GATHER_SECONDS_MAX", 60)
     monkeypatch.setattr("tandem.wire.commits._HOLD_SECONDS_MAX", 60)
     waits = CommitWaits(commits)
 

@@ -2,7 +2,8 @@
 
 * Features are named and resolved as those of a training set are (`service.dataset_request`), and
   mean the same: for records that have not expired, a vector is what a training set gives for a
-  label at this moment.
+  label at this moment. A put from before a hard delete of its key is served alone: the online
+  store has forgotten the delete, and in history it is the newest.
 * All records of an answer are read at one moment, up to `_AT_ONCE` of them; more, in as many steps.
 """
 

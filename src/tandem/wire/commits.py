@@ -1,7 +1,7 @@
 """Writes of the event loop, and its waiting for their commits.
 
 * A commit takes all writes that have come: it is held as long as each round of the loop brings more
-  of them, for a few milliseconds at most. The first answers of a commit are on their way while the
+  of them, and for about 2 ms at most. The first answers of a commit are on their way while the
   last ones are written, so clients that wait would otherwise fall apart into many small commits.
 * A commit ends the wait of many requests at once. Each wake-up of a loop from another thread costs
   a call of the system, so all that are ready are woken by one.
@@ -15,7 +15,11 @@ from typing import TypeVar
 
 from tandem.service.group_commit import GroupCommit
 
-_HOLD_SECONDS_MAX = 0.002
+_GATHER_SECONDS_MAX = 0.002
+_HOLD_SECONDS_MAX = 0.05
+"""For a loop that has stopped. One that runs releases what it holds after a round, however long
+it was: a commit that begins within a round takes the interpreter from it again and again.
+"""
 
 _Answer = TypeVar("_Answer")
 
@@ -57,7 +61,7 @@ class _LoopWaits:
         self._commits = commits
         self._is_gathering = False
         self._have_come = False
-        self._hold_until = 0.0
+        self._gather_until = 0.0
         self._over: deque[asyncio.Future[None]] = deque()
         self._is_waking = False
 
@@ -65,13 +69,13 @@ class _LoopWaits:
         self._have_come = True
         if not self._is_gathering:
             self._is_gathering = True
-            self._hold_until = self.loop.time() + _HOLD_SECONDS_MAX
+            self._gather_until = self.loop.time() + _GATHER_SECONDS_MAX
             self._commits.hold(_HOLD_SECONDS_MAX)
             self.loop.call_soon(self._look)
 
     def _look(self) -> None:
         """Comes once a round: between two of them the loop reads what has arrived."""
-        if self._have_come and self.loop.time() < self._hold_until:
+        if self._have_come and self.loop.time() < self._gather_until:
             self._have_come = False
             self.loop.call_soon(self._look)
         else:

@@ -14,7 +14,7 @@ from tandem.online.lmdb import LmdbOnlineStore, staged_files
 
 GAP = "TANDEM_TEST_GAP"
 """Names a file that appears when rows are committed and their mark is not."""
-GAP_SECONDS = 30
+GAP_SECONDS = 5.0
 """How long, so that who waits for the file may be late on a busy machine."""
 
 

@@ -137,14 +137,13 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
             create(server.url)
             load = Load(server.url)
             assert load.begun.wait(60)
-        await_loader(server)
-        if number < count:
-            if GAP in variables:
-                await_gap(Path(variables[GAP]))
-            else:
-                time.sleep(chance.uniform(0.05, 0.4))
-        else:
+        if number == count:
             load.join()
+        elif GAP in variables:
+            await_gap(Path(variables[GAP]))
+        else:
+            await_loader(server)
+            time.sleep(chance.uniform(0.05, 0.4))
         told = load.told[-1]
         server.kill()
         data = survivor()
@@ -156,12 +155,13 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
 
 def await_loader(server: ServerProcess) -> None:
     """What is no table is refused by the process that loads, once it has started."""
-    deadline = time.monotonic() + 60
-    while True:
-        refused = urllib3.request("POST", f"{server.url}/tandem/ingest/load", body=b"no table")
-        if refused.status == 400:
-            return
-        assert refused.status == 503, refused.data
+    url, deadline = f"{server.url}/tandem/ingest/load", time.monotonic() + 60
+    status = 0
+    while status != 400:
+        # urllib3 would wait for three seconds alone, and the server waits for ten.
+        refused = urllib3.request("POST", url, body=b"no table", timeout=60)
+        status = refused.status
+        assert status in (400, 503), refused.data
         assert time.monotonic() < deadline, refused.data
 
 

@@ -1,6 +1,5 @@
 """A power cut at any moment: what the catalog names is on disk, and a range is done once."""
 
-import shutil
 from itertools import count
 from pathlib import Path
 
@@ -112,10 +111,10 @@ def test_a_cut_at_any_step_of_the_first_range_leaves_nothing_half_done(tmp_path)
 def test_a_cut_at_any_step_of_a_later_range_leaves_nothing_half_done(tmp_path):
     """That range adds a column, too."""
     grown = [with_value(entry, "shop", "north") for entry in SECOND]
-    open_store(tmp_path / "beginning").append(GROUP, 0, 0, FIRST)
     for step in count(1):
-        folder = shutil.copytree(tmp_path / "beginning", tmp_path / str(step))
+        folder = tmp_path / str(step)
         store = open_store(folder)
+        store.append(GROUP, 0, 0, FIRST)
         try:
             with power_cut_at(step) as steps:
                 store.append(GROWN, 0, 2, grown)

@@ -3,7 +3,6 @@
 Whatever the cut leaves behind that no version has, a later vacuum removes.
 """
 
-import shutil
 import time
 from itertools import count
 from pathlib import Path
@@ -94,14 +93,14 @@ def check_nothing_is_left_over(folder: Path) -> None:
 
 
 def cut_at_each_step(tmp_path: Path, begin, run, possible) -> set[tuple[str, ...]]:
-    """Returns what was found after the cuts, each of which is made in a copy of the beginning."""
+    """Returns what was found after the cuts."""
     outcomes = set()
-    begin(tmp_path / "beginning")
     for step in count(1):
-        folder = shutil.copytree(tmp_path / "beginning", tmp_path / str(step))
+        folder = tmp_path / str(step)
+        store = begin(folder)
         try:
             with power_cut_at(step):
-                run(later_store(folder).versions(GROUP))
+                run(store.versions(GROUP))
         except PowerCut:
             outcomes.add(tuple(check(folder, *possible)))
         else:
