@@ -50,8 +50,8 @@ class Chunks:
                 self._waiting.insert(0, table)  # another file, with columns of its own
                 break
             fitting = table.num_rows
-            if bytes_max is not None and table.nbytes:
-                left = (bytes_max - size) * table.num_rows // table.nbytes
+            if bytes_max is not None and (table_bytes := _decoded_bytes(table)):
+                left = (bytes_max - size) * table.num_rows // table_bytes
                 fitting = min(fitting, max(left, 0 if parts else 1))
             fitting = min(fitting, rows_max - rows)
             if fitting < table.num_rows:
@@ -60,7 +60,7 @@ class Chunks:
                 break
             parts.append(table.slice(0, fitting))
             rows += fitting
-            size += parts[-1].nbytes
+            size += _decoded_bytes(parts[-1])
         return pa.concat_tables(parts) if parts else None
 
     def _next_table(self) -> pa.Table | None:
@@ -69,3 +69,16 @@ class Chunks:
             table = self._waiting.pop(0) if self._waiting else next(self._tables, None)
             if table is None or table.num_rows:
                 return table
+
+
+def _decoded_bytes(table: pa.Table) -> int:
+    """What it takes when its dictionaries are decoded, about: each of their values is one of many
+    rows then, and texts of a few bytes a row in the table may be more than Arrow has in one array.
+    """
+    size: int = table.nbytes
+    for column in table.columns:
+        if pa.types.is_dictionary(column.type):
+            for chunk in column.chunks:
+                values = chunk.dictionary
+                size += len(chunk) * values.nbytes // max(len(values), 1)
+    return size
