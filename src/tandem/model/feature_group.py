@@ -5,10 +5,11 @@ Whether a definition may be stored is checked by `tandem.model.definition`. A gr
 under the same name shares nothing with the one before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import TtlDuration
@@ -18,6 +19,14 @@ class FeatureType(StrEnum):
     STRING = "String"
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
+
+
+FROM_TEXT: Mapping[FeatureType, Callable[[str], Any]] = {
+    FeatureType.STRING: str,
+    FeatureType.INTEGRAL: int,
+    FeatureType.FRACTIONAL: float,
+}
+"""What the text of a value becomes in Python."""
 
 
 class CollectionType(StrEnum):

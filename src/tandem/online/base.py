@@ -32,10 +32,10 @@ class NewestRows(NamedTuple):
     They are ordered by identifier. An event time is seconds since 1970 and nanoseconds.
     """
 
-    identifiers: Sequence[str] = ()
-    event_times: Sequence[tuple[int, int]] = ()
-    expires_at_ms: Sequence[int | None] = ()
-    features_json: Sequence[bytes] = ()
+    identifiers: Sequence[str]
+    event_times: Sequence[tuple[int, int]]
+    expires_at_ms: Sequence[int | None]
+    features_json: Sequence[bytes]
 
 
 Prepared = NewType("Prepared", object)

@@ -13,7 +13,7 @@ taken from it, and becomes numbers, for all columns of a type at once.
   first, and values are of the types that their features have, since they were checked.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tandem.model.feature_group import FeatureDefinition, FeatureType
+from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureType
 from tandem.rows.columns import typed
 from tandem.rows.event_time_columns import Mask, Numbers
 from tandem.rows.history_rows import arrow_type
@@ -36,11 +36,6 @@ _FEW_CELLS = 256
 _NOTHING = -1
 _PLAIN = 4
 """The strings of a cell that has one text: both keys, the name and the text."""
-_READ: Mapping[FeatureType, Callable[[str], Any]] = {
-    FeatureType.STRING: str,
-    FeatureType.INTEGRAL: int,
-    FeatureType.FRACTIONAL: float,
-}
 _texts = msgspec.json.Decoder(list[str])
 
 
@@ -101,7 +96,7 @@ def _one_by_one(
 
 
 def _value(cell: _Cell, type_: FeatureType) -> Any:
-    read = _READ[type_]
+    read = FROM_TEXT[type_]
     if cell.value_as_string is not None:
         return read(cell.value_as_string)
     return [read(element) for element in cell.value_as_string_list or ()]

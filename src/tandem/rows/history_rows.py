@@ -8,14 +8,14 @@ Columns, in this order (those of AWS's offline store):
     is_deleted            bool: the row is a delete marker, whose other features are null
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
+from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.targets import TargetStores
 from tandem.model.write import LogEntry, LogPart
 from tandem.rows.columns import typed
@@ -32,11 +32,6 @@ _ARROW_TYPES = {
     FeatureType.STRING: pa.string(),
     FeatureType.INTEGRAL: pa.int64(),
     FeatureType.FRACTIONAL: pa.float64(),
-}
-_FROM_TEXT: dict[FeatureType, Callable[[str], Any]] = {
-    FeatureType.STRING: str,
-    FeatureType.INTEGRAL: int,
-    FeatureType.FRACTIONAL: float,
 }
 
 
@@ -101,7 +96,7 @@ def _rows_of_entries(group: FeatureGroup, entries: Sequence[LogEntry]) -> pa.Tab
 
 
 def _column(feature: FeatureDefinition, by_name: list[dict[str, Any]]) -> list[Any]:
-    convert = _FROM_TEXT[feature.type]
+    convert = FROM_TEXT[feature.type]
     texts = [values.get(feature.name) for values in by_name]
     if feature.collection is None:
         return [None if text is None else convert(text) for text in texts]

@@ -13,15 +13,10 @@ from typing import Any, Union
 
 import msgspec
 
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
+from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureGroup
 from tandem.online.features_json import stored_features
 from tandem.service.records import ServedRecord
 
-_READ: Mapping[FeatureType, Callable[[str], Any]] = {
-    FeatureType.STRING: str,
-    FeatureType.INTEGRAL: int,
-    FeatureType.FRACTIONAL: float,
-}
 _MINUS_ZERO = b'"-0"'
 """As a double it has a sign, which msgspec leaves out."""
 _DECODERS_MAX = 128
@@ -86,7 +81,7 @@ class RecordValues:
 
     @cached_property
     def _readers(self) -> Mapping[str, Callable[[str], Any]]:
-        return {feature.name: _READ[feature.type] for feature in self.group.features}
+        return {feature.name: FROM_TEXT[feature.type] for feature in self.group.features}
 
     @cached_property
     def _decode(self) -> Callable[[bytes], Any]:
@@ -106,7 +101,7 @@ def _decoder(features: tuple[FeatureDefinition, ...]) -> Callable[[bytes], Any]:
 
 def _cell(feature: FeatureDefinition) -> type[msgspec.Struct]:
     """What stands in a record's JSON for the feature, told by its name."""
-    one: Any = _READ[feature.type]
+    one: Any = FROM_TEXT[feature.type]
     type_, key = (
         (one, "ValueAsString") if feature.collection is None else (list[one], "ValueAsStringList")
     )

@@ -185,9 +185,9 @@ def is_entry_of(raw: bytes, group: bytes) -> bool:
     where its header is cut off, so that it is unpacked and found damaged.
     """
     if is_segment(raw):
-        start = _CHECKSUM.size + _SEGMENT.size
+        start = _CHECKSUM_BYTES + _SEGMENT.size
         return len(raw) < start or (raw[start - 2] == len(group) and raw.startswith(group, start))
-    start = _CHECKSUM.size + _ENTRY.size
+    start = _CHECKSUM_BYTES + _ENTRY.size
     return len(raw) < start or (raw[start - 3] == len(group) and raw.startswith(group, start))
 
 
@@ -220,9 +220,9 @@ def unpack_segment(
     """The segment at a log key; `read` gives the rows of a staged file by name and checksum."""
     _verify(key, raw, "segment of the log")
     (_, targets, flags, ttl, invoked_at_us, write_time_us, count, row, checksum, length, _) = (
-        _SEGMENT.unpack_from(raw, _CHECKSUM.size)
+        _SEGMENT.unpack_from(raw, _CHECKSUM_BYTES)
     )
-    start = _CHECKSUM.size + _SEGMENT.size
+    start = _CHECKSUM_BYTES + _SEGMENT.size
     return Segment(
         partition=partition,
         first=split_position_key(key) - count + 1,
@@ -237,7 +237,7 @@ def unpack_segment(
 
 def staged_name(raw: bytes) -> bytes:
     """The name of the staged file that a packed segment's rows are in."""
-    return raw[len(raw) - raw[_CHECKSUM.size + _SEGMENT.size - 1] :]
+    return raw[len(raw) - raw[_CHECKSUM_BYTES + _SEGMENT.size - 1] :]
 
 
 def pack_mark(name: bytes, mark: Mark) -> bytes:
@@ -247,8 +247,8 @@ def pack_mark(name: bytes, mark: Mark) -> bytes:
 def unpack_mark(name: bytes, raw: bytes) -> tuple[int, bytes]:
     """When it expires, and its content. Raises DataCorrupted where the checksum does not match."""
     _verify(name, raw, "mark")
-    start = _CHECKSUM.size + _MARK.size
-    return _MARK.unpack_from(raw, _CHECKSUM.size)[0], raw[start:]
+    start = _CHECKSUM_BYTES + _MARK.size
+    return _MARK.unpack_from(raw, _CHECKSUM_BYTES)[0], raw[start:]
 
 
 def unpack_entry(partition: int, key: bytes, raw: bytes) -> LogEntry:
@@ -265,8 +265,8 @@ def unpack_entry(partition: int, key: bytes, raw: bytes) -> LogEntry:
         write_time_us,
         group_length,
         identifier_length,
-    ) = _ENTRY.unpack_from(raw, _CHECKSUM.size)
-    start = _CHECKSUM.size + _ENTRY.size
+    ) = _ENTRY.unpack_from(raw, _CHECKSUM_BYTES)
+    start = _CHECKSUM_BYTES + _ENTRY.size
     middle = start + group_length
     end = middle + identifier_length
     return LogEntry(
