@@ -1,8 +1,8 @@
 """Records as a matrix: BatchGetRecord's JSON beside its Arrow form, for a client that wants one.
 
-Each client has one connection, of the library's kind but for boto3's, and asks for 100 records at a
-time, then for 1,000, as Tandem's own endpoint takes them; they take turns. What the server alone can
-do with either form is found by wrk.
+Each client has one connection, of the library's kind but for boto3's, and asks for 100 records at
+a time, then for 1,000, as Tandem's own endpoint takes them; they take turns. What the server alone
+can do with either form is found by wrk.
 """
 
 import itertools

@@ -191,7 +191,7 @@ OLD = Step("customers", "1", -6, "put", {"count": "7"}, then_deliver=False)
         (
             {},
             (feature_vectors, "features_table"),
-            lambda texts, names: features_table([None], names),
+            lambda texts, names, stored: features_table([None], names, stored),
         ),
     ],
     ids=["ages", "expiry", "values"],

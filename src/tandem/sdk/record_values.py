@@ -15,10 +15,9 @@ import msgspec
 
 from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureGroup
 from tandem.online.features_json import stored_features
+from tandem.rows.typed_cells import MINUS_ZERO, cell_type
 from tandem.service.records import ServedRecord
 
-_MINUS_ZERO = b'"-0"'
-"""As a double it has a sign, which msgspec leaves out."""
 _DECODERS_MAX = 128
 
 
@@ -61,7 +60,7 @@ class RecordValues:
             values = {cell.feature: cell.value for cell in self._decode(features_json)}
         except msgspec.ValidationError:  # such as 007, +1.5 or .5; or what no reading takes
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
-        if (self._has_lists or 0.0 in values.values()) and _MINUS_ZERO in features_json:
+        if (self._has_lists or 0.0 in values.values()) and MINUS_ZERO in features_json:
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
         return values
 
@@ -94,22 +93,6 @@ def _decoder(features: tuple[FeatureDefinition, ...]) -> Callable[[bytes], Any]:
 
     To make it takes some 50 µs a feature, so that handles of the same group share it.
     """
-    one: Any = Union[tuple(_cell(feature) for feature in features)]  # noqa: UP007 - not written out
+    one: Any = Union[tuple(cell_type(feature) for feature in features)]  # noqa: UP007 - not written out
     # Not strict: a number may stand in a text.
     return msgspec.json.Decoder(list[one], strict=False).decode
-
-
-def _cell(feature: FeatureDefinition) -> type[msgspec.Struct]:
-    """What stands in a record's JSON for the feature, told by its name."""
-    one: Any = FROM_TEXT[feature.type]
-    type_, key = (
-        (one, "ValueAsString") if feature.collection is None else (list[one], "ValueAsStringList")
-    )
-    return msgspec.defstruct(
-        "Cell",
-        [("value", type_, msgspec.field(name=key))],
-        namespace={"feature": feature.name},
-        tag_field="FeatureName",
-        tag=feature.name,
-        gc=False,
-    )

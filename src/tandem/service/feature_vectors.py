@@ -199,7 +199,7 @@ def _of_group(
     ]
     definitions = [group.features_by_name[feature] for feature in part.columns]
     seconds = [None if age is None else age / _BILLION for age in ages]
-    made = features_table(features_json, definitions)
+    made = features_table(features_json, definitions, group.features)
     return made.append_column("age", pa.chunked_array([pa.array(seconds, pa.float64())]))
 
 
