@@ -149,9 +149,9 @@ class FeatureVectors:
         found: list[OnlineRecord | None] = []
         size = 0
         for start in range(0, len(keys), _AT_ONCE):
-            for record in self._store.get(keys[start : start + _AT_ONCE]):
-                found.append(None if record is None or record.is_gone(now_ms) else record)
-                size += 0 if record is None else len(record.features_json)
+            read = self._store.get(keys[start : start + _AT_ONCE])
+            found += [None if one is None or one.is_gone(now_ms) else one for one in read]
+            size += sum([len(one.features_json) for one in read if one is not None])
             if size > limits.LARGE_BATCH_BYTES_MAX:
                 raise ValidationError(
                     f"the records asked for have more than {limits.LARGE_BATCH_BYTES_MAX} bytes,"
@@ -176,10 +176,13 @@ def _hashable(given: Any) -> Hashable:
 def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _Entities:
     identifier = group.record_identifier
     given = label_keys(entities, part.key, identifier).combine_chunks()
-    encoded = canonical_identifiers(identifier.type, given).dictionary_encode()
-    keys = record_keys(group.group_id, encoded.dictionary.to_pylist())
-    # As many keys as rows: each row has one, in the same order.
-    return _Entities(keys, None if len(keys) == len(encoded) else encoded.indices)
+    canonical = canonical_identifiers(identifier.type, given)
+    texts = canonical.to_pylist()
+    if canonical.null_count == 0 and len(set(texts)) == len(texts):
+        # As most are asked: each row has a key of its own.
+        return _Entities(record_keys(group.group_id, texts), None)
+    encoded = canonical.dictionary_encode()
+    return _Entities(record_keys(group.group_id, encoded.dictionary.to_pylist()), encoded.indices)
 
 
 def _of_group(
