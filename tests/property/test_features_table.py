@@ -13,8 +13,17 @@ from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
 from tandem.rows import features_table as module
-from tandem.rows.features_table import features_table
+from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
+
+
+def table(
+    texts: list[bytes | None],
+    features: list[FeatureDefinition],
+    stored: tuple[FeatureDefinition, ...] = (),
+) -> pa.Table:
+    columns = feature_columns(texts, features, stored)
+    return pa.table(columns, names=[feature.name for feature in features])
 
 
 def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> pa.Table:
@@ -80,7 +89,7 @@ def check(
     asked = (
         features if random is None else random.sample(features, random.randint(1, len(features)))
     )
-    found = features_table(texts, asked, stored)
+    found = table(texts, asked, stored)
     expected = _expected(asked, texts)
     assert found.schema == expected.schema
     # As text, since -0.0 equals 0.0.
@@ -98,7 +107,7 @@ def test_records_are_cut_in_pieces(monkeypatch: Any) -> None:
         else encode_features([FeatureValue("id", str(number)), FeatureValue("f", str(number))])
         for number in range(50)
     ]
-    found = features_table(texts, [feature])
+    found = table(texts, [feature])
     assert found.column("f").num_chunks > 10
     assert found.column("f").to_pylist() == [
         None if number % 7 == 3 else number for number in range(50)

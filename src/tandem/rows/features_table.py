@@ -45,18 +45,6 @@ _NUMBERS = {(False, FeatureType.FRACTIONAL): np.float64, (False, FeatureType.INT
 """Of the kinds of features that are a number."""
 
 
-def features_table(
-    features_json: Sequence[bytes | None],
-    features: Sequence[FeatureDefinition],
-    stored: Sequence[FeatureDefinition] = (),
-) -> pa.Table:
-    """`feature_columns` as a table. Without columns it has no rows, as Arrow has it; whoever asks
-    knows how many there are.
-    """
-    names = [feature.name for feature in features]
-    return pa.table(feature_columns(features_json, features, stored), names=names)
-
-
 def feature_columns(
     features_json: Sequence[bytes | None],
     features: Sequence[FeatureDefinition],

@@ -122,12 +122,10 @@ class BatchGetRecord:
 
     def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
         shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
-        parts: list[bytes | pa.Buffer] = []
+        pieces: list[bytes | pa.Buffer] = []
         for entry, found in self._read(request, records_max):
-            schema, batches = _batches(entry, found, shows_expiry=shows_expiry)
-            # As Arrow's own writer does it, which takes thrice as long for a short table.
-            parts += [schema.serialize(), *(one.serialize() for one in batches), _STREAM_END]
-        return ArrowStreams(b"".join(parts))
+            pieces += stream_pieces(*_batches(entry, found, shows_expiry=shows_expiry))
+        return ArrowStreams(b"".join(pieces))
 
     def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
         count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
@@ -151,6 +149,17 @@ class BatchGetRecord:
             return error
         identifiers = entry.record_identifiers_value_as_string
         return RecordsAsked(name, identifiers, entry.feature_names or ())
+
+
+def stream_pieces(
+    schema: pa.Schema, batches: Sequence[pa.RecordBatch]
+) -> Iterator[bytes | pa.Buffer]:
+    """Batches without dictionaries as an Arrow stream. Arrow's own writer takes thrice as long
+    where they are short.
+    """
+    yield schema.serialize()
+    yield from (one.serialize() for one in batches)
+    yield _STREAM_END
 
 
 def expires_at(
