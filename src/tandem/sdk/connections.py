@@ -4,11 +4,13 @@ urllib3 makes the connections, with TLS and the errors of that. A short exchange
 Python's own client beneath it, takes some 0.3 ms of the processor, and 0.06 ms here.
 
 * A connection serves one exchange at a time, and is kept for the next, unless the server wants it
-  closed. One that the server has closed meanwhile is left.
+  closed. One that the server has closed meanwhile is left; and so are all in the child of a fork,
+  which would else take the answers of its parent.
 * What fails before the request is sent raises NotConnected: nothing was done. What fails behind
   that raises AnswerCut: it may have been done.
 """
 
+import os
 import re
 import weakref
 from collections import deque
@@ -83,6 +85,7 @@ class Connections:
         self._is_closed = False
         # Of a store that is forgotten and not closed, too.
         weakref.finalize(self, _close_all, self._kept)
+        _all.add(self)
 
     @classmethod
     def to(cls, url: str) -> "Connections":
@@ -191,6 +194,17 @@ class Connections:
         connection.timeout = self._answer_seconds_max
         connection.sock.settimeout(self._answer_seconds_max)
         return connection
+
+
+_all: "weakref.WeakSet[Connections]" = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for one in list(_all):
+        _close_all(one._kept)  # noqa: SLF001 - they are its own
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def on_the_wire(target: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -277,6 +278,34 @@ def test_connections_that_are_forgotten_are_closed() -> None:
         del connections
         gc.collect()
         assert ended.wait(10)
+
+
+FORKING = """
+import os, sys
+from tandem.sdk.connections import Connections
+
+def got():
+    return connections.exchange("GET", "/", {}, None).content
+
+connections = Connections.to(sys.argv[1])
+assert got() == b"{}"
+child = os.fork()
+if child == 0:
+    os._exit(got() == b"{}")
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+assert got() == b"{}"
+connections.close()
+"""
+
+
+def test_a_forked_child_has_connections_of_its_own() -> None:
+    server = Server(WHOLE)
+    with serving(server) as url:
+        run = subprocess.run(
+            [sys.executable, "-c", FORKING, url], capture_output=True, check=False, text=True
+        )
+    assert run.returncode == 0, run.stderr
+    assert server.connections == 2
 
 
 def test_a_stream_is_read_as_it_comes() -> None:
