@@ -59,10 +59,11 @@ def check_definition(group: FeatureGroup) -> None:
     check_tags(group.tags.items())
 
 
-def check_group_name(name: str) -> None:
+def check_group_name(name: str, member: str = "FeatureGroupName") -> None:
+    """`member` is what a caller calls it: an alias is named by the same rule."""
     if not NAME.fullmatch(name):
         raise ValidationError(
-            f"FeatureGroupName {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
+            f"{member} {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
             " underscores, beginning and ending with a letter or a digit"
         )
 

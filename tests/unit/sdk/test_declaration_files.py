@@ -150,7 +150,7 @@ def test_the_examples_can_be_read() -> None:
         (HEAD + "features: {id: String, ID: String, t: String}", "'ID' is defined twice"),
         (HEAD + "features:\n  id: String\n  t: String\n  id: String", "yaml:7: the member 'id'"),
         (GROUP.replace(": g", ": '[bold]'"), "FeatureGroupName '[bold]' is not valid"),
-        ("alias: a b\nfeature_group: g", "'a b' is not valid"),
+        ("alias: a b\nfeature_group: g", "alias 'a b' is not valid"),
         ("alias: a", "missing required field `feature_group`"),
         ("alias: a\nfeature_group: g\nx: 1", "alias has no member 'x'"),
         ("name: g", "a declaration is a mapping with feature_group: NAME"),
