@@ -47,6 +47,7 @@ features:
   old: String
   spend: Fractional
 online: {{ttl: 60 days}}
+throughput: {{mode: Provisioned, read_units: 500, write_units: 400}}
 tags: {{team: risk}}
 ---
 alias: {name}-now
@@ -105,10 +106,10 @@ def test_a_store_becomes_what_its_files_declare(
 
     declare(cli, SECOND, name)
     planned = cli("apply", "-f", "shop", "--plan", code=3).splitlines()
-    assert planned[-1] == "8 changes to make"
+    assert planned[-1] == "9 changes to make"
     _check_first(store, name)
     done = process("apply", "-f", "shop").splitlines()
-    assert done[-1] == "8 changes made"
+    assert done[-1] == "9 changes made"
     assert done[:-1] == planned[:-1]
     assert sorted(done[:-1]) == [
         "+ shop: feature old: restored",
@@ -118,6 +119,7 @@ def test_a_store_becomes_what_its_files_declare(
         "~ shop-now: alias of shop-v2, was of shop",
         "~ shop: feature orders: description 'now', parameter unit=pieces, without parameter pii",
         "~ shop: tag team=risk, was growth",
+        "~ shop: throughput: OnDemand -> Provisioned, 500 read units, 400 write units",
         "~ shop: time to live: 30 days -> 60 days",
     ]
     time.sleep(1.1)
