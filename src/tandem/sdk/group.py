@@ -268,7 +268,7 @@ class FeatureGroupHandle:
 
     def retired_features(self) -> list[str]:
         """The names of the features that are retired."""
-        return [feature.name for feature in self._backend.features.retired(self.name)]
+        return [one.definition.name for one in self._backend.features.retired(self.name)]
 
     def retire_feature(self, feature: str) -> None:
         """Hides a feature from readers, in records, SQL and training sets, and refuses it in
