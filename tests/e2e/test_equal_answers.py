@@ -45,6 +45,9 @@ def prepare(store: tandem.FeatureStore) -> None:
     group.add_tags({"tier": "gold", "drop": "1"})
     group.remove_tags("drop", "never-there")
     store.clone_feature_group("customers", "customers-v2", types={"orders": "String"})
+    store.feature_group("customers-v2").update(
+        throughput_mode="Provisioned", read_units=10_000, write_units=10_000
+    )
     store.set_alias("buyers", "customers-v2")
     vectors = store.create_feature_group(
         "vectors",
@@ -57,9 +60,6 @@ def prepare(store: tandem.FeatureStore) -> None:
         offline=False,
         storage_type="InMemory",
         **KEYS,
-    )
-    store.feature_group("customers").update(
-        throughput_mode="Provisioned", read_units=500, write_units=500
     )
     vectors.put({"id": 7, "t": 1_700_000_000.5, "near": [0.5, 1.5], "words": ["x", "y"]})
 
