@@ -90,8 +90,13 @@ class FeatureGroupHandle:
     def get(self, identifier: Any, features: Sequence[str] = _ALL) -> dict[str, Any] | None:
         """The newest record as Python values by feature name, or None. `features` chooses some."""
         self._follow_alias()
-        found = self._read([self._identifier_text(identifier)], features)
-        return self._python(found)[0]
+        (found,) = self._read([self._identifier_text(identifier)], features)
+        if found is not None and self._values.group is self.definition:
+            try:
+                return self._values.of(found)
+            except (KeyError, ValueError):
+                pass  # `_python` looks at the definition again
+        return self._python([found])[0]
 
     def get_many(
         self, identifiers: Sequence[Any], features: Sequence[str] = _ALL
@@ -99,7 +104,11 @@ class FeatureGroupHandle:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
         given = checked(Sequence, identifiers, "identifiers")
-        texts = [self._identifier_text(identifier) for identifier in given]
+        texts = [
+            # As most are, without a call for each.
+            one if type(one) is str and one.isascii() else self._identifier_text(one)
+            for one in given
+        ]
         return self._python(self._read(texts, features))
 
     def delete(
@@ -351,9 +360,8 @@ class FeatureGroupHandle:
     def _python(self, found: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
         if self._values.group is not self.definition:
             self._values = RecordValues(self.definition)
-        values_of = self._values.of
         try:
-            return [None if one is None else values_of(one) for one in found]
+            return self._values.of_many(found)
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()
