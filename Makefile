@@ -15,6 +15,7 @@ READY := .venv/.ready
 SPARK_READY := .venv/.spark-ready
 NODE_PACKAGES := tests/e2e/node/node_modules
 WORKERS ?= 2
+PYTEST ?= $(BIN)/pytest
 # Without the resolver: a lock is whole, and pip would otherwise ask for newer releases of extras. And
 # nothing is compiled that is never imported, which is most; what is imported must be compiled then.
 INSTALL := install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes
@@ -37,7 +38,7 @@ demo: $(READY)
 	$(BIN)/python examples/cdnow/demo.py
 
 test: $(READY) $(NODE_PACKAGES)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(PYTEST) -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

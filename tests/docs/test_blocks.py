@@ -62,7 +62,7 @@ def test_python_blocks_run(page: Path, server: ServerProcess, tmp_path: Path) ->
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert run.returncode == 0, run.stderr
 
@@ -75,7 +75,7 @@ def test_bash_blocks_run(tmp_path: Path) -> None:
 def run_bash_blocks(server: ServerProcess, tmp_path: Path) -> None:
     # The commands use the feature group that the README creates.
     program = "\n".join(blocks(ROOT / "README.md", "python")).replace(ADDRESS, server.url)
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=180)
     for page in PAGES:
         for block in blocks(page, "bash"):
             script = re.sub(r"^make ", f"make --dry-run -C {ROOT} ", block, flags=re.MULTILINE)
@@ -87,6 +87,6 @@ def run_bash_blocks(server: ServerProcess, tmp_path: Path) -> None:
                 capture_output=True,
                 check=False,
                 text=True,
-                timeout=60,
+                timeout=180,
             )
             assert run.returncode == 0, f"{page.name}:\n{block}\n{run.stderr}"

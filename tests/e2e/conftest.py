@@ -5,23 +5,37 @@ from collections.abc import Iterator
 import pytest
 
 import tandem
+from e2e.locations import Place
 from e2e.server_process import ServerProcess
+
+OFTEN = {"TANDEM_DELIVERY_INTERVAL_SECONDS": "0.2"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     data = tmp_path_factory.mktemp("server") / "data"
-    with ServerProcess(data, environment={"TANDEM_DELIVERY_INTERVAL_SECONDS": "0.2"}) as running:
+    with ServerProcess(data, environment=OFTEN) as running:
         yield running
 
 
 @pytest.fixture(scope="module", params=["folder", "server"])
-def location(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where a store is: in a folder, or behind the URL of a server."""
-    if request.param == "server":
-        server: ServerProcess = request.getfixturevalue("server")
-        return server.url
-    return str(tmp_path_factory.mktemp("store") / "data")
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """Where a store is: in a folder, or behind the URL of a server. Each is a new one when its turn
+    comes, since who runs the tests may come to either several times.
+    """
+    folder = tmp_path_factory.mktemp("store") / "data"
+    if request.param == "folder":
+        yield Place(str(folder), folder)
+    else:
+        with ServerProcess(folder, environment=OFTEN) as running:
+            yield Place(running.url, folder)
+
+
+@pytest.fixture(scope="module")
+def location(place: Place) -> str:
+    return place.location
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import urllib3
 from botocore.config import Config
 
 START_SECONDS_MAX = 60
+_reserved: list[socket.socket] = []
 
 
 def _runs(group: int) -> bool:
@@ -28,9 +29,18 @@ def _runs(group: int) -> bool:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody else gets until the tests end: a server takes a while to bind it, and
+    comes back to it after a kill, while others ask for ports all the time.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    port: int = reserved.getsockname()[1]
+    if sys.platform == "linux":
+        _reserved.append(reserved)  # bound and not listening, it leaves the port to who listens
+    else:
+        reserved.close()
+    return port
 
 
 class ServerProcess:
@@ -83,7 +93,7 @@ class ServerProcess:
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def companion(self, module: str) -> int | None:
         """The process beside the server that runs a module of `tandem.server`."""

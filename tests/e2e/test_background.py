@@ -32,7 +32,7 @@ def children(server: ServerProcess) -> list[int]:
     ]
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 20) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -117,7 +117,7 @@ def test_requests_do_not_wait_for_one_that_does_not_answer(tmp_path: Path) -> No
                 counted = store.sql("SELECT count(*) AS n FROM customers").to_arrow()
                 assert counted["n"].to_pylist() == [3]
                 assert len(list(store.batch_loads())) == 0
-                assert time.monotonic() - begun < 5
+                assert time.monotonic() - begun < 30
                 assert not any(call.done() for call in waiting)
             finally:
                 os.kill(child, signal.SIGCONT)
@@ -136,7 +136,7 @@ def test_it_never_outlives_its_server(tmp_path: Path, how: str) -> None:
             server.process.wait()
         else:
             assert server.stop() == 0
-        assert eventually(lambda: not _runs(child), seconds=5)
+        assert eventually(lambda: not _runs(child))
 
 
 def test_without_it_the_server_does_the_work_itself(tmp_path: Path) -> None:

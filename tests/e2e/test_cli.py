@@ -7,7 +7,9 @@ own each, where that is what a test is about.
 import json
 import signal
 import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -396,15 +398,32 @@ def test_an_interrupt_ends_a_command_without_a_traceback(process: CommandProcess
     with subprocess.Popen(
         [*COMMAND, "query", slow],
         env=process.environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        time.sleep(3)
+        deadline = time.monotonic() + 60
+        while not has_come_to_the_store(running.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.5)
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=60)
     assert running.returncode == 1
     assert errors.strip() == "Aborted!"
+
+
+def has_come_to_the_store(pid: int) -> bool:
+    """Whether a command is past its imports, which take a busy machine seconds, and in its work."""
+    files = Path(f"/proc/{pid}/fd")
+    if sys.platform != "linux":
+        time.sleep(3)
+        return True
+    with suppress(OSError):  # one of them is closed meanwhile
+        opened = [str(descriptor.readlink()) for descriptor in files.iterdir()]
+        return any(file.endswith(".mdb") or file.startswith("socket:") for file in opened)
+    return False
 
 
 @ON_A_FOLDER

@@ -29,7 +29,7 @@ from e2e.expected_calls import (
 )
 from e2e.server_process import ServerProcess
 
-SEEN_SECONDS_MAX = 3.0
+SEEN_SECONDS_MAX = 30.0
 """Another process sees a change within a second; the rest is for a busy machine."""
 
 

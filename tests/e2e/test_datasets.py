@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 import tandem
-from e2e.server_process import ServerProcess
+from e2e.locations import ON_A_SERVER, Place
 from tandem.errors import HistoryChanged, ResourceNotFound, ValidationError
 from tandem.rows.rows import Spool
 from tandem.sdk import parquet_output
@@ -45,14 +45,6 @@ def group(store: tandem.FeatureStore, name: str) -> tandem.FeatureGroupHandle:
     )
     made.ingest(frame)
     return made
-
-
-def folder_of(location: str, request: pytest.FixtureRequest) -> Path:
-    """The store's folder, which may be a server's."""
-    if not location.startswith("http"):
-        return Path(location)
-    data: Path = request.getfixturevalue("server").data
-    return data
 
 
 def test_names_of_ones_own_limits_and_the_record(
@@ -190,8 +182,7 @@ def test_parquet_on_disk_and_in_the_stores_s3(
     group: tandem.FeatureGroupHandle,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    location: str,
-    request: pytest.FixtureRequest,
+    place: Place,
 ) -> None:
     monkeypatch.setattr(parquet_output, "_PART_ROWS", 3)
     made = store.training_set(LABELS, [f"{group.name}:orders"])
@@ -205,7 +196,7 @@ def test_parquet_on_disk_and_in_the_stores_s3(
     assert pq.read_table(one).to_pylist() == made.to_arrow().to_pylist()
     written = made.to_parquet(f"s3://tandem/{group.name}/set")
     assert written == [f"s3://tandem/{group.name}/set/part-0000{n}.parquet" for n in range(2)]
-    bucket = folder_of(location, request) / "s3" / "tandem"
+    bucket = place.folder / "s3" / "tandem"
     assert pq.read_table(bucket / group.name / "set").to_pylist() == made.to_arrow().to_pylist()
     for wrong in ("s3://nobucket-here/x", "s3://"):
         with pytest.raises((ValidationError, ResourceNotFound)):
@@ -225,13 +216,11 @@ def test_batches(store: tandem.FeatureStore, group: tandem.FeatureGroupHandle) -
 def test_history_that_changed_says_so(
     store: tandem.FeatureStore,
     group: tandem.FeatureGroupHandle,
-    location: str,
-    request: pytest.FixtureRequest,
+    place: Place,
 ) -> None:
-    data = folder_of(location, request)
     made = store.training_set(LABELS, [f"{group.name}:orders"])
     assert made.dataset is not None
-    path = data / "datasets" / made.dataset.id / "dataset.json"
+    path = place.folder / "datasets" / made.dataset.id / "dataset.json"
     path.write_text(path.read_text().replace(made.dataset.content_hash, "sha256:0"))
     with pytest.raises(HistoryChanged, match="sha256:0"):
         store.dataset(made.dataset.id).rebuild()
@@ -268,6 +257,7 @@ def test_rows_that_do_not_fit_the_memory(
 # What the endpoints refuse
 
 
+@ON_A_SERVER
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "said"),
     [
@@ -302,7 +292,7 @@ def test_rows_that_do_not_fit_the_memory(
     ],
 )
 def test_what_is_refused_over_http(
-    server: ServerProcess, method: str, path: str, body: bytes | str, status: int, said: str
+    location: str, method: str, path: str, body: bytes | str, status: int, said: str
 ) -> None:
     if isinstance(body, str):
         metadata = None if body == "no request" else {"tandem.request": body}
@@ -312,6 +302,6 @@ def test_what_is_refused_over_http(
             writer.write_table(labels)
         body = sink.getvalue().to_pybytes()
     # The first that asks the process of queries waits for it, which urllib3 would not for long.
-    answer = urllib3.request(method, f"{server.url}{path}", body=body, timeout=60)
+    answer = urllib3.request(method, f"{location}{path}", body=body, timeout=60)
     assert answer.status == status, answer.data
     assert said in answer.data.decode() + str(dict(answer.headers))

@@ -124,7 +124,7 @@ def test_a_batch_load_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         load.wait(timeout_seconds=15)
         remount = ["mount", "-o", "remount,size=400m", str(small_disk)]
         subprocess.run(remount, check=True)
-        assert load.wait(timeout_seconds=15).status == "Failed"
+        assert load.wait(timeout_seconds=60).status == "Failed"
         assert re.search("full|No space", str(load.failure_reason))
         assert load.progress.rows_done < ROWS
         again = store.batch_load("load", str(incoming), ingestion_id="one").wait()

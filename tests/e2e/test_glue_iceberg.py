@@ -79,7 +79,7 @@ def put(group: Any, *identifiers: str) -> None:
 
 def delivered(catalog: Catalog, group: Any, rows: int) -> Table:
     """The table, once it has so many rows."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         table = catalog.load_table((DATABASE, table_name(group)))
         if len(identifiers(table)) >= rows:

@@ -46,7 +46,7 @@ def health(server: ServerProcess, **headers: str) -> Any:
     return answer.json()
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -67,6 +67,7 @@ def test_health_names_late_groups_until_they_have_caught_up(tmp_path: Path) -> N
         until(lambda: health(server)["status"] == "degraded")
         # Another process that serves the folder says the same, whoever delivers.
         with ServerProcess(tmp_path / "data", port=None, environment=quick) as other:
+            until(lambda: health(other)["status"] == "degraded")
             seen = [health(server), health(other)]
         assert seen[0] == seen[1]
         (late,) = seen[0]["late_groups"]

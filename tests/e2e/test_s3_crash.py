@@ -44,7 +44,7 @@ class Writer(threading.Thread):
 
     def __init__(self, server: ServerProcess, name: str, number: int) -> None:
         super().__init__(name=name)
-        self._client: Any = server.client("s3", read_timeout=10)
+        self._client: Any = server.client("s3", read_timeout=30)
         self._chance = random.Random(f"{name}-{number}")
         self._name = name
         self._number = number
@@ -146,6 +146,9 @@ def run_rounds(folder: Path, prepare: Cut, **variables: str) -> list[str]:
         for writer in writers:
             writer.acknowledged = known.get(writer.name, {})
             writer.start()
+        deadline = time.monotonic() + 60
+        while sum(writer.answers for writer in writers) <= 10 and time.monotonic() < deadline:
+            time.sleep(0.01)  # a busy machine takes its time to begin
         time.sleep(chance.uniform(0.3, 1.5))
         server.kill()
         for writer in writers:

@@ -23,7 +23,7 @@ from e2e.server_process import ServerProcess
 from tandem.cli.main import main
 from tandem.errors import NotAuthenticated
 
-SEEN_SECONDS_MAX = 3.0
+SEEN_SECONDS_MAX = 30.0
 Key = Mapping[str, str]
 Connect = Callable[..., Any]
 

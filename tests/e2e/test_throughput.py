@@ -5,7 +5,6 @@ server and a library, usage that outlives them, and what it would cost.
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +78,21 @@ def repeats_what_is_throttled(server: ServerProcess, mode: str) -> None:
     create(server, mode, read_units=1, write_units=1)
     plain = server.client(RUNTIME)
     put(plain, mode)
-    get(plain, mode)
-    assert throttled(plain, mode)
+    deadline = time.monotonic() + 60
+    while not throttled(
+        plain, mode
+    ):  # where a busy machine takes a second for each, there is a unit
+        assert time.monotonic() < deadline
     patient = server.client(RUNTIME, retries={"mode": mode, "total_max_attempts": 10})
     start = time.monotonic()
-    answers = [get(patient, mode) for _ in range(2)]
+    answers = [get(patient, mode)]
+    while not any(answer["ResponseMetadata"]["RetryAttempts"] for answer in answers):
+        assert time.monotonic() < deadline, mode
+        answers.append(get(patient, mode))
+    answers.append(get(patient, mode))
     assert all(answer["Record"] for answer in answers), mode
-    assert sum(answer["ResponseMetadata"]["RetryAttempts"] for answer in answers) > 0, mode
-    # Two units, of which one may have been there.
-    assert time.monotonic() - start > 0.8, mode
+    # A unit a second, of which one may have been there.
+    assert time.monotonic() - start > 0.8 * (len(answers) - 1), mode
 
 
 def test_the_remote_library_waits_and_a_batch_of_reads_comes_whole(server: ServerProcess) -> None:
@@ -111,18 +116,25 @@ def test_a_server_and_a_library_share_one_limit(server: ServerProcess) -> None:
         group = store.feature_group("shared")
         counts = {"server": 0, "library": 0}
         start = time.monotonic()
-        while time.monotonic() - start < 2:
+        refused = 0
+        # Two seconds; more where a busy machine does not come to the limit in them.
+        while (seconds := time.monotonic() - start) < 2 or (
+            seconds < 60 and (not refused or sum(counts.values()) <= rate)
+        ):
             counts["server"] += not throttled(client, "shared")
-            with suppress(Throttled):
+            try:
                 assert group.get("1") is not None
                 counts["library"] += 1
+            except Throttled:
+                refused += 1
         seconds = time.monotonic() - start
         total = sum(counts.values())
         # A second's units to begin with, and each process may have one at hand.
         assert rate < total <= rate * (seconds + 1) + 2
         assert min(counts.values()) > 0
+        assert refused > 0
         # Both are counted: the library's at once, the server's within 5 seconds.
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while group.usage().total.consumed_read_capacity_units < total:
             assert time.monotonic() < deadline
             time.sleep(0.2)

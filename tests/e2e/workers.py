@@ -34,7 +34,7 @@ def workers(server: ServerProcess) -> list[WorkerHealth]:
     return [WorkerHealth(**one) for one in health(server)["workers"]]
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 30) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:

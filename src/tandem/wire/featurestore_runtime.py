@@ -170,8 +170,9 @@ def _entry(raw: Raw, index: int) -> shapes.BatchWriteRecordEntry:
 
 
 def _values(features: Sequence[shapes.FeatureValue]) -> list[FeatureValue]:
+    new = tuple.__new__  # of a named tuple's own, which takes twice as long
     return [
-        FeatureValue(feature.feature_name, feature.value_as_string)
+        new(FeatureValue, (feature.feature_name, feature.value_as_string))
         if feature.value_as_string is not None and feature.value_as_string_list is None
         else FeatureValue(feature.feature_name, _elements(feature))
         for feature in features

@@ -39,7 +39,7 @@ def put(athena: AthenaSession, name: str, identifier: str, total: int) -> None:
 
 def delivered(athena: AthenaSession, name: str, snapshots: int) -> list[str]:
     """The table's snapshots, once there are so many."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         execution = athena.wait(
             athena.start(f'SELECT snapshot_id FROM "{name}$snapshots" ORDER BY committed_at')

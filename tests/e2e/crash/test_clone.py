@@ -32,7 +32,7 @@ SETTINGS = {
     "TANDEM_DELIVERY_ENTRIES_MAX": "500",
     "TANDEM_EXPIRY_INTERVAL_SECONDS": "0.2",
 }
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 CLONE_IN_A_PROCESS = """
 import sys, tandem
@@ -91,9 +91,9 @@ def wait_for_end(client: Any) -> str | None:
     return status
 
 
-def wait_for(client: Any, wanted: str | None) -> None:
+def wait_for(client: Any, *wanted: str) -> None:
     deadline = time.monotonic() + SECONDS_MAX
-    while status_of_v2(client) != wanted:
+    while status_of_v2(client) not in wanted:
         assert time.monotonic() < deadline, f"the clone does not come to status {wanted}"
         time.sleep(0.002)
 
@@ -146,7 +146,7 @@ def test_kill_9_in_the_middle_of_a_clone(data: Path) -> None:
         with ServerProcess(data, environment=SETTINGS) as server:
             client = server.client("sagemaker")
             thread = begin(server.url)
-            wait_for(client, "Creating")
+            wait_for(client, "Creating", "Created")
             time.sleep(chance.uniform(0, CLONE_SECONDS))
             ends.append(status_of_v2(client))
             server.kill()
@@ -179,10 +179,10 @@ def test_a_server_that_is_stopped_gives_a_clone_up(data: Path) -> None:
         path = f"{server.url}/tandem/feature-groups/v1/clone"
         # Not by the library, which would ask again and find no server.
         asked = thread.submit(urllib3.request, "POST", path, json=wanted, retries=False)
-        wait_for(server.client("sagemaker"), "Creating")
+        wait_for(server.client("sagemaker"), "Creating", "Created")
         start = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 20
         answer = asked.result()
         assert "Traceback" not in server.log.read_text()
     # Its client has an answer: the clone is there, or it is given up and the client is told why.

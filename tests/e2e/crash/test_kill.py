@@ -21,7 +21,7 @@ from e2e.power_loss import Unavailable, build, environment, reconstruct
 from e2e.server_process import ServerProcess
 
 ROUNDS = int(os.environ.get("TANDEM_KILL_ROUNDS", "3"))
-MUTANT_ROUNDS_MAX = 8
+MUTANT_ROUNDS_MAX = 30
 HERE = Path(__file__).parent
 
 # Delivery all the time, and in small ranges, so that kills fall into every step of it.
@@ -73,6 +73,7 @@ def rounds(folder: Path, prepare: Cut, count: int, **variables: str) -> list[str
         if number == 0:
             create_groups(server)
         writers = Writers(server, f"round-{number}", account)
+        writers.begin()
         time.sleep(chance.uniform(0.3, 1.5))
         server.kill()
         writers.join()
@@ -116,6 +117,7 @@ def test_a_server_goes_on_after_kills(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", environment=SETTINGS) as server:
         create_groups(server)
         writers = Writers(server, "before", account)
+        writers.begin()
         time.sleep(0.7)
         server.kill()
         writers.join()

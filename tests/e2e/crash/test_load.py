@@ -31,7 +31,7 @@ from tandem.service import ingestion_chunks
 
 ROWS = 40_000
 HERE = Path(__file__).parent
-MUTANT_ROUNDS_MAX = 8
+MUTANT_ROUNDS_MAX = 30
 ENVIRONMENT = {**SETTINGS, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 LOAD_IN_A_PROCESS = """

@@ -133,6 +133,7 @@ def test_nothing_is_lost_or_doubled_while_a_table_is_compacted_and_vacuumed(tmp_
         if number == 0:
             create_groups(server)
         writers = Writers(server, f"round-{number}", account)
+        writers.begin()
         with running(COMPACT_AND_VACUUM, data) as process:
             while "files_after=0" in (line := process.stdout.readline()):
                 pass

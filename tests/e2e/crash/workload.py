@@ -73,12 +73,23 @@ class Writers:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         client = server.client("sagemaker-featurestore-runtime", connect_timeout=5, read_timeout=15)
-        self._threads = [
-            threading.Thread(target=self._run, args=(client, group, f"{name}-{number}"))
+        names = {
+            f"{name}-{number}": group
             for number, group in zip(range(threads), cycle(GROUPS), strict=False)
+        }
+        self._written = dict.fromkeys(names, 0)
+        self._threads = [
+            threading.Thread(target=self._run, args=(client, group, one))
+            for one, group in names.items()
         ]
         for thread in self._threads:
             thread.start()
+
+    def begin(self) -> None:
+        """Waits until each of them writes, which takes a busy machine a while."""
+        deadline = time.monotonic() + 60
+        while min(self._written.values()) <= 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def stop(self) -> None:
         self._stop.set()
@@ -94,6 +105,7 @@ class Writers:
             number += 1
             try:
                 self._write(client, group, chance, f"{group}/{name}-{number}")
+                self._written[name] = number
             except ClientError as error:
                 # An update or a delete of a hot key may lose; the server must not fail otherwise.
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:

@@ -326,14 +326,19 @@ for number in range(4):
 """
 
 
+def _acknowledged(lines: list[bytes]) -> dict[int, int]:
+    return {int(line) % 8: int(line) // 8 for line in lines}
+
+
 def test_no_acknowledged_write_of_several_threads_is_lost(disk: Disk) -> None:
     with disk.start(WRITERS) as process:
         assert process.stdout is not None
-        time.sleep(random.uniform(0.3, 0.5))
+        last: dict[int, int] = {}
+        while len(last) < 4:  # all of them write, however long a busy machine takes to begin
+            last |= _acknowledged([process.stdout.readline()])
+        time.sleep(random.uniform(0, 0.2))
         process.kill()
-        lines = process.stdout.read().split(b"\n")[:-1]
-    last = {int(line) % 8: int(line) // 8 for line in lines}
-    assert len(last) == 4
+        last |= _acknowledged(process.stdout.read().split(b"\n")[:-1])
     for seed in (None, *SEEDS):
         after = disk.cut(seed)
         for number, count in last.items():

@@ -20,13 +20,13 @@ class MockCluster:
 
     def __init__(self) -> None:
         self._keeper = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "-"})
-        found = self._keeper.list_topics(timeout=10).brokers.values()
+        found = self._keeper.list_topics(timeout=60).brokers.values()
         self.address = ",".join(f"{one.host}:{one.port}" for one in found)
 
     def create_topic(self, name: str, partitions: int) -> None:
         assert partitions == 4
         producer = Producer({"bootstrap.servers": self.address})
-        while producer.list_topics(name, timeout=10).topics[name].error is not None:
+        while producer.list_topics(name, timeout=60).topics[name].error is not None:
             time.sleep(0.05)
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class TansuBroker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
@@ -54,7 +54,7 @@ class TansuBroker:
 
     def create_topic(self, name: str, partitions: int) -> None:
         admin = AdminClient({"bootstrap.servers": self.address})
-        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(60)
 
     def close(self) -> None:
         self._process.kill()
@@ -86,14 +86,14 @@ class KafkaBroker:
             content = value if isinstance(value, bytes) else json.dumps(value).encode()
             producer.produce(topic, key=f"K{number % 50}", value=content)
             producer.poll(0)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
 
     def all_of(self, topic: str, count: int) -> list[Any]:
         """The first messages of a topic."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "look"})
         consumer.assign([TopicPartition(topic, number, 0) for number in range(4)])
         found: list[Any] = []
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(found) < count and time.monotonic() < deadline:
             found += [one for one in consumer.consume(100, 0.2) if one.error() is None]
         consumer.close()
@@ -103,7 +103,7 @@ class KafkaBroker:
         """What lag tools see."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": group})
         places = [TopicPartition(topic, number) for number in range(4)]
-        found = [one.offset for one in consumer.committed(places, timeout=10)]
+        found = [one.offset for one in consumer.committed(places, timeout=60)]
         consumer.close()
         return found
 

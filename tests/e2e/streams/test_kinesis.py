@@ -173,7 +173,7 @@ def test_one_of_two_consumers_writes_and_the_other_takes_over(
     streams[0].stop()
     threads[0].join()
     send(kinesis, name, 20, 60)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while sum(tokens_in_history(store, name).values()) < 80 and time.monotonic() < deadline:
         time.sleep(0.1)
     streams[1].stop()

@@ -121,7 +121,7 @@ def test_a_stopped_process_holds_up_nobody_and_a_killed_one_leaves_no_lock(tmp_p
         holder.send_signal(signal.SIGSTOP)
         start = time.monotonic()
         assert buckets.take("a", Direction.READ, 1_000, 1, 1) == 1
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 60  # and not when the holder has slept
         holder.kill()
     descriptor = os.open(file, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody has it

@@ -139,12 +139,12 @@ def test_values_without_a_form_in_the_other_type(
     ["1" * 350_000, "0" * 350_000 + ".5", "1." + "0" * 350_000 + "x", "1" * 350_000 + "e5x"],
 )
 def test_long_texts_are_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     for kind in (INTEGRAL, FRACTIONAL):
         with pytest.raises(ValidationError) as refused:
             converted(group(STRING), group(kind, event_time=FRACTIONAL), text + "x")
         assert len(str(refused.value)) < 300
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
 
 
 def test_elements_of_collections() -> None:

@@ -127,7 +127,7 @@ def test_different_doubles_of_our_days_are_different_moments(one: float, other: 
 
 
 def test_a_long_text_that_is_no_number_is_refused_at_once() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ValidationError, match="event time"):
         parse_double("1" * 350_000 + "x")
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

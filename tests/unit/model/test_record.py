@@ -123,7 +123,7 @@ def test_identifiers_that_are_equal_are_one_key(
 
 @pytest.mark.parametrize("feature", ["real", "whole"])
 def test_a_long_text_that_is_no_number_is_refused_at_once(feature: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ValidationError, match=f"'{feature}'"):
         check(**{feature: "1" * 350_000 + "x"})
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

@@ -18,9 +18,9 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tandem.server.companion._SECONDS_TO_READY_MAX", 60.0)
 
 
-def companion(folder: Path) -> Companion:
+def companion(folder: Path, **more: float) -> Companion:
     settings = Settings(data=folder / "data")
-    return Companion("background process", "tandem.server.background_process", settings)
+    return Companion("background process", "tandem.server.background_process", settings, **more)
 
 
 def test_it_starts_in_any_folder_and_ends_with_its_server_alone(
@@ -42,17 +42,16 @@ def test_it_starts_in_any_folder_and_ends_with_its_server_alone(
         assert running.problem is None
         os.kill(running._process.pid, signal.SIGSTOP)
     finally:
-        begun = time.monotonic()
         running.close()
+    # By itself: who does not end in time is killed.
     assert running._process.returncode in (0, -signal.SIGTERM)
-    assert time.monotonic() - begun < 10
     assert not running.socket.parent.exists()
 
 
 def test_one_that_cannot_be_started_again_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = companion(tmp_path)
+    running = companion(tmp_path, pause_seconds_max=0.05)
     try:
         running.start()
         running.wait_until_ready()
@@ -65,10 +64,9 @@ def test_one_that_cannot_be_started_again_is_tried_again(
         with monkeypatch.context() as patch:
             patch.setattr(running, "_start", fail)
             assert not running._start_again()
-        first.kill()
-        first.wait()
-        time.sleep(0.1)
-        with monkeypatch.context() as patch:
+            first.kill()
+            while running.is_ready:
+                time.sleep(0.001)
             patch.setattr("tandem.server.companion._SECONDS_TO_READY_MAX", 0.0)
             with pytest.raises(StoreUnavailable, match="background process has not started yet"):
                 running.wait_until_ready()

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tandem.server import hand_over
 from tandem.server.companion_process import listening
-from tandem.server.hand_over import Distribution, HandedOver
+from tandem.server.hand_over import Distribution, HandedOver, _Worker
 
 
 class Says(asyncio.Protocol):
@@ -65,8 +66,13 @@ class Scene:
 
     async def both(self) -> tuple[Worker, Worker]:
         workers = self.worker("a"), self.worker("b")
-        await asyncio.wait_for(self.distribution.reached(), 5)
+        await self.distribution.reached()
+        while any(worker.handed._channel is None for worker in workers):
+            await asyncio.sleep(0)
         return workers
+
+    def loads(self) -> list[int]:
+        return sorted(worker.load for worker in self.distribution._workers)
 
     async def who(self) -> str:
         """Which worker a new connection gets."""
@@ -74,7 +80,7 @@ class Scene:
         self.clients.append(client := socket.socket())
         client.setblocking(False)
         await loop.sock_connect(client, self.listener.getsockname())
-        return (await asyncio.wait_for(loop.sock_recv(client, 9), 5)).decode()
+        return (await asyncio.wait_for(loop.sock_recv(client, 9), 60)).decode()
 
     async def close(self) -> None:
         for client in self.clients:
@@ -90,6 +96,18 @@ class Scene:
 
 
 async def _spread(scene: Scene) -> None:
+    settle = _Worker.settle
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hand_over, "_SETTLE_SECONDS", 0.05)
+        patch.setattr(_Worker, "settle", lambda _: None)  # the time has not come yet
+        await _spread_before(scene)
+        patch.setattr(_Worker, "settle", settle)
+        while scene.loads() != [1, 6]:
+            await asyncio.sleep(0.01)
+    assert [await scene.who() for _ in range(4)] == ["a"] * 4
+
+
+async def _spread_before(scene: Scene) -> None:
     first, _ = await scene.both()
     names = [await scene.who() for _ in range(10)]
     assert Counter(names) == {"a": 5, "b": 5}
@@ -100,8 +118,6 @@ async def _spread(scene: Scene) -> None:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # the listener hears of it, but does not go by it yet
     assert sorted([await scene.who() for _ in range(2)]) == ["a", "b"]
-    await asyncio.sleep(1.2)
-    assert [await scene.who() for _ in range(4)] == ["a"] * 4
 
 
 async def _one_stops(scene: Scene) -> None:
@@ -127,7 +143,8 @@ async def _one_takes_nothing(scene: Scene) -> None:
     assert channel is not None
     asyncio.get_running_loop().remove_reader(channel)  # as if it were halted
     lost = [asyncio.create_task(scene.who()) for _ in range(2)]
-    await asyncio.sleep(1.2)
+    while not any(worker.is_stuck for worker in scene.distribution._workers):
+        await asyncio.sleep(0.01)
     assert [await scene.who() for _ in range(6)] == ["b"] * 6
     while first.handed._take_connection() and first.connections < 1:
         await asyncio.sleep(0.01)
@@ -143,7 +160,7 @@ async def _clients_leave_early(scene: Scene) -> None:
 
 async def _played(play: Callable[[Scene], Awaitable[None]], folder: Path) -> None:
     scene = Scene(folder)
-    await asyncio.wait_for(play(scene), 30)
+    await asyncio.wait_for(play(scene), 120)
     await scene.close()
 
 

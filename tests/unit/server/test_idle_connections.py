@@ -1,9 +1,9 @@
 """A connection is closed when nothing has come over it for a while, and not before."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 
 import pytest
 import uvicorn
@@ -13,7 +13,7 @@ from tandem.server.asgi import Receive, Scope, Send
 from tandem.server.fast_lane import FastLane
 from tandem.wire.http import Response
 
-IDLE_SECONDS = 1
+IDLE_SECONDS = 5
 REQUEST = b"GET /%b HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -40,45 +40,103 @@ class Answers:
         await send({"type": "http.response.body", "body": b""})
 
 
+class Timer:
+    def __init__(self, due: float, call: Callable[[], None]) -> None:
+        self.due, self.call = due, call
+
+    def cancel(self) -> None:
+        self.call = lambda: None
+
+
+class Clockwork:
+    """The running loop, whose clock goes on when it is told to, and not while a machine is busy."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now = 0.0
+        self._timers: list[Timer] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        self._timers.append(timer := Timer(self._now + seconds, call))
+        return timer
+
+    def forward(self, seconds: float) -> None:
+        until = self._now + seconds
+        while due := [timer for timer in self._timers if timer.due <= until]:
+            first = min(due, key=lambda timer: timer.due)
+            self._timers.remove(first)
+            self._now = first.due
+            first.call()
+        self._now = until
+
+
+class Counting(FastLane):
+    received = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.received += len(data)
+
+
+class Connection(NamedTuple):
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    clock: Clockwork
+    served: Counting
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connected() -> AsyncIterator[Connection]:
     config = uvicorn.Config(Answers(), http=FastLane, timeout_keep_alive=IDLE_SECONDS)
     config.load()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: FastLane(config=config, server_state=ServerState(), app_state={}, _loop=loop),
-        "127.0.0.1",
-        0,
-    )
+    clock: Any = Clockwork()
+    served: list[Counting] = []
+
+    def serve() -> Counting:
+        state = ServerState()
+        served.append(Counting(config=config, server_state=state, app_state={}, _loop=clock))
+        return served[-1]
+
+    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        yield reader, writer
+        while not served:
+            await asyncio.sleep(0)
+        yield Connection(reader, writer, clock, served[0])
         writer.close()
 
 
 @pytest.mark.parametrize("path", [b"lane", b"lane?again", b"beside"])
 def test_a_connection_lives_while_requests_come_and_no_longer(path: bytes) -> None:
-    async def idle_seconds() -> float:
-        async with connected() as (reader, writer):
+    async def rest() -> bytes:
+        async with connected() as (reader, writer, clock, _):
             for _ in range(5):
+                clock.forward(IDLE_SECONDS * 0.95)
                 writer.write(REQUEST % path)
                 assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-                await asyncio.sleep(IDLE_SECONDS * 0.45)
-            begun = time.monotonic()
-            assert await asyncio.wait_for(reader.read(), 5 * IDLE_SECONDS) == b""
-            return time.monotonic() - begun
+            clock.forward(IDLE_SECONDS * 1.05)
+            return await asyncio.wait_for(reader.read(), 30)
 
-    assert 0.3 * IDLE_SECONDS < asyncio.run(idle_seconds()) < 3 * IDLE_SECONDS
+    assert asyncio.run(rest()) == b""
 
 
 def test_a_request_that_comes_slowly_is_waited_for() -> None:
     async def status() -> bytes:
-        async with connected() as (reader, writer):
+        async with connected() as (reader, writer, clock, served):
             writer.write(REQUEST % b"lane")
             await reader.readuntil(b"\r\n\r\n")
             for byte in REQUEST % b"lane":
+                seen = served.received
                 writer.write(bytes([byte]))
-                await asyncio.sleep(2.5 * IDLE_SECONDS / len(REQUEST))
+                while served.received == seen:
+                    await asyncio.sleep(0)
+                clock.forward(2.5 * IDLE_SECONDS / len(REQUEST))
             return await reader.readuntil(b"\r\n")
 
     assert asyncio.run(status()) == b"HTTP/1.1 200 OK\r\n"

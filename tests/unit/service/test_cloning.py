@@ -421,7 +421,7 @@ def test_closing_gives_clones_up_and_waits(
     closing = threading.Thread(target=core.close)
     before_each_call(monkeypatch, core.online, "scan", close_and_go_on)
     make()
-    closing.join(10)
+    closing.join(60)
     assert [type(error) for error in errors] == [StoreUnavailable]
     with pytest.raises(StoreUnavailable, match="closed"):
         clone(core)

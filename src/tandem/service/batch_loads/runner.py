@@ -102,8 +102,8 @@ class LoadRunner:
 
     def _run(self, active: _Active) -> None:
         try:
-            load = self._stored(active, self._begun)
-            if load is None:
+            # One whose turn comes while this process ends is left as it is, as those behind it.
+            if self._is_closed.is_set() or (load := self._stored(active, self._begun)) is None:
                 return
             if load.status is LoadStatus.IN_PROGRESS:
                 self._perform(active, load)

@@ -115,5 +115,5 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         taking.start()
         assert not is_mine.wait(0.2)
         os.kill(holder.pid, signal.SIGKILL)
-        assert is_mine.wait(10)
+        assert is_mine.wait(30)
         taking.join()

@@ -77,7 +77,7 @@ def test_the_lock_of_a_killed_writer_is_free_at_once(path: Path, store: LmdbOnli
             writing.start()
             assert not is_done.wait(0.2)
             os.kill(holder.pid, signal.SIGKILL)
-            assert is_done.wait(1)
+            assert is_done.wait(30)  # and not when the holder would have ended
             writing.join()
         with store._begin() as transaction:
             assert transaction.get(b"half", db=store._meta) is None
@@ -120,7 +120,7 @@ def test_of_killed_writers_nothing_acknowledged_is_lost_and_time_goes_on(
     running = [begun(number) for number in range(2)]
     for number in range(2, 2 + KILLS):
         seen = len(acknowledged)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(acknowledged) < seen + 30:
             assert time.monotonic() < deadline  # whoever is left goes on
             time.sleep(0.01)

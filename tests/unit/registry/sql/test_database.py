@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import subprocess
 import sys
@@ -272,10 +273,11 @@ print(conflicts, *advances, "|", *moves)
 
 
 def test_of_racing_processes_each_position_has_one_winner(path):
+    start, go = os.pipe()
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", _RACER, str(path), str(number)],
-            stdin=subprocess.PIPE,
+            stdin=start,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -284,9 +286,8 @@ def test_of_racing_processes_each_position_has_one_winner(path):
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     answers = []
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    os.close(go)  # for all of them at once
+    os.close(start)
     for process in processes:
         answers.append(process.communicate(timeout=60)[0])
         assert process.returncode == 0

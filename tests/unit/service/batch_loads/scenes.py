@@ -17,7 +17,7 @@ from tandem.service.batch_loads.request import NewBatchLoad
 from unit.service.scenes import START_US, ManualClock
 
 START = START_US / 1e6
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 
 
 def opened(inputs: Path, clock: ManualClock, **settings: Any) -> Core:
