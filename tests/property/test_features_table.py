@@ -112,3 +112,15 @@ def test_records_are_cut_in_pieces(monkeypatch: Any) -> None:
     assert found.column("f").to_pylist() == [
         None if number % 7 == 3 else number for number in range(50)
     ]
+
+
+def test_records_of_many_features() -> None:
+    features = [FeatureDefinition(f"f{number}", FeatureType.INTEGRAL) for number in range(300)]
+    records = [
+        [
+            FeatureValue("id", row),
+            *(FeatureValue(one.name, f"{row}{one.name[1:]}") for one in features),
+        ]
+        for row in "123"
+    ]
+    check(features, records, None, (IDENTIFIER, *features))
