@@ -45,8 +45,7 @@ ENGINES = {
     "lmdb": LMDB,
     "lmdb-log": LMDB_LOG,
     "rocksdb": "benchmarks.engines.rocksdb:RocksDbOnlineStore",
-    "lmdb, fewer calls": "benchmarks.engines.lmdb_variations:LmdbFewerCalls",
-    "lmdb, writable map": "benchmarks.engines.lmdb_variations:LmdbWritableMap",
+    "lmdb, writable map": "benchmarks.engines.lmdb_writable_map:LmdbWritableMap",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engines.lmdb_log import LmdbLogOnlineStore
-from benchmarks.engines.lmdb_variations import LmdbFewerCalls, LmdbWritableMap
+from benchmarks.engines.lmdb_writable_map import LmdbWritableMap
 from tandem.online.base import OnlineStore
 from tandem.testing.online_contract import OnlineStoreContract
 from tandem.testing.segment_contract import SegmentContract
@@ -42,14 +42,6 @@ class TestLmdbWritableMap(OnlineStoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[OnlineStore]:
         store = LmdbWritableMap(tmp_path / "online", map_size_bytes=1 << 26)
-        yield store
-        store.close()
-
-
-class TestLmdbFewerCalls(OnlineStoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[OnlineStore]:
-        store = LmdbFewerCalls(tmp_path / "online", map_size_bytes=1 << 26)
         yield store
         store.close()
 

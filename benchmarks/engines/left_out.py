@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import pyarrow as pa
 
-from benchmarks.engines.changes import PARTITION, End
+from benchmarks.engines.log_end import PARTITION, End
 from tandem.model.write import LogPart, Write
 from tandem.online.base import (
     LogSnapshot,

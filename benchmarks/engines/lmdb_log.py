@@ -28,16 +28,15 @@ from zlib import crc32
 
 import lmdb
 
-from benchmarks.engines.changes import PARTITION, Changes, End, change_record
 from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
-from benchmarks.engines.lmdb_variations import LmdbFewerCalls
+from benchmarks.engines.log_end import PARTITION, End
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.decision import Effect
 from tandem.model.write import LogEntry
 from tandem.online.apply import Applied
 from tandem.online.base import LogSnapshot, Outcome, Request
 from tandem.online.features_json import encode_features
-from tandem.online.lmdb import layout
+from tandem.online.lmdb import LmdbOnlineStore, layout
 from tandem.online.lmdb.store import (
     _DATABASES,
     _END,
@@ -47,6 +46,7 @@ from tandem.online.lmdb.store import (
     _sync_folder,
     _Transaction,
 )
+from tandem.online.lmdb.write_changes import Changes, Place, change_record
 from tandem.online.online_record import OnlineRecord
 
 _HEAD = struct.Struct(">IIQqI")
@@ -68,7 +68,7 @@ class _Frame(NamedTuple):
     length: int
 
 
-class LmdbLogOnlineStore(LmdbFewerCalls):
+class LmdbLogOnlineStore(LmdbOnlineStore):
     """The log and an LMDB environment in the folder `path`."""
 
     def __init__(self, path: Path, map_size_bytes: int = 1 << 36) -> None:
@@ -108,14 +108,14 @@ class LmdbLogOnlineStore(LmdbFewerCalls):
             end = frame.end
             with self._begin(write=True) as transaction:
                 changes = self._again(transaction, frame)
-                self._change(transaction, changes, place, frame.length)
+                self._change(transaction, changes, end, place, frame.length)
             place += frame.length
         os.ftruncate(self._file, place)  # a frame that was cut short
         return place
 
     def _again(self, transaction: _Transaction, frame: _Frame) -> Changes:
         """The changes that a frame made."""
-        changes = Changes([], {}, {}, [], frame.end)
+        changes = Changes.none()
         first = frame.end.position - len(frame.entries) + 1
         for position, (effect, packed) in enumerate(frame.entries, first):
             entry = layout.unpack_entry(PARTITION, layout.position_key(position), packed)
@@ -141,10 +141,14 @@ class LmdbLogOnlineStore(LmdbFewerCalls):
         with self._writing:
             try:
                 with self._begin(write=True) as transaction:
-                    changes = self._decide(transaction, plain, clock)
-                    frame = _pack_frame(changes)
-                    self._append(frame)
-                    self._change(transaction, changes, self._place, len(frame))
+                    position, last_write_time_us = self._read_end(transaction)
+                    write_time_us = max(clock(), last_write_time_us + 1)
+                    place = Place(PARTITION, position, write_time_us)
+                    changes = self._decide(transaction, plain, place)
+                    end = End(position + len(changes.logged), write_time_us)
+                    frame = _pack_frame(changes, end)
+                    self._sync(frame)
+                    self._change(transaction, changes, end, self._place, len(frame))
             except BaseException:
                 if not self._is_closed:
                     os.ftruncate(self._file, self._place)
@@ -152,7 +156,7 @@ class LmdbLogOnlineStore(LmdbFewerCalls):
             self._place += len(frame)
         return changes.outcomes
 
-    def _append(self, frame: bytes) -> None:
+    def _sync(self, frame: bytes) -> None:
         try:
             written = os.pwrite(self._file, frame, self._place)
             assert written == len(frame), "the disk is full"
@@ -160,13 +164,15 @@ class LmdbLogOnlineStore(LmdbFewerCalls):
         except OSError as error:
             raise StoreUnavailable(f"the log cannot be written: {error}") from error
 
-    def _change(self, transaction: _Transaction, changes: Changes, place: int, length: int) -> None:
+    def _change(
+        self, transaction: _Transaction, changes: Changes, end: End, place: int, length: int
+    ) -> None:
         self._change_records(transaction, changes)
-        position = changes.end.position
+        position = end.position
         if position > self._read_end(transaction)[0]:
             key = layout.position_key(position)
             transaction.put(key, _PLACE.pack(place, length), db=self._log, append=True)
-        transaction.put(_LOG_END, _END.pack(*changes.end), db=self._meta)
+        transaction.put(_LOG_END, _END.pack(*end), db=self._meta)
         transaction.put(_PLACE_OF_END, _POSITION.pack(place + length), db=self._meta)
 
     @contextmanager
@@ -233,12 +239,12 @@ class _FileLogSnapshot(LogOfEntries):
                         yield layout.unpack_entry(PARTITION, layout.position_key(position), packed)
 
 
-def _pack_frame(changes: Changes) -> bytes:
+def _pack_frame(changes: Changes, end: End) -> bytes:
     pieces = [b""]
-    for _, packed, effect in changes.entries:
+    for _, packed, effect in changes.logged:
         pieces += (_ENTRY.pack(_EFFECTS.index(effect), len(packed)), packed)
     body = b"".join(pieces)
-    checked = _CHECKED.pack(len(body), *changes.end, len(changes.entries)) + body
+    checked = _CHECKED.pack(len(body), *end, len(changes.logged)) + body
     return _CRC.pack(crc32(checked)) + checked
 
 

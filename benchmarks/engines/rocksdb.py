@@ -27,12 +27,13 @@ from rocksdict import (
     WriteOptions,
 )
 
-from benchmarks.engines.changes import PARTITION, End, changes_of, keys_of
 from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
+from benchmarks.engines.log_end import PARTITION, End
 from tandem.errors import StoreUnavailable
 from tandem.model.write import LogEntry, RecordKey
 from tandem.online.base import LogSnapshot, OnlineStore, Outcome, Request
 from tandem.online.lmdb import layout
+from tandem.online.lmdb.write_changes import Place, changes_of, record_keys_of
 from tandem.online.online_record import OnlineRecord
 
 _RECORDS, _LOG, _EXPIRIES = _FAMILIES = ("records", "log", "expiries")
@@ -68,11 +69,12 @@ class RocksDbOnlineStore(OnlineStore):
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         plain = only_writes(writes)
-        keys = keys_of(plain)
+        keys = record_keys_of(plain)
         with self._open():
             write_time_us = max(clock(), self._end.write_time_us + 1)
             held = dict(zip(keys, self._records.get(keys), strict=True))
-            changes = changes_of(plain, held, self._end.position, write_time_us)
+            position = self._end.position
+            changes = changes_of(plain, held, Place(PARTITION, position, write_time_us))
             batch = WriteBatch(raw_mode=True)
             for key, record in changes.records.items():
                 if record is None:
@@ -84,9 +86,9 @@ class RocksDbOnlineStore(OnlineStore):
                     batch.put(key, b"", self._handles[_EXPIRIES])
                 else:
                     batch.delete(key, self._handles[_EXPIRIES])
-            for position, packed, _ in changes.entries:
-                batch.put(layout.position_key(position), packed, self._handles[_LOG])
-            self._commit(batch, changes.end)
+            for key, packed, _ in changes.logged:
+                batch.put(key, packed, self._handles[_LOG])
+            self._commit(batch, End(position + len(changes.logged), write_time_us))
         return changes.outcomes
 
     def _commit(self, batch: WriteBatch, end: End) -> None:

@@ -30,7 +30,7 @@ import pyarrow as pa
 from tandem.errors import DataCorrupted
 from tandem.model.event_time import EventTime
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry, Operation, RecordKey
+from tandem.model.write import LogEntry, Operation, RecordKey, Write
 from tandem.online.base import Mark, SegmentWrite
 from tandem.online.features_json import decode_features
 from tandem.online.online_record import OnlineRecord
@@ -163,21 +163,23 @@ def split_position_key(raw: bytes) -> int:
     return position
 
 
-def pack_entry(entry: LogEntry, features_json: bytes) -> bytes:
-    group, identifier = (part.encode() for part in entry.key)
+def pack_entry(key: bytes, write: Write, record: OnlineRecord, write_time_us: int) -> bytes:
+    """The entry at a log key: of an accepted write, and the record that it made."""
+    group, identifier = write.key.group_id.encode(), write.key.identifier.encode()
+    expires_at_ms = record.expires_at_ms
     header = _ENTRY.pack(
-        entry.operation,
-        entry.targets,
-        _HAS_EXPIRY if entry.expires_at_ms is not None else 0,
-        *entry.event_time,
-        entry.expires_at_ms or 0,
-        entry.invoked_at_us,
-        entry.write_time_us,
+        write.operation,
+        write.targets,
+        0 if expires_at_ms is None else _HAS_EXPIRY,
+        record.event_seconds,
+        record.event_nanoseconds,
+        expires_at_ms or 0,
+        write.invoked_at_us,
+        write_time_us,
         len(group),
         len(identifier),
     )
-    body = header + group + identifier + features_json
-    return _with_checksum(position_key(entry.position), body)
+    return _with_checksum(key, header + group + identifier + record.features_json)
 
 
 def is_entry_of(raw: bytes, group: bytes) -> bool:

@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -19,9 +20,8 @@ import lmdb
 import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
-from tandem.model.decision import Effect, Refusal
 from tandem.model.write import LogEntry, LogPart, RecordKey, Write
-from tandem.online.apply import apply, check_mark, log_entry
+from tandem.online.apply import check_mark
 from tandem.online.base import (
     Committed,
     LogSnapshot,
@@ -34,6 +34,8 @@ from tandem.online.base import (
 from tandem.online.lmdb import layout
 from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
+from tandem.online.lmdb.write_changes import Changes, Place, record_keys_of
+from tandem.online.lmdb.write_changes import changes_of as changes_of_writes
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import one_by_one
 
@@ -120,22 +122,47 @@ class LmdbOnlineStore(OnlineStore):
             position, last_write_time_us = self._read_end(transaction)
             write_time_us = max(clock(), last_write_time_us + 1)
             outcomes: list[Outcome] = []
-            for write in writes:
-                outcome: Outcome
-                if isinstance(write, SegmentWrite):
-                    position += write.count
-                    self._write_segment(transaction, write, position, write_time_us)
-                    outcome = Committed(_PARTITION, position, write_time_us)
-                elif isinstance(write, Mark):
-                    self._write_mark(transaction, write)
-                    outcome = Committed(_PARTITION, position, write_time_us)
-                else:
-                    outcome = self._write_one(transaction, write, position + 1, write_time_us)
-                    if isinstance(outcome, Committed):
-                        position = outcome.position
-                outcomes.append(outcome)
+            for kind, some in groupby(writes, type):
+                if kind is Write:
+                    place = Place(_PARTITION, position, write_time_us)
+                    changes = self._decide(transaction, cast("list[Write]", [*some]), place)
+                    self._change_records(transaction, changes)
+                    self._append(transaction, changes)
+                    position += len(changes.logged)
+                    outcomes += changes.outcomes
+                    continue
+                for one in some:
+                    if isinstance(one, SegmentWrite):
+                        position += one.count
+                        self._write_segment(transaction, one, position, write_time_us)
+                    else:
+                        self._write_mark(transaction, cast("Mark", one))
+                    outcomes.append(Committed(_PARTITION, position, write_time_us))
             transaction.put(_LOG_END, _END.pack(position, write_time_us), db=self._meta)
         return outcomes
+
+    def _decide(self, transaction: _Transaction, writes: Sequence[Write], place: Place) -> Changes:
+        with transaction.cursor(self._records) as cursor:
+            held = dict(cursor.getmulti(record_keys_of(writes)))
+        return changes_of_writes(writes, held, place)
+
+    def _change_records(self, transaction: _Transaction, changes: Changes) -> None:
+        with transaction.cursor(self._records) as cursor:
+            cursor.putmulti(changes.replaced)
+        for key in changes.forgotten:
+            transaction.delete(key, db=self._records)
+        for key, is_there in changes.expiries.items():
+            if is_there:
+                transaction.put(key, b"", db=self._expiries)
+            else:
+                transaction.delete(key, db=self._expiries)
+
+    def _append(self, transaction: _Transaction, changes: Changes) -> None:
+        with transaction.cursor(self._log) as cursor:
+            entries = [(one.key, one.packed) for one in changes.logged]
+            _, added = cursor.putmulti(entries, append=True)
+        if added < len(entries):
+            raise DataCorrupted("the log has entries behind its end: restore the online store")
 
     def _write_segment(
         self,
@@ -188,37 +215,6 @@ class LmdbOnlineStore(OnlineStore):
             readers = [line.split() for line in self._environment.readers().splitlines()[1:]]
         oldest = min((int(number) for *_, number in readers if number.isdigit()), default=moment)
         return names if oldest >= moment else None
-
-    def _write_one(
-        self, transaction: _Transaction, write: Write, position: int, write_time_us: int
-    ) -> Outcome:
-        key = layout.record_key(write.key)
-        newest = self._newest(transaction, key)
-        applied = apply(write, newest, write_time_us // 1_000)
-        if isinstance(applied, Refusal):
-            return applied
-        if applied.effect is not Effect.KEEP:
-            self._drop_expiry(transaction, key, newest)
-        if applied.effect is Effect.REPLACE:
-            packed = layout.pack_record(key, write.key.identifier, applied.record)
-            transaction.put(key, packed, db=self._records)
-            expires_at_ms = applied.record.expires_at_ms
-            if expires_at_ms is not None:
-                transaction.put(layout.expiry_key(expires_at_ms, key), b"", db=self._expiries)
-        elif applied.effect is Effect.FORGET and newest is not None:
-            transaction.delete(key, db=self._records)
-        entry = log_entry(write, applied, _PARTITION, position, write_time_us)
-        transaction.put(
-            layout.position_key(position),
-            layout.pack_entry(entry, applied.record.features_json),
-            db=self._log,
-            append=True,
-        )
-        return Committed(_PARTITION, position, write_time_us)
-
-    def _newest(self, transaction: _Transaction, key: bytes) -> OnlineRecord | None:
-        raw = transaction.get(key, db=self._records)
-        return None if raw is None else layout.unpack_newest(key, raw)
 
     def _drop_expiry(
         self, transaction: _Transaction, key: bytes, record: OnlineRecord | None
