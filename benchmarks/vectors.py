@@ -1,7 +1,8 @@
 """Records as a matrix: BatchGetRecord's JSON beside its Arrow form, for a client that wants one.
 
-Each client has one connection and asks for 100 records at a time, then for 1,000, as Tandem's own
-endpoint takes them; they take turns. What the server alone can do with either form is found by wrk.
+Each client has one connection, of the library's kind but for boto3's, and asks for 100 records at
+a time, then for 1,000, as Tandem's own endpoint takes them; they take turns. What the server alone
+can do with either form is found by wrk.
 """
 
 import itertools
@@ -16,7 +17,6 @@ from typing import Any
 import boto3
 import numpy as np
 import pyarrow as pa
-import urllib3
 
 import tandem
 from benchmarks import wrk
@@ -24,6 +24,7 @@ from benchmarks.http_requests import Requests
 from benchmarks.ratios import Ratio
 from benchmarks.records import FEATURES, GROUP, batch_gets, fill, hundreds
 from benchmarks.server import Server, running
+from tandem.sdk.connections import Connections
 
 TURNS = 3
 CONNECTIONS = 4
@@ -52,7 +53,7 @@ def run(seconds: float) -> list[Ratio]:
 
 
 def _clients(store: tandem.FeatureStore, url: str, size: int) -> dict[str, Client]:
-    pool = urllib3.connection_from_url(url, maxsize=1)
+    connections = Connections.to(url)
     path = "/BatchGetRecord" if size <= 100 else "/tandem/batch-get-record"
     runtime = boto3.client(
         "sagemaker-featurestore-runtime",
@@ -65,7 +66,7 @@ def _clients(store: tandem.FeatureStore, url: str, size: int) -> dict[str, Clien
     def ask(page: list[str], headers: Mapping[str, str]) -> bytes:
         asked = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": page}
         body = json.dumps({"Identifiers": [asked]}).encode()
-        return pool.urlopen("POST", path, body, headers).data
+        return connections.exchange("POST", path, headers, body).content
 
     def from_json(page: list[str]) -> np.ndarray:
         return _matrix(json.loads(ask(page, {}))["Records"])

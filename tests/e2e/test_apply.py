@@ -46,6 +46,7 @@ features:
   old: String
   spend: Fractional
 online: {{ttl: 60 days}}
+throughput: {{mode: Provisioned, read_units: 500, write_units: 400}}
 tags: {{team: risk}}
 ---
 alias: {name}-now
@@ -59,7 +60,7 @@ features:
   customer_id: String
   event_time: String
   orders: Integral
-  segment: {{type: String, parameters: {{source: shop}}}}
+  segment: {{type: String, parameters: {{}}}}
   old: String
   spend: Fractional
 """
@@ -103,10 +104,10 @@ def test_a_store_becomes_what_its_files_declare(
 
     declare(cli, SECOND, name)
     planned = cli("apply", "-f", "shop", "--plan", code=3).splitlines()
-    assert planned[-1] == "8 changes to make"
+    assert planned[-1] == "9 changes to make"
     _check_first(store, name)
     done = process("apply", "-f", "shop").splitlines()
-    assert done[-1] == "8 changes made"
+    assert done[-1] == "9 changes made"
     assert done[:-1] == planned[:-1]
     assert sorted(done[:-1]) == [
         "+ shop: feature old: restored",
@@ -116,6 +117,7 @@ def test_a_store_becomes_what_its_files_declare(
         "~ shop-now: alias of shop-v2, was of shop",
         "~ shop: feature orders: description 'now', parameter unit=pieces, without parameter pii",
         "~ shop: tag team=risk, was growth",
+        "~ shop: throughput: OnDemand -> Provisioned, 500 read units, 400 write units",
         "~ shop: time to live: 30 days -> 60 days",
     ]
     _check_second(store, name)
@@ -125,10 +127,10 @@ def test_a_store_becomes_what_its_files_declare(
     assert changes(process) == [
         "+ shop: feature segment: restored",
         "~ shop: time to live: 60 days -> none",
-        "+ shop: feature segment: parameter source=shop",
+        "~ shop: feature segment: without parameter source",
     ]
     said = store.feature_group(name).describe_feature("segment")
-    assert (said.description, said.parameters) == ("of marketing", {"source": "shop"})
+    assert (said.description, said.parameters) == ("of marketing", {})
     assert store.aliases()[f"{name}-now"] == f"{name}-v2", "what no file names is left alone"
     assert cli("apply", "-f", "shop") == "nothing to do\n"
 
@@ -244,7 +246,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, tandem.connect(server.url) as store:
         plan = store.plan(tmp_path / "one.yaml")
         server.kill()
-        with pytest.raises(StoreUnavailable, match="0 of 2 changes were made"):
+        with pytest.raises(StoreUnavailable, match="0 of 1 changes were made"):
             plan.apply()
 
 

@@ -45,6 +45,9 @@ def prepare(store: tandem.FeatureStore) -> None:
     group.add_tags({"tier": "gold", "drop": "1"})
     group.remove_tags("drop", "never-there")
     store.clone_feature_group("customers", "customers-v2", types={"orders": "String"})
+    store.feature_group("customers-v2").update(
+        throughput_mode="Provisioned", read_units=10_000, write_units=10_000
+    )
     store.set_alias("buyers", "customers-v2")
     vectors = store.create_feature_group(
         "vectors",
@@ -123,6 +126,7 @@ REFUSED: dict[str, Question] = {
     "a name of an alias": lambda store: store.create_feature_group(
         "buyers", features={"id": "String", "t": "String"}, **KEYS
     ),
+    "no feature": lambda store: store.create_feature_group("x", features=[], **KEYS),
     "no identifier": lambda store: store.create_feature_group(
         "x", features={"t": "String"}, **KEYS
     ),
@@ -158,6 +162,15 @@ REFUSED: dict[str, Question] = {
     "add a retired feature": lambda store: store.feature_group("customers").update(
         add_features={"old": "String"}
     ),
+    "add too many features": lambda store: store.feature_group("customers").update(
+        add_features={f"f{number}": "String" for number in range(101)}
+    ),
+    "too many tags": lambda store: store.feature_group("customers").add_tags(
+        {f"k{number}": "" for number in range(51)}
+    ),
+    "remove too many parameters of no feature": lambda store: store.feature_group(
+        "customers"
+    ).update_feature("no", remove_parameters=["p"] * 26),
     "tag": lambda store: store.feature_group("customers").add_tags({"aws:x": "1"}),
     "tag by alias": lambda store: store.feature_group("buyers").add_tags({"x": "1"}),
     "untag by alias": lambda store: store.feature_group("buyers").remove_tags("team"),

@@ -45,7 +45,12 @@ _TEXTS = {
 
 
 @st.composite
-def stored_records(draw: Any) -> tuple[list[FeatureDefinition], list[list[FeatureValue] | None]]:
+def stored_records(
+    draw: Any, *, is_complete: bool = False
+) -> tuple[list[FeatureDefinition], list[list[FeatureValue] | None]]:
+    """Features and records of them, which have all of them where that is asked for; each has an
+    identifier besides.
+    """
     kinds = st.tuples(st.sampled_from(list(FeatureType)), st.sampled_from([None, "List"]))
     features = [
         FeatureDefinition(f"f{number}", type_, CollectionType.LIST if many else None)
@@ -59,7 +64,7 @@ def stored_records(draw: Any) -> tuple[list[FeatureDefinition], list[list[Featur
         values = []
         for feature in features:
             text = _TEXTS[feature.type]
-            if draw(st.integers(0, 4)):
+            if is_complete or draw(st.integers(0, 4)):
                 value = draw(
                     text if feature.collection is None else st.lists(text, max_size=3).map(tuple)
                 )

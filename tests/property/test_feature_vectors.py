@@ -28,7 +28,7 @@ from tandem.model.feature_group import (
 )
 from tandem.model.record import FeatureValue
 from tandem.online.online_record import OnlineRecord
-from tandem.rows.features_table import features_table
+from tandem.rows.features_table import feature_columns
 from tandem.rows.rows import TableRows
 from tandem.service import feature_vectors
 from tandem.service.dataset_request import TrainingSetRequest
@@ -190,8 +190,8 @@ OLD = Step("customers", "1", -6, "put", {"count": "7"}, then_deliver=False)
         ({}, (OnlineRecord, "is_gone"), lambda *_: True),
         (
             {},
-            (feature_vectors, "features_table"),
-            lambda texts, names: features_table([None], names),
+            (feature_vectors, "feature_columns"),
+            lambda texts, names, stored: feature_columns([None], names, stored),
         ),
     ],
     ids=["ages", "expiry", "values"],

@@ -13,8 +13,17 @@ from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
 from tandem.rows import features_table as module
-from tandem.rows.features_table import features_table
+from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
+
+
+def table(
+    texts: list[bytes | None],
+    features: list[FeatureDefinition],
+    stored: tuple[FeatureDefinition, ...] = (),
+) -> pa.Table:
+    columns = feature_columns(texts, features, stored)
+    return pa.table(columns, names=[feature.name for feature in features])
 
 
 def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> pa.Table:
@@ -33,23 +42,54 @@ def _expected(features: list[FeatureDefinition], texts: list[bytes | None]) -> p
     )
 
 
+IDENTIFIER = FeatureDefinition("id", FeatureType.STRING)
+HALF = FeatureDefinition("f", FeatureType.FRACTIONAL)
+
+
 @pytest.mark.parametrize("few_cells", [0, 256])
 @given(made=stored_records(), random=st.randoms(use_true_random=False))
-@example(made=([FeatureDefinition("f", FeatureType.FRACTIONAL)], [None]), random=None)
+@example(made=([HALF], [None]), random=None)
 @settings(max_examples=300, deadline=None)
 def test_columns_are_what_values_are_one_by_one(few_cells: int, made: Any, random: Any) -> None:
     with patch.object(module, "_FEW_CELLS", few_cells):
         check(*made, random)
 
 
+@given(made=stored_records(is_complete=True), random=st.randoms(use_true_random=False))
+@example(made=([HALF], []), random=None)
+@example(made=([HALF], [None]), random=None)
+@example(made=([HALF], [[FeatureValue("id", "a"), FeatureValue("f", "-0")]]), random=None)
+@settings(max_examples=300, deadline=None)
+def test_columns_of_complete_records_are_what_values_are_one_by_one(made: Any, random: Any) -> None:
+    features, records = made
+    check(features, records, random, (IDENTIFIER, *features))
+
+
+@given(made=stored_records(), random=st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_records_may_have_fewer_and_other_features_than_the_definition_at_hand(
+    made: Any, random: Any
+) -> None:
+    features, records = made
+    added = FeatureDefinition("added", FeatureType.STRING)
+    for record in filter(None, records):
+        if random.random() < 0.3:
+            record.append(FeatureValue("added", "later"))
+    stored = (IDENTIFIER, *features, *([added] if random.random() < 0.5 else []))
+    check(features, records, random, stored)
+
+
 def check(
-    features: list[FeatureDefinition], records: list[list[FeatureValue] | None], random: Any
+    features: list[FeatureDefinition],
+    records: list[list[FeatureValue] | None],
+    random: Any,
+    stored: tuple[FeatureDefinition, ...] = (),
 ) -> None:
     texts = [None if values is None else encode_features(values) for values in records]
     asked = (
         features if random is None else random.sample(features, random.randint(1, len(features)))
     )
-    found = features_table(texts, asked)
+    found = table(texts, asked, stored)
     expected = _expected(asked, texts)
     assert found.schema == expected.schema
     # As text, since -0.0 equals 0.0.
@@ -67,7 +107,7 @@ def test_records_are_cut_in_pieces(monkeypatch: Any) -> None:
         else encode_features([FeatureValue("id", str(number)), FeatureValue("f", str(number))])
         for number in range(50)
     ]
-    found = features_table(texts, [feature])
+    found = table(texts, [feature])
     assert found.column("f").num_chunks > 10
     assert found.column("f").to_pylist() == [
         None if number % 7 == 3 else number for number in range(50)

@@ -1,6 +1,7 @@
 """Records as Python values are what Python itself reads in each text, whatever is in them."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,9 @@ from property.stored_records import python_value, stored_records
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import encode_features
+from tandem.sdk import record_values
 from tandem.sdk.record_values import KeptRecord, RecordValues
+from tandem.service.records import ServedRecord
 
 
 def values_of(features: list[FeatureDefinition]) -> RecordValues:
@@ -49,6 +52,23 @@ def test_values_are_what_python_reads(made: Any, random: Any) -> None:
                 if isinstance(value, list):
                     value.append("the caller's")
             found.clear()
+
+
+@given(made=stored_records(), at_once=st.integers(1, 4))
+@settings(max_examples=300, deadline=None)
+def test_many_records_are_read_as_one_by_one(made: Any, at_once: int) -> None:
+    features, records = made
+    values = values_of(features)
+    served = [
+        None if record is None else ServedRecord(encode_features(record), None)
+        for record in records
+    ]
+    expected = [None if one is None else values.read(one.features_json) for one in served]
+    with patch.object(record_values, "_AT_ONCE", at_once):
+        # As text, since -0.0 equals 0.0, and 1 equals 1.0.
+        assert repr(values.of_many(served)) == repr(expected)
+    kept = [None if one is None else KeptRecord(one.features_json, None) for one in served]
+    assert repr(values.of_many(kept)) == repr(expected)
 
 
 def test_a_kept_record_is_read_by_the_definition_at_hand() -> None:

@@ -101,6 +101,11 @@ class Answer:
         return self.parsed.get("Error", {}).get("Message", "")
 
 
+async def answered(router: Router, request: Request) -> Response:
+    begun = router.begin(request)
+    return begun if isinstance(begun, Response) else await begun
+
+
 class Postponed:
     """What takes a while to make, and few tests need: made when it is first used."""
 
@@ -219,7 +224,9 @@ class Bench:
         self._folder.cleanup()
 
     def answer(self, request: Request) -> Response:
-        return asyncio.run_coroutine_threadsafe(self.router.answer(request), self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(answered(self.router, request), self._loop).result(
+            60
+        )
 
     def raw(
         self,

@@ -13,7 +13,19 @@ from tandem.wire.http import Request
 from tandem.wire.router import Router
 from tandem.wire.s3 import S3Authenticator, S3Gateway, S3Request
 
-from .bench import ACCOUNT, ATHENA, BUCKET, GLUE, IAM, RUNTIME, SAGEMAKER, STS, Bench, serialize
+from .bench import (
+    ACCOUNT,
+    ATHENA,
+    BUCKET,
+    GLUE,
+    IAM,
+    RUNTIME,
+    SAGEMAKER,
+    STS,
+    Bench,
+    answered,
+    serialize,
+)
 from .bench import service_model as model
 from .signed_requests import KEY, SECRET, Gate, signed
 
@@ -127,7 +139,7 @@ def test_each_protocol_has_awss_codes(
             body=plain.body,
             service=signing_name,
         )
-        response = asyncio.run(router.answer(request))
+        response = asyncio.run(answered(router, request))
         headers = {header.lower(): value for header, value in response.headers}
         read = {"status_code": response.status, "headers": headers, "body": response.body}
         error = parser.parse(read, operation.output_shape).get("Error", {})
@@ -215,7 +227,7 @@ def test_nobody_is_asked_for_a_web_identity(router: Router) -> None:
     operation = model(STS).operation_model("AssumeRoleWithWebIdentity")
     members = {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "note"}
     request = serialize(operation, {**members, "WebIdentityToken": "token"})
-    assert asyncio.run(router.answer(request)).status == 403
+    assert asyncio.run(answered(router, request)).status == 403
 
 
 def test_what_sts_gives_out_is_taken(gate: Gate, bench: Bench) -> None:
@@ -228,7 +240,7 @@ def test_what_sts_gives_out_is_taken(gate: Gate, bench: Bench) -> None:
         request = signed(
             method="POST", target="/", headers=plain.headers, body=plain.body, key=key, service=STS
         )
-        response = asyncio.run(router.answer(request))
+        response = asyncio.run(answered(router, request))
         assert response.status == 200, response.body
         read = {"status_code": 200, "headers": dict(response.headers), "body": response.body}
         answer: dict[str, Any] = create_parser("query").parse(read, named.output_shape)

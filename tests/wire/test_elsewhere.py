@@ -16,6 +16,8 @@ from tandem.wire.operation import Place, Service
 from tandem.wire.router import Router
 from tandem.wire.tandem_api import TandemApi
 
+from . import bench
+
 ELSEWHERE = Response(299, [("x-amzn-RequestId", "theirs")], b"elsewhere")
 
 
@@ -58,7 +60,7 @@ def athena(operation: str, **members: Any) -> Request:
 
 
 def answered(router: Router, request: Request) -> Response:
-    return asyncio.run(router.answer(request))
+    return asyncio.run(bench.answered(router, request))
 
 
 def own(method: str, path: str, body: bytes = b"") -> Request:

@@ -13,7 +13,7 @@ from tandem.errors import AccessForbidden, DataCorrupted, StoreUnavailable
 from tandem.wire.http import Request, Response
 from tandem.wire.router import Router
 
-from .bench import RUNTIME, Bench, record, serialize, service_model
+from .bench import RUNTIME, Bench, answered, record, serialize, service_model
 
 NOON = "2025-06-15T12:00:00Z"
 TARGET = {"x-amz-target": "SageMaker.ListFeatureGroups"}
@@ -391,7 +391,7 @@ def test_a_caller_that_gives_up_does_not_undo_its_write(
 
     async def give_up() -> None:
         request = Request("PUT", b"/FeatureGroup/both", b"", {}, PUT, "id")
-        task = asyncio.ensure_future(groups.router.answer(request))
+        task = asyncio.ensure_future(answered(groups.router, request))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -106,11 +106,22 @@ def test_a_feature_is_retired_and_restored(groups: Bench) -> None:
     assert call(groups, "GET", retired_path("both")) == (200, None, {"RetiredFeatures": []})
     assert call(groups, "PUT", retired_path("both", "text")) == (200, None, None)
     groups.now_us += 5_000_000
+    said = {"Description": "in pieces", "Parameters": [{"Key": "unit", "Value": "one"}]}
+    about = {"FeatureGroupName": "both", "FeatureName": "whole"}
+    change = {"Description": said["Description"], "ParameterAdditions": said["Parameters"]}
+    assert groups.send(SAGEMAKER, "UpdateFeatureMetadata", **about, **change).status == 200
     assert call(groups, "PUT", retired_path("both", "whole")) == (200, None, None)
     listed = call(groups, "GET", retired_path("both")).content["RetiredFeatures"]
+    later, first = 1_750_000_005.0, 1_750_000_000.0
+    whole = {"FeatureName": "whole", "FeatureType": "Integral", **said}
     assert listed == [
-        {"FeatureName": "whole", "FeatureType": "Integral", "RetiredTime": 1_750_000_005.0},
-        {"FeatureName": "text", "FeatureType": "String", "RetiredTime": 1_750_000_000.0},
+        {**whole, "RetiredTime": later, "LastModifiedTime": later},
+        {
+            "FeatureName": "text",
+            "FeatureType": "String",
+            "RetiredTime": first,
+            "LastModifiedTime": first,
+        },
     ]
     assert got(groups, "both") == record(id="1", time=NOON)
     assert call(groups, "DELETE", retired_path("both", "text")) == (200, None, None)
@@ -136,9 +147,8 @@ def test_retired_collections_are_listed_as_what_they_are(groups: Bench) -> None:
     for feature in ("words", "near"):
         assert call(groups, "PUT", retired_path("held", feature)).status == 200
     listed = call(groups, "GET", retired_path("held")).content["RetiredFeatures"]
-    assert [{**one, "RetiredTime": 0} for one in listed] == [
-        {**feature, "RetiredTime": 0} for feature in features[2:]
-    ]
+    times = {"RetiredTime": 0, "LastModifiedTime": 0}
+    assert [{**one, **times} for one in listed] == [{**one, **times} for one in features[2:]]
 
 
 def test_a_clone(groups: Bench) -> None:

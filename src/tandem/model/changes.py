@@ -4,7 +4,7 @@ Each function gives the group as it is after one change. Pure; raises Validation
 member and the value, where the change is not allowed. The caller counts the revision on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tandem.errors import ResourceNotFound, ValidationError
@@ -124,7 +124,7 @@ class MetadataUpdate:
 def described(group: FeatureGroup, name: str, update: MetadataUpdate, now_us: int) -> FeatureGroup:
     """`group` with what is said of one feature changed: parameters are removed, then added."""
     _current_feature(group, name)
-    _check_metadata_update(update)
+    check_metadata_update(update)
     before = group.metadata.get(name, FeatureMetadata(modified_at_us=group.created_at_us))
     parameters = {
         key: value for key, value in before.parameters.items() if key not in update.removals
@@ -142,12 +142,16 @@ def described(group: FeatureGroup, name: str, update: MetadataUpdate, now_us: in
     return replace(group, metadata={**group.metadata, name: after})
 
 
-def _check_additions(group: FeatureGroup, additions: tuple[FeatureDefinition, ...]) -> None:
+def check_addition_count(additions: Sequence[FeatureDefinition]) -> None:
     if len(additions) > limits.FEATURE_ADDITIONS_MAX:
         raise ValidationError(
             f"FeatureAdditions has {len(additions)} members;"
             f" 1 to {limits.FEATURE_ADDITIONS_MAX} are allowed"
         )
+
+
+def _check_additions(group: FeatureGroup, additions: Sequence[FeatureDefinition]) -> None:
+    check_addition_count(additions)
     names = {feature.name.lower(): feature for feature in group.features}
     for addition in additions:
         known = names.get(addition.name.lower())
@@ -208,7 +212,8 @@ def _updated_throughput(
     )
 
 
-def _check_metadata_update(update: MetadataUpdate) -> None:
+def check_metadata_update(update: MetadataUpdate) -> None:
+    """Refuses what can be said of no feature at all."""
     description = update.description or ""
     if len(description) > limits.FEATURE_DESCRIPTION_LENGTH_MAX:
         raise ValidationError(

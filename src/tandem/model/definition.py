@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tandem.errors import ValidationError
 from tandem.model import limits
+from tandem.model.catalog import check_catalog_name
 from tandem.model.feature_group import (
     CollectionType,
     FeatureDefinition,
@@ -29,6 +30,7 @@ _PATTERN_CHARACTERS = frozenset("*?[]{}\\")
 """SQL engines that are given such a path take it for a pattern."""
 WRITE_DAY_PARTITION = "write_time_day"
 """The partition of an Iceberg table whose event times are no ISO 8601 text."""
+_KMS_KEY_ID = re.compile(r"[a-zA-Z0-9:/_-]*", re.ASCII)
 S3_URI = re.compile(r"s3://([^/\s]+)(/\S*)?")
 
 
@@ -59,10 +61,11 @@ def check_definition(group: FeatureGroup) -> None:
     check_tags(group.tags.items())
 
 
-def check_group_name(name: str) -> None:
+def check_group_name(name: str, member: str = "FeatureGroupName") -> None:
+    """`member` is what a caller calls it: an alias is named by the same rule."""
     if not NAME.fullmatch(name):
         raise ValidationError(
-            f"FeatureGroupName {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
+            f"{member} {name[:80]!r} is not valid: 1 to 64 letters, digits, hyphens and"
             " underscores, beginning and ending with a letter or a digit"
         )
 
@@ -175,6 +178,10 @@ def _check_offline(offline: OfflineStoreConfig) -> None:
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain the characters {strange}")
     if not offline.s3_uri.isprintable():
         raise ValidationError(f"S3Uri {offline.s3_uri!r} must not contain control characters")
+    if offline.data_catalog is not None:
+        check_catalog_name("Catalog", offline.data_catalog.catalog)
+        check_catalog_name("Database", offline.data_catalog.database)
+        check_catalog_name("TableName", offline.data_catalog.table)
     _check_kms_key(offline.kms_key_id)
 
 
@@ -191,9 +198,16 @@ def _check_partition_names(group: FeatureGroup) -> None:
 
 
 def _check_kms_key(kms_key_id: str | None) -> None:
-    if kms_key_id is not None and len(kms_key_id) > limits.KMS_KEY_ID_LENGTH_MAX:
+    if kms_key_id is None:
+        return
+    if len(kms_key_id) > limits.KMS_KEY_ID_LENGTH_MAX:
         raise ValidationError(
             f"KmsKeyId has {len(kms_key_id)} characters; {limits.KMS_KEY_ID_LENGTH_MAX} are allowed"
+        )
+    if not _KMS_KEY_ID.fullmatch(kms_key_id):
+        raise ValidationError(
+            f"KmsKeyId {kms_key_id[:80]!r} is not valid: letters, digits and the characters of :/_-"
+            " are allowed"
         )
 
 

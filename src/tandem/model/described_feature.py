@@ -8,7 +8,7 @@ from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureM
 
 @dataclass(frozen=True, slots=True)
 class DescribedFeature:
-    """A feature that is not retired.
+    """A feature of a group.
 
     metadata   with the time of creation as the time of change where nothing was ever said; never
                an earlier one, since a clock may step back but nothing changes before it exists
@@ -40,6 +40,12 @@ def described_features(group: FeatureGroup) -> tuple[DescribedFeature, ...]:
     unsaid: dict[int, FeatureMetadata] = {}
     by_name = sorted(group.current_features, key=attrgetter("name"))
     return tuple(_described(group, feature, unsaid) for feature in by_name)
+
+
+def retired_features(group: FeatureGroup) -> tuple[DescribedFeature, ...]:
+    """The features of a group that are retired, in the order of its definition."""
+    retired = (feature for feature in group.features if feature.retired_at_us is not None)
+    return tuple(_described(group, feature, {}) for feature in retired)
 
 
 def _described(

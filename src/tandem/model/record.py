@@ -22,9 +22,11 @@ from tandem.model.feature_group import (
 )
 from tandem.model.limits import RECORD_BYTES_MAX, RECORD_IDENTIFIER_BYTES_MAX
 
-_INTEGRAL = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+# Looked up for each record: a member of an enum takes ten times as long as a name.
+_INTEGRAL, _FRACTIONAL, _STRING = FeatureType.INTEGRAL, FeatureType.FRACTIONAL, FeatureType.STRING
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,40}", re.ASCII).fullmatch
 # There is one way to match each text: with `\d+\.?\d*` a long one takes minutes to be refused.
-_FRACTIONAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII).fullmatch
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
@@ -66,33 +68,38 @@ def check_values(group: FeatureGroup, values: Iterable[FeatureValue]) -> dict[st
     by_name: dict[str, FeatureValue] = {}
     definitions = group.features_by_name
     for value in values:
-        definition = definitions.get(value.name)
+        name, content = value
+        definition = definitions.get(name)
         if definition is None:
             raise ValidationError(
-                f"feature {value.name[:64]!r} is not defined in feature group {group.name!r}"
+                f"feature {name[:64]!r} is not defined in feature group {group.name!r}"
             )
         if definition.retired_at_us is not None:
             raise ValidationError(
-                f"feature {value.name!r} of feature group {group.name!r} is retired: leave it out"
+                f"feature {name!r} of feature group {group.name!r} is retired: leave it out"
             )
-        if value.name in by_name:
-            raise ValidationError(f"feature {value.name!r} is given twice in one record")
-        check_value(definition, value.value)
-        by_name[value.name] = value
+        if name in by_name:
+            raise ValidationError(f"feature {name!r} is given twice in one record")
+        if definition.collection is None and isinstance(content, str):
+            _check_scalar(definition, content)  # as most are
+        else:
+            check_value(definition, content)
+        by_name[name] = value
     check_size(by_name.values())
     return by_name
 
 
 def record_size(values: Iterable[FeatureValue]) -> int:
     """The size of a record as the limit counts it: names and values, in bytes of UTF-8."""
-    size = 0
+    texts: list[str] = []
     for name, content in values:
-        size += len(name)
+        texts.append(name)
         if isinstance(content, str):
-            size += len(content) if content.isascii() else len(content.encode())
+            texts.append(content)
         else:
-            size += sum(len(text.encode()) for text in content)
-    return size
+            texts.extend(content)
+    whole = "".join(texts)
+    return len(whole) if whole.isascii() else len(whole.encode())
 
 
 def check_size(values: Iterable[FeatureValue]) -> None:
@@ -110,7 +117,7 @@ def in_definition_order(
 ) -> tuple[FeatureValue, ...]:
     order = group.feature_order
     found = tuple(values)
-    places = [order[value.name] for value in found]
+    places = [order[name] for name, _ in found]
     # Most clients know the definition, and give the values as it has them.
     if places != sorted(places):
         found = tuple(sorted(found, key=lambda value: order[value.name]))
@@ -123,11 +130,7 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     Raises ValidationError where the text does not fit the identifier's type or is over 2 KB.
     """
     definition = group.record_identifier
-    if (
-        definition.type is FeatureType.STRING
-        and text.isascii()
-        and len(text) <= RECORD_IDENTIFIER_BYTES_MAX
-    ):
+    if definition.type is _STRING and text.isascii() and len(text) <= RECORD_IDENTIFIER_BYTES_MAX:
         return text  # as most are
     _check_scalar(definition, text)
     size = len(text.encode())
@@ -136,9 +139,9 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
             f"the record identifier {definition.name!r} has {size} bytes;"
             f" at most {RECORD_IDENTIFIER_BYTES_MAX} (2 KB) are allowed"
         )
-    if definition.type is FeatureType.INTEGRAL:
+    if definition.type is _INTEGRAL:
         return str(int(text))
-    if definition.type is FeatureType.FRACTIONAL:
+    if definition.type is _FRACTIONAL:
         return repr(float(text) + 0.0)  # adding zero turns -0.0 into 0.0, which equals it
     return text
 
@@ -146,7 +149,7 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
 def canonical_identifiers(group: FeatureGroup, texts: Sequence[str]) -> Sequence[str]:
     """`canonical_identifier` of each of them; they are looked at together, as most are the same."""
     if (
-        group.record_identifier.type is FeatureType.STRING
+        group.record_identifier.type is _STRING
         and all(map(str.isascii, texts))
         and max(map(len, texts), default=0) <= RECORD_IDENTIFIER_BYTES_MAX
     ):
@@ -157,7 +160,7 @@ def canonical_identifiers(group: FeatureGroup, texts: Sequence[str]) -> Sequence
 def parse_event_time(group: FeatureGroup, text: str) -> EventTime:
     """The moment that `text` means in the group's event time feature; the error names it."""
     try:
-        if group.event_time.type is FeatureType.FRACTIONAL:
+        if group.event_time.type is _FRACTIONAL:
             return event_times.parse_double(text)
         return event_times.parse_iso_or_epoch(text)
     except ValidationError as error:
@@ -198,11 +201,12 @@ def check_value(definition: FeatureDefinition, value: str | tuple[str, ...]) -> 
 
 
 def _check_scalar(definition: FeatureDefinition, text: str) -> None:
-    if definition.type is FeatureType.INTEGRAL:
-        if not _INTEGRAL.fullmatch(text) or not _INT64_MIN <= int(text) <= _INT64_MAX:
+    type_ = definition.type
+    if type_ is _INTEGRAL:
+        if not _WHOLE_NUMBER(text) or not _INT64_MIN <= int(text) <= _INT64_MAX:
             raise _wrong_type(definition, text, "a whole number of at most 64 bits")
-    elif definition.type is FeatureType.FRACTIONAL:
-        if not _FRACTIONAL.fullmatch(text) or not math.isfinite(float(text)):
+    elif type_ is _FRACTIONAL:
+        if not _NUMBER(text) or not math.isfinite(float(text)):
             raise _wrong_type(definition, text, "a finite number")
     else:
         _check_text(definition, text)

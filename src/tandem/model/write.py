@@ -26,7 +26,10 @@ class Operation(IntEnum):
 
     @property
     def is_delete(self) -> bool:
-        return self in (Operation.SOFT_DELETE, Operation.HARD_DELETE)
+        return self in _DELETES
+
+
+_DELETES = (Operation.SOFT_DELETE, Operation.HARD_DELETE)
 
 
 class RecordKey(NamedTuple):

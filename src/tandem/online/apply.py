@@ -14,6 +14,8 @@ from tandem.online.base import Mark
 from tandem.online.features_json import decode_features, encode_features
 from tandem.online.online_record import OnlineRecord
 
+_UPDATE = Operation.UPDATE
+
 
 class Applied(NamedTuple):
     """An accepted write: what becomes of the newest record, and the entry's content.
@@ -32,7 +34,7 @@ def apply(write: Write, newest: OnlineRecord | None, now_ms: int) -> Applied | R
     if isinstance(decision, Refusal):
         return decision
     values = write.values
-    if write.operation is Operation.UPDATE:
+    if write.operation is _UPDATE:
         assert newest is not None  # an update without a record was refused
         values = merge_values(
             write.feature_order, decode_features(newest.features_json), write.values

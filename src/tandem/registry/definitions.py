@@ -18,8 +18,8 @@ def by_name(groups: Iterable[FeatureGroup]) -> tuple[FeatureGroup, ...]:
 
 def name_taken(group: FeatureGroup) -> ResourceInUse:
     return ResourceInUse(
-        f"a feature group named {group.name!r} exists already:"
-        " choose another name, or delete that group first"
+        f"Resource Already Exists: a feature group with the name {group.name!r} already exists:"
+        " choose a different name"
     )
 
 

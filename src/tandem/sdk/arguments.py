@@ -120,7 +120,7 @@ def checked_feature_name(name: str) -> str:
 
 def checked_group_name(name: str, member: str = "name") -> str:
     """`name`, where it can be the name of a feature group or an alias. Raises ValidationError."""
-    check_group_name(checked_text(name, member))
+    check_group_name(checked_text(name, member), member)
     return name
 
 

@@ -28,6 +28,13 @@ class FoundFeature(NamedTuple):
     metadata: FeatureMetadata
 
 
+class RetiredFeature(NamedTuple):
+    """A feature that is hidden, and what is said of it all the same."""
+
+    definition: FeatureDefinition
+    metadata: FeatureMetadata
+
+
 class GroupControl(ABC):
     """Feature groups, without their retired features, and aliases."""
 
@@ -78,7 +85,7 @@ class FeatureControl(ABC):
     def update(self, group_name: str, feature: str, update: MetadataUpdate) -> None: ...
 
     @abstractmethod
-    def retired(self, group_name: str) -> Sequence[FeatureDefinition]: ...
+    def retired(self, group_name: str) -> Sequence[RetiredFeature]: ...
 
     @abstractmethod
     def retire(self, group_name: str, feature: str) -> None: ...

@@ -98,7 +98,7 @@ def _declared(document: Any, place: str) -> Declared:
 def _alias(document: Mapping[Any, Any]) -> DeclaredAlias:
     _check_members(document, DeclaredAlias, "alias")
     alias = msgspec.convert(document, DeclaredAlias)
-    check_group_name(alias.alias)
+    check_group_name(alias.alias, "alias")
     check_group_name(alias.feature_group)
     return alias
 

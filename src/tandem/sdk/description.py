@@ -140,7 +140,7 @@ def describe_group(backend: Backend, name: str) -> GroupDescription:
         aliases=[alias for alias, of in backend.groups.aliases().items() if of == group.name],
         tags=backend.tags.all(group.name),
         metadata={feature.name: feature.metadata for feature in said},
-        retired=[feature.name for feature in backend.features.retired(group.name)],
+        retired=[one.definition.name for one in backend.features.retired(group.name)],
         rows=history.get("rows"),
         records=history.get("records"),
         last_write_time=None if last_write is None else _utc(last_write),

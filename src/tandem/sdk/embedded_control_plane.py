@@ -6,9 +6,16 @@ from typing import Any
 
 from tandem.assembly.core import Core
 from tandem.model.changes import GroupUpdate, MetadataUpdate
-from tandem.model.feature_group import FeatureDefinition, FeatureGroup, FeatureMetadata
+from tandem.model.described_feature import retired_features
+from tandem.model.feature_group import FeatureGroup, FeatureMetadata
 from tandem.model.search_document import parse_expression
-from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
+from tandem.sdk.control_plane import (
+    FeatureControl,
+    FoundFeature,
+    GroupControl,
+    RetiredFeature,
+    TagControl,
+)
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
 from tandem.service.search import SearchQuery
@@ -66,9 +73,9 @@ class EmbeddedFeatures(FeatureControl):
     def update(self, group_name: str, feature: str, update: MetadataUpdate) -> None:
         self._core.updates.update_feature(group_name, feature, update)
 
-    def retired(self, group_name: str) -> Sequence[FeatureDefinition]:
-        features = self._core.groups.describe(group_name).features
-        return [feature for feature in features if feature.retired_at_us is not None]
+    def retired(self, group_name: str) -> Sequence[RetiredFeature]:
+        found = retired_features(self._core.groups.describe(group_name))
+        return [RetiredFeature(one.definition, one.metadata) for one in found]
 
     def retire(self, group_name: str, feature: str) -> None:
         self._core.updates.retire_feature(group_name, feature)

@@ -8,13 +8,20 @@ from typing import Any
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.model.adopted_files import FilesAdopted
-from tandem.model.changes import GroupUpdate, MetadataUpdate, ThroughputUpdate
+from tandem.model.changes import (
+    GroupUpdate,
+    MetadataUpdate,
+    ThroughputUpdate,
+    check_addition_count,
+    check_metadata_update,
+)
 from tandem.model.feature_group import (
     FeatureGroup,
     FeatureMetadata,
     StorageType,
     ThroughputMode,
 )
+from tandem.model.labels import check_tags
 from tandem.model.usage import Period
 from tandem.rows.feature_values import values_of_mapping
 from tandem.sdk.arguments import (
@@ -83,8 +90,13 @@ class FeatureGroupHandle:
     def get(self, identifier: Any, features: Sequence[str] = _ALL) -> dict[str, Any] | None:
         """The newest record as Python values by feature name, or None. `features` chooses some."""
         self._follow_alias()
-        found = self._read([self._identifier_text(identifier)], features)
-        return self._python(found)[0]
+        (found,) = self._read([self._identifier_text(identifier)], features)
+        if found is not None and self._values.group is self.definition:
+            try:
+                return self._values.of(found)
+            except (KeyError, ValueError):
+                pass  # `_python` looks at the definition again
+        return self._python([found])[0]
 
     def get_many(
         self, identifiers: Sequence[Any], features: Sequence[str] = _ALL
@@ -92,7 +104,11 @@ class FeatureGroupHandle:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
         given = checked(Sequence, identifiers, "identifiers")
-        texts = [self._identifier_text(identifier) for identifier in given]
+        texts = [
+            # As most are, without a call for each.
+            one if type(one) is str and one.isascii() else self._identifier_text(one)
+            for one in given
+        ]
         return self._python(self._read(texts, features))
 
     def delete(
@@ -200,6 +216,7 @@ class FeatureGroupHandle:
         if checked_flag(remove_ttl, "remove_ttl") and ttl is not None:
             raise ValidationError("ttl is to be set and removed: choose one")
         added = definitions(add_features, self.definition.event_time_name) if add_features else ()
+        check_addition_count(added)
         throughput = None
         if not (throughput_mode is None and read_units is None and write_units is None):
             mode = throughput_mode and choice(ThroughputMode, throughput_mode, "throughput_mode")
@@ -226,7 +243,9 @@ class FeatureGroupHandle:
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Adds tags; those whose key is there already get the new value."""
-        self._backend.tags.add(self.name, checked_texts_by_name(tags, "tags"))
+        given = checked_texts_by_name(tags, "tags")
+        check_tags(given.items())
+        self._backend.tags.add(self.name, given)
 
     def remove_tags(self, *keys: str) -> None:
         """Removes tags; keys that the group does not have are passed over."""
@@ -252,11 +271,13 @@ class FeatureGroupHandle:
             additions=tuple(checked_texts_by_name(parameters, "parameters").items()),
             removals=tuple(checked_texts(remove_parameters, "remove_parameters")),
         )
-        self._backend.features.update(self.name, checked_feature_name(feature), update)
+        named = checked_feature_name(feature)
+        check_metadata_update(update)
+        self._backend.features.update(self.name, named, update)
 
     def retired_features(self) -> list[str]:
         """The names of the features that are retired."""
-        return [feature.name for feature in self._backend.features.retired(self.name)]
+        return [one.definition.name for one in self._backend.features.retired(self.name)]
 
     def retire_feature(self, feature: str) -> None:
         """Hides a feature from readers, in records, SQL and training sets, and refuses it in
@@ -339,9 +360,8 @@ class FeatureGroupHandle:
     def _python(self, found: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
         if self._values.group is not self.definition:
             self._values = RecordValues(self.definition)
-        values_of = self._values.of
         try:
-            return [None if one is None else values_of(one) for one in found]
+            return self._values.of_many(found)
         except (KeyError, ValueError):
             # A feature was added, or the group was made again with other types.
             self._look_again()

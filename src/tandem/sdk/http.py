@@ -5,8 +5,9 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,18 +16,17 @@ import urllib3
 
 from tandem import errors
 from tandem.rows.rows import RowStream
+from tandem.sdk.connections import Answer, AnswerCut, Connections, NotConnected, on_the_wire
 from tandem.sdk.credentials import Credentials
 from tandem.sdk.retries import asked_to_wait, may_repeat, pauses
 from tandem.sdk.signing import signed_headers
 
-_Answer = TypeVar("_Answer")
+_Asked = TypeVar("_Asked")
 _JSON = {"Content-Type": "application/json"}
 _ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
-_REQUEST_ID = "x-amzn-RequestId"
+_REQUEST_ID = "x-amzn-requestid"
 _ERROR = "x-tandem-error"
 _QUESTIONS = ("Describe", "List", "Search", "Get")
-_CONNECTIONS = 16
-_TIMEOUT = urllib3.Timeout(connect=10, read=600)
 _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "ValidationError": errors.ValidationError,
     "ValidationException": errors.ValidationError,
@@ -48,7 +48,8 @@ _ERRORS: Mapping[str, type[errors.TandemError]] = {
     "TooManyRequestsException": errors.Throttled,
     "ProvisionedThroughputExceededException": errors.Throttled,
 }
-_NO_RETRIES = urllib3.Retry(False)
+_NO_ANSWER = (AnswerCut, NotConnected, urllib3.exceptions.LocationParseError, UnicodeError)
+_ERROR_STATUS = 400
 _GATEWAY_STATUSES = {502, 504}
 
 _ERRORS_BY_NAME: Mapping[str, type[errors.TandemError]] = {
@@ -59,7 +60,7 @@ _ERRORS_BY_NAME: Mapping[str, type[errors.TandemError]] = {
 
 
 class Http:
-    """A pool of connections to one server. Safe to use from many threads.
+    """Requests to one server. Safe to use from many threads.
 
     Each method raises the error that the answer is, and StoreUnavailable where there is none.
     """
@@ -67,17 +68,19 @@ class Http:
     def __init__(
         self,
         url: str,
-        connections: urllib3.HTTPConnectionPool | None = None,
+        connections: Connections | None = None,
         credentials: Credentials | None = None,
     ) -> None:
         """`connections` lead to the server where its address alone does not. Without credentials,
-        requests are not signed.
+        requests are not signed. `address` is the host and port of the server.
         """
         self._url = url.rstrip("/")
         self.credentials = credentials
-        # Straight to the pool of the one server: a manager would look for it at each request.
-        self._pool = connections or _pool(url)
-        self._prefix = urllib3.util.parse_url(self._url).path or ""
+        self._connections = connections or Connections.to(url)
+        parsed = urllib3.util.parse_url(self._url)
+        self._prefix = parsed.path or ""
+        self.address = parsed.netloc or ""
+        self.scheme = parsed.scheme or "http"
 
     def control(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """An operation of the sagemaker service (AWS JSON)."""
@@ -104,9 +107,7 @@ class Http:
         body = json_bytes(request)
         return self._parsed(self._call(method, path, body, _JSON, is_question=is_question))
 
-    def ask(
-        self, path: str, decoder: msgspec.json.Decoder[_Answer], request: Any = None
-    ) -> _Answer:
+    def ask(self, path: str, decoder: msgspec.json.Decoder[_Asked], request: Any = None) -> _Asked:
         """What a question is answered with, JSON that is read with its types. The question is the
         path alone, or JSON as msgspec writes it.
         """
@@ -156,35 +157,35 @@ class Http:
 
     @contextmanager
     def ask_stream(self, path: str, body: bytes) -> Iterator[tuple[Mapping[str, str], RowStream]]:
-        """The headers and the rows that answer a question, an Arrow stream; read piece by piece."""
-        response = self._answered("POST", path, body, _ARROW, preload_content=False)
-        try:
-            with pa.ipc.open_stream(pa.PythonFile(response, mode="r")) as reader:
-                yield response.headers, RowStream(reader.schema, iter(reader))
-            response.drain_conn()
-        except pa.ArrowException as error:
-            raise self._not_understood(error) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise self._no_answer(error) from error
-        finally:
-            response.close()
+        """The headers, by lower-case name, and the rows that answer a question, an Arrow stream;
+        read piece by piece.
+        """
+        with ExitStack() as opened:
 
-    @property
-    def address(self) -> str:
-        """The host and port of the server."""
-        return urllib3.util.parse_url(self._url).netloc or ""
+            def once() -> Answer:
+                try:
+                    target, headers = self._signed("POST", path, body, _ARROW)
+                    stream = self._connections.stream("POST", target, headers, body)
+                    return opened.enter_context(stream)
+                except _NO_ANSWER as error:
+                    raise self._no_answer(error) from error
 
-    @property
-    def scheme(self) -> str:
-        return urllib3.util.parse_url(self._url).scheme or "http"
+            answer = self._answered(once)
+            try:
+                with pa.ipc.open_stream(pa.PythonFile(answer.unread, mode="r")) as reader:
+                    yield answer.headers, RowStream(reader.schema, iter(reader))
+            except pa.ArrowException as error:
+                raise self._not_understood(error) from error
+            except urllib3.exceptions.HTTPError as error:
+                raise self._lost(error) from error
 
     def close(self) -> None:
-        self._pool.close()
+        self._connections.close()
 
     def _sent_once(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-        response = self._once("POST", path, body, headers)
-        self._check(response)
-        return self._parsed(response.data)
+        answer = self._once("POST", path, body, headers)
+        self._check(answer)
+        return self._parsed(answer.content)
 
     def _call(
         self,
@@ -195,66 +196,51 @@ class Http:
         *,
         is_question: bool = False,
     ) -> bytes:
-        return self._answered(method, path, body, headers, is_question=is_question).data
+        once = partial(self._once, method, path, body, headers)
+        return self._answered(once, is_question=is_question).content
 
-    def _answered(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        *,
-        is_question: bool = False,
-        preload_content: bool = True,
-    ) -> urllib3.BaseHTTPResponse:
-        """The answer of a request that succeeded, in the end."""
-        waits = pauses()
+    def _answered(self, once: Callable[[], Answer], *, is_question: bool = False) -> Answer:
+        """The answer of a request that succeeded, in the end; `once` sends it."""
+        answer: Answer | None = None
+        waits: Iterator[float] | None = None
         while True:
-            response: urllib3.BaseHTTPResponse | None = None
             try:
-                response = self._once(method, path, body, headers, preload_content)
-                self._check(response)
-                return response
+                answer = None
+                answer = once()
+                self._check(answer)
+                return answer
             except errors.TandemError as error:
-                status = None if response is None else response.status
+                waits = waits or pauses()
+                status = None if answer is None else answer.status
                 pause_seconds = next(waits, None)
                 if pause_seconds is None or not may_repeat(error, status, is_question=is_question):
                     raise
-            if response is not None:
-                pause_seconds = max(pause_seconds, asked_to_wait(response))
+            if answer is not None:
+                pause_seconds = max(pause_seconds, asked_to_wait(answer.headers))
             time.sleep(pause_seconds)
 
     def _once(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        preload_content: bool = True,
-    ) -> urllib3.BaseHTTPResponse:
-        target = self._prefix + path
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         try:
-            if self.credentials is not None:
-                # As it will be on the wire.
-                target = urllib3.util.parse_url(target).request_uri
-                host = self.address
-                headers = signed_headers(self.credentials, method, host, target, headers, body)
-            return self._pool.urlopen(
-                method,
-                target,
-                body,
-                headers,
-                retries=_NO_RETRIES,
-                redirect=False,
-                preload_content=preload_content,
-            )
-        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+            target, headers = self._signed(method, path, body, headers)
+            return self._connections.exchange(method, target, headers, body)
+        except _NO_ANSWER as error:
             raise self._no_answer(error) from error
 
-    def _check(self, response: urllib3.BaseHTTPResponse) -> None:
-        if response.status >= 400:
-            raise self._error_of(response)
-        if _REQUEST_ID not in response.headers:
+    def _signed(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, str]]:
+        """The target and the headers, as they will be on the wire."""
+        target = on_the_wire(self._prefix + path)
+        if self.credentials is not None:
+            headers = signed_headers(self.credentials, method, self.address, target, headers, body)
+        return target, headers
+
+    def _check(self, answer: Answer) -> None:
+        if answer.status >= _ERROR_STATUS:
+            raise self._error_of(answer)
+        if _REQUEST_ID not in answer.headers:
             raise self._not_understood(f"the answer has no {_REQUEST_ID}")
 
     def _parsed(self, answer: bytes) -> dict[str, Any]:
@@ -267,40 +253,34 @@ class Http:
         return parsed
 
     def _no_answer(self, error: Exception) -> errors.StoreUnavailable:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(reason, urllib3.exceptions.NameResolutionError):
-            why = "no such host"
-        else:
-            # What the system said stands shortest in the cause, or in what is wrapped.
-            inner = next((one for one in reason.args if isinstance(one, Exception)), reason)
-            why = getattr(reason.__cause__, "strerror", None) or str(inner)
-        if isinstance(
-            reason, urllib3.exceptions.ProtocolError | urllib3.exceptions.ReadTimeoutError
-        ):
-            return errors.AnswerLost(
-                f"the answer of {self._url} was lost ({why}): the call may have been carried out"
-            )
+        if isinstance(error, AnswerCut):
+            return self._lost(error)
         return errors.StoreUnavailable(
-            f"there is no answer from {self._url} ({why}): is the server running?"
+            f"there is no answer from {self._url} ({error}): is the server running?"
             " 'tandem serve' starts one"
         )
 
-    def _error_of(self, response: urllib3.BaseHTTPResponse) -> errors.TandemError:
+    def _lost(self, why: object) -> errors.AnswerLost:
+        return errors.AnswerLost(
+            f"the answer of {self._url} was lost ({why}): the call may have been carried out"
+        )
+
+    def _error_of(self, answer: Answer) -> errors.TandemError:
         try:
-            answer = dict(json.loads(response.data))
+            members = dict(json.loads(answer.content))
         except (TypeError, ValueError):
-            answer = {}
-        code = response.headers.get("x-amzn-ErrorType") or answer.get("__type")
-        if code is None and response.status in _GATEWAY_STATUSES:
+            members = {}
+        code = answer.headers.get("x-amzn-errortype") or members.get("__type")
+        if code is None and answer.status in _GATEWAY_STATUSES:
             return errors.AnswerLost(
-                f"something before {self._url} answered with HTTP status {response.status}: the"
+                f"something before {self._url} answered with HTTP status {answer.status}: the"
                 " call may have been carried out"
             )
         if code is None:
-            return self._not_understood(f"HTTP status {response.status}")
-        message = answer.get("Message") or answer.get("message") or f"{code}"
+            return self._not_understood(f"HTTP status {answer.status}")
+        message = members.get("Message") or members.get("message") or f"{code}"
         # The store's own error, where the server says it: AWS has one code for several.
-        kind = _ERRORS_BY_NAME.get(response.headers.get(_ERROR, ""))
+        kind = _ERRORS_BY_NAME.get(answer.headers.get(_ERROR, ""))
         if kind is not None:
             return kind(message)
         return error_of_code(code.partition(":")[0].rpartition("#")[2], message)
@@ -309,15 +289,6 @@ class Http:
         return errors.StoreUnavailable(
             f"{self._url} does not answer as a Tandem server does ({why}): check the URL"
         )
-
-
-def _pool(url: str) -> urllib3.HTTPConnectionPool:
-    try:
-        if urllib3.util.parse_url(url).host is not None:
-            return urllib3.connection_from_url(url, maxsize=_CONNECTIONS, timeout=_TIMEOUT)
-    except urllib3.exceptions.LocationParseError:
-        pass
-    raise errors.ValidationError(f"{url!r} is not a URL: write http://HOST:PORT")
 
 
 def json_bytes(value: Any) -> bytes:

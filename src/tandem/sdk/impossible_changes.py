@@ -16,11 +16,7 @@ from tandem.sdk.declaration import DeclaredGroup, DeclaredOfflineStore
 
 def check_can_change(declared: DeclaredGroup, group: FeatureGroup) -> None:
     """Raises ValidationError where `group` can never be as it is declared."""
-    if group.status is not FeatureGroupStatus.CREATED:
-        raise ValidationError(
-            f"feature group {group.name!r} is in status {group.status}, so it cannot be changed:"
-            " wait until it is Created, or delete it"
-        )
+    check_is_created(group, "it cannot be changed")
     for feature in group.features:
         _check_feature(declared, group, feature)
     for store, has, declared_store in (
@@ -39,6 +35,15 @@ def check_can_change(declared: DeclaredGroup, group: FeatureGroup) -> None:
                 f"{member} of {group.name!r} is {before!r} and cannot become {after!r}: declare it"
                 " as it is, or a feature group with another name"
             )
+
+
+def check_is_created(group: FeatureGroup, otherwise: str) -> None:
+    """Raises ValidationError that says what follows where the group is not in status Created."""
+    if group.status is not FeatureGroupStatus.CREATED:
+        raise ValidationError(
+            f"feature group {group.name!r} is in status {group.status}, so {otherwise}: wait until"
+            " it is Created, or delete it"
+        )
 
 
 def _check_feature(

@@ -16,7 +16,7 @@ from tandem.model.feature_group import FeatureGroup, ThroughputConfig
 from tandem.model.limits import FEATURE_ADDITIONS_MAX
 from tandem.model.time_to_live import TtlDuration
 from tandem.sdk.declaration import Declared, DeclaredAlias, DeclaredGroup, declared_name
-from tandem.sdk.impossible_changes import check_can_change, kind_of
+from tandem.sdk.impossible_changes import check_can_change, check_is_created, kind_of
 from tandem.sdk.standing import Standing
 from tandem.sdk.steps import (
     AddTags,
@@ -178,6 +178,8 @@ def _alias_steps(declared: DeclaredAlias, standing: Standing, known: set[str]) -
             f"alias {alias!r} is to stand for {name!r}, which is no feature group: declare it, or"
             " create it first"
         )
+    if name in standing.groups:
+        check_is_created(standing.groups[name], f"the alias {alias!r} cannot stand for it")
     what = f"alias of {name}" + (f", was of {target}" if target else "")
     yield Step(alias, "~" if target else "+", what, SetAlias(alias, name))
 

@@ -7,7 +7,7 @@ feature's name, and makes no text of a number on the way.
   they are asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Union
 
@@ -15,11 +15,12 @@ import msgspec
 
 from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureGroup
 from tandem.online.features_json import stored_features
+from tandem.rows.typed_cells import MINUS_ZERO, cell_type
 from tandem.service.records import ServedRecord
 
-_MINUS_ZERO = b'"-0"'
-"""As a double it has a sign, which msgspec leaves out."""
 _DECODERS_MAX = 128
+_AT_ONCE = 512
+"""The cells of so many records are in memory at a time."""
 
 
 class KeptRecord(ServedRecord, frozen=True, gc=False):
@@ -53,6 +54,29 @@ class RecordValues:
         copied: dict[str, Any] = values.copy()
         return copied
 
+    def of_many(self, records: Sequence[ServedRecord | None]) -> list[dict[str, Any] | None]:
+        """`of` each of them; None for those that are not there. It takes a quarter less time."""
+        if any(isinstance(one, KeptRecord) for one in records):
+            return [None if one is None else self.of(one) for one in records]
+        found: list[dict[str, Any] | None] = []
+        for start in range(0, len(records), _AT_ONCE):
+            some = records[start : start + _AT_ONCE]
+            texts = [one.features_json for one in some if one is not None]
+            read = iter(self._read_many(texts))
+            found += [None if one is None else next(read) for one in some]
+        return found
+
+    def _read_many(self, texts: Sequence[bytes]) -> list[dict[str, Any]]:
+        try:
+            decoded = self._decode_many(b"[" + b",".join(texts) + b"]")
+        except msgspec.ValidationError:
+            return [self.read(one) for one in texts]
+        found = [{cell.feature: cell.value for cell in cells} for cells in decoded]
+        for place, values in enumerate(found):
+            if self._may_have_lost_a_sign(values, texts[place]):
+                found[place] = self.read(texts[place])
+        return found
+
     def read(self, features_json: bytes, *, skips_unknown: bool = False) -> dict[str, Any]:
         """The values of a record. Raises ValueError where one does not fit its type, and KeyError
         where the group has no such feature, unless it is to be skipped.
@@ -61,9 +85,12 @@ class RecordValues:
             values = {cell.feature: cell.value for cell in self._decode(features_json)}
         except msgspec.ValidationError:  # such as 007, +1.5 or .5; or what no reading takes
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
-        if (self._has_lists or 0.0 in values.values()) and _MINUS_ZERO in features_json:
+        if self._may_have_lost_a_sign(values, features_json):
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
         return values
+
+    def _may_have_lost_a_sign(self, values: Mapping[str, Any], features_json: bytes) -> bool:
+        return (self._has_lists or 0.0 in values.values()) and MINUS_ZERO in features_json
 
     def _one_by_one(self, features_json: bytes, *, skips_unknown: bool) -> dict[str, Any]:
         readers = self._readers
@@ -85,31 +112,25 @@ class RecordValues:
 
     @cached_property
     def _decode(self) -> Callable[[bytes], Any]:
-        return _decoder(self.group.features)
+        return _decoder(self.group.features)[0]
+
+    @cached_property
+    def _decode_many(self) -> Callable[[bytes], Any]:
+        return _decoder(self.group.features)[1]
 
 
 @lru_cache(_DECODERS_MAX)
-def _decoder(features: tuple[FeatureDefinition, ...]) -> Callable[[bytes], Any]:
-    """Decodes the cells of a record: each has its `feature` and its `value`.
+def _decoder(
+    features: tuple[FeatureDefinition, ...],
+) -> tuple[Callable[[bytes], Any], Callable[[bytes], Any]]:
+    """Decodes the cells of a record, and those of a list of records: each cell has its `feature`
+    and its `value`.
 
     To make it takes some 50 µs a feature, so that handles of the same group share it.
     """
-    one: Any = Union[tuple(_cell(feature) for feature in features)]  # noqa: UP007 - not written out
+    one: Any = Union[tuple(cell_type(feature) for feature in features)]  # noqa: UP007 - not written out
     # Not strict: a number may stand in a text.
-    return msgspec.json.Decoder(list[one], strict=False).decode
-
-
-def _cell(feature: FeatureDefinition) -> type[msgspec.Struct]:
-    """What stands in a record's JSON for the feature, told by its name."""
-    one: Any = FROM_TEXT[feature.type]
-    type_, key = (
-        (one, "ValueAsString") if feature.collection is None else (list[one], "ValueAsStringList")
-    )
-    return msgspec.defstruct(
-        "Cell",
-        [("value", type_, msgspec.field(name=key))],
-        namespace={"feature": feature.name},
-        tag_field="FeatureName",
-        tag=feature.name,
-        gc=False,
+    return (
+        msgspec.json.Decoder(list[one], strict=False).decode,
+        msgspec.json.Decoder(list[list[one]], strict=False).decode,
     )

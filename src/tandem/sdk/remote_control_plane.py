@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from tandem.model.changes import GroupUpdate, MetadataUpdate
 from tandem.model.feature_group import (
-    FeatureDefinition,
     FeatureGroup,
     FeatureMetadata,
     FeatureType,
@@ -21,7 +20,13 @@ from tandem.sdk.aws_shapes import (
     tags_of,
     update_request,
 )
-from tandem.sdk.control_plane import FeatureControl, FoundFeature, GroupControl, TagControl
+from tandem.sdk.control_plane import (
+    FeatureControl,
+    FoundFeature,
+    GroupControl,
+    RetiredFeature,
+    TagControl,
+)
 from tandem.sdk.http import Http
 from tandem.service.cloning import CloneRequest
 from tandem.service.group_creation import NewFeatureGroup
@@ -109,11 +114,14 @@ class RemoteFeatures(FeatureControl):
         request["ParameterRemovals"] = list(update.removals)
         self._http.control("UpdateFeatureMetadata", request)
 
-    def retired(self, group_name: str) -> Sequence[FeatureDefinition]:
+    def retired(self, group_name: str) -> Sequence[RetiredFeature]:
         answer = self._http.json("GET", _retired_path(group_name))
         return [
-            replace(feature_definition(feature), retired_at_us=round(feature["RetiredTime"] * 1e6))
-            for feature in answer["RetiredFeatures"]
+            RetiredFeature(
+                replace(feature_definition(one), retired_at_us=round(one["RetiredTime"] * 1e6)),
+                feature_metadata(one),
+            )
+            for one in answer["RetiredFeatures"]
         ]
 
     def retire(self, group_name: str, feature: str) -> None:

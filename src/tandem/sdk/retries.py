@@ -9,9 +9,7 @@ comes back do not all come at one moment.
 """
 
 import random
-from collections.abc import Iterator
-
-import urllib3
+from collections.abc import Iterator, Mapping
 
 from tandem.errors import AnswerLost, TandemError, Throttled
 
@@ -38,7 +36,7 @@ def may_repeat(error: TandemError, status: int | None, *, is_question: bool) -> 
     return is_question and status in _UNCLEAR
 
 
-def asked_to_wait(response: urllib3.BaseHTTPResponse) -> float:
-    """The seconds that the answer asks for; 0 where it does not."""
-    text = response.headers.get("retry-after", "")
+def asked_to_wait(headers: Mapping[str, str]) -> float:
+    """The seconds that an answer asks for, by its headers; 0 where it does not."""
+    text = headers.get("retry-after", "")
     return min(float(text), _RETRY_AFTER_SECONDS_MAX) if text.isascii() and text.isdigit() else 0.0

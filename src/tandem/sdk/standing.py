@@ -28,12 +28,9 @@ def standing(backend: Backend, declared: Sequence[Declared]) -> Standing:
 
 def _found(backend: Backend, name: str) -> Sequence[FeatureGroup]:
     named = {"Filters": [{"Name": "FeatureGroupName", "Operator": "Equals", "Value": name}]}
+    found = backend.groups.search(named)
     metadata = {one.name: one.metadata for one in backend.features.search(named)}
-    return [
-        replace(
-            group,
-            features=(*group.features, *backend.features.retired(group.name)),
-            metadata=metadata,
-        )
-        for group in backend.groups.search(named)
-    ]
+    retired = backend.features.retired(name) if found else ()
+    metadata |= {one.definition.name: one.metadata for one in retired}
+    hidden = tuple(one.definition for one in retired)
+    return [replace(group, features=group.features + hidden, metadata=metadata) for group in found]

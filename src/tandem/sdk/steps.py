@@ -28,8 +28,8 @@ class UpdateGroup:
 class DescribeFeature:
     """What is to be said of a feature; None leaves it as it is.
 
-    It is compared with what is said when the step is done: a feature that was retired until then
-    has a description and parameters that nobody could see before.
+    It is compared with what is said when the step is done, which others may have changed since the
+    plan was made.
     """
 
     group_name: str

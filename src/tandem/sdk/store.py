@@ -57,6 +57,7 @@ from tandem.sdk.listing import FeatureList, GroupList
 from tandem.sdk.plan import Plan
 from tandem.sdk.planning import planned_steps
 from tandem.sdk.standing import standing
+from tandem.sdk.steps import after_creation
 from tandem.sdk.stream_control import StreamControl
 from tandem.sdk.vector_arguments import entities_of, with_defaults
 from tandem.service.batch_loads.request import NewBatchLoad
@@ -124,6 +125,7 @@ class FeatureStore:
             description=None if description is None else checked_text(description, "description"),
             tags=checked_texts_by_name(tags, "tags"),
         )
+        after_creation(new)  # refused alike, wherever the store is
         return self._handle(self._backend.groups.create(new))
 
     def feature_group(self, name: str) -> FeatureGroupHandle:

@@ -1,17 +1,22 @@
 """YAML files as documents with their places, and refused where they cannot be meant.
 
 Whatever is wrong with a file raises ValidationError, which names the file and the line. That
-includes what YAML itself would let pass: a member that comes twice.
+includes what YAML itself would let pass: a member that comes twice, and names of values (`*a`) that
+make gigabytes of a few lines.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from tandem.errors import ValidationError
+
+_VALUES_MAX = 1_000_000
+"""In one document, with what names stand for; the largest feature group has some 150,000."""
 
 
 class Document(NamedTuple):
@@ -27,6 +32,12 @@ def documents(file: Path) -> Iterator[Document]:
         loader = _Loader(file.read_text(encoding="utf-8"))
         while loader.check_node():
             node = loader.get_node()
+            if node is not None and _values(node, {}) > _VALUES_MAX:
+                raise yaml.MarkedYAMLError(
+                    problem=f"with what its names stand for, the document has more than"
+                    f" {_VALUES_MAX:,} values: use fewer names",
+                    problem_mark=node.start_mark,
+                )
             content = loader.construct_document(node)
             if node is not None and content is not None:
                 yield Document(content, node)
@@ -45,6 +56,18 @@ def documents(file: Path) -> Iterator[Document]:
         raise ValidationError(f"{file} holds a value that cannot be read: {error}") from error
     except RecursionError as error:
         raise ValidationError(f"{file} is nested too deeply to be read") from error
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node makes, where each name counts as what it stands for."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # where it holds itself
+        is_mapping = isinstance(node, yaml.MappingNode)
+        inner = chain.from_iterable(node.value) if is_mapping else node.value
+        known[id(node)] = 1 + sum(_values(one, known) for one in inner)
+    return known[id(node)]
 
 
 class _Loader(yaml.SafeLoader):

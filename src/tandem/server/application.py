@@ -13,9 +13,10 @@ nothing in `wire` knows ASGI.
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from typing import Any
 
 from tandem.errors import AccessForbidden, NotAuthenticated
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
@@ -24,7 +25,7 @@ from tandem.server.s3_requests import S3Requests
 from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Router
-from tandem.wire.s3 import says_s3
+from tandem.wire.s3 import may_be_signed, says_s3
 
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
@@ -102,7 +103,7 @@ class Application:
 
     def takes_whole(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
         """Whether a request needs nothing of ASGI: one for records, of bounded size, whose answer
-        is whole as well. `answer` is all there is to be done for it.
+        is whole as well. `begin` is all there is to be done for it.
         """
         if not path.startswith(_RECORD_PATHS) and not (
             # Those may be larger than the lane takes, so they must say that they are not.
@@ -113,29 +114,27 @@ class Application:
             return False
         return self._s3 is None or not says_s3(query, headers)  # no bucket has such a name
 
-    async def answer(
+    def takes_again(self, path: bytes, query: bytes) -> bool:
+        """`takes_whole`, of a request without a body that has the headers of one it has taken."""
+        return path.startswith(_RECORD_PATHS) and (self._s3 is None or not may_be_signed(query))
+
+    def begin(
         self,
         method: str,
         path: bytes,
         query: bytes,
         headers: Mapping[str, str],
         body: bytes | None,
-    ) -> Response:
-        """The answer to a request that was read whole; `body` None: it is over the limit."""
-        request = Request(
-            method=method,
-            raw_path=path,
-            query=query,
-            headers=headers,
-            body=body or b"",
-            request_id=new_request_id(),
-        )
-        reason = None if self._answers_pages else browser_reason(headers)
-        if reason is not None:
+    ) -> Response | Coroutine[Any, Any, Response]:
+        """The answer to a request that was read whole, or a coroutine that gives it; `body` None:
+        it is over the limit.
+        """
+        request = Request(method, path, query, headers, body or b"", new_request_id())
+        if not self._answers_pages and (reason := browser_reason(headers)) is not None:
             return self._router.refuse(request, AccessForbidden(reason))
         if body is None:
             return self._router.refuse_body(request, _limit(path))
-        return await self._router.answer(request)
+        return self._router.begin(request)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path = path_of(scope)
@@ -156,7 +155,8 @@ class Application:
             except NotAuthenticated as error:
                 return self._router.refuse(head, error)
         body = await _read_body(headers, receive, _limit(path))
-        return await self.answer(scope["method"], path, scope["query_string"], headers, body)
+        begun = self.begin(scope["method"], path, scope["query_string"], headers, body)
+        return begun if isinstance(begun, Response) else await begun
 
     def _may_see_details(self, request: Request) -> bool:
         if self._authenticator is None:

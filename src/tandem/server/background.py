@@ -5,11 +5,13 @@ the registry how far they are, and stops them there.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tandem.assembly.settings import Settings
+from tandem.sdk.connections import Connections
 from tandem.sdk.http import Http
-from tandem.server.companion import Beside, Companion, SocketPool
+from tandem.server.companion import Beside, Companion, SocketConnection
 
 NAME = "background process"
 _HOST = "background-process"
@@ -25,7 +27,8 @@ class Background:
 
     def __init__(self, companion: Beside) -> None:
         self._companion = companion
-        self._http = Http(f"http://{_HOST}", SocketPool(_HOST, companion.socket))
+        new = partial(SocketConnection, _HOST, companion.socket)
+        self._http = Http(f"http://{_HOST}", Connections(_HOST, new))
 
     @property
     def problem(self) -> str | None:

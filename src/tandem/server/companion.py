@@ -241,18 +241,9 @@ class Companion:
         return True
 
 
-class SocketPool(urllib3.HTTPConnectionPool):
-    """Connections to a socket in the file system. `host` names it in errors; none is looked up."""
+class SocketConnection(HTTPConnection):
+    """A connection to a socket in the file system. `host` names it; none is looked up."""
 
-    def __init__(self, host: str, path: Path) -> None:
-        super().__init__(host, maxsize=8, timeout=urllib3.Timeout(connect=10, read=None))
-        self._path = path
-
-    def _new_conn(self) -> HTTPConnection:
-        return _SocketConnection(self.host, self._path)
-
-
-class _SocketConnection(HTTPConnection):
     def __init__(self, host: str, path: Path) -> None:
         super().__init__(host, timeout=None)
         self._path = path

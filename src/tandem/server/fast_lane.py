@@ -1,21 +1,22 @@
 """The fast lane: requests for records are answered without an ASGI cycle and, mostly, a task.
 
     bytes ─► httptools ─► headers complete ─► Application.takes_whole?
-                                │ yes                      │ no
-                                ▼                          ▼
-                     body gathered, one call         ASGI, as uvicorn does it
-                     of Application.answer
+      │                         │ yes                      │ no
+      │                         ▼                          ▼
+      └──────────────► body gathered, one call       ASGI, as uvicorn does it
+       a head again    of Application.begin
 
 * `Application.takes_whole` alone decides which requests come here; both ways lead to one router, so
   answers are the same byte for byte.
-* The call runs in the parser's callback until it must wait. A read never does; a write goes on as a
-  task when its commit is done.
+* The call runs in the parser's callback. A read is answered there; a write has a task that waits
+  for its commit.
+* A head that a connection has sent before, but for the target, needs no parser (`repeated_head`).
 * Requests of one connection are answered in their order, one at a time. While one waits, or the
   client does not take its answers, nothing more is read from it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tandem.server.application import BODY_BYTES_MAX, Application
 from tandem.server.asgi import joined_headers
+from tandem.server.repeated_head import RepeatedHead, repeated_head
 from tandem.wire.http import Response
 
 _STATUS_LINES = {
@@ -39,13 +41,39 @@ class FastLane(HttpToolsProtocol):
         self._application = cast("Application", self.config.app)
         self._held: _Exchange | None = None
         self._idle_since: float | None = None
-        self._default_lines: tuple[object, bytes] = (None, b"")
+        self._default_headers: object = None
+        self._answer_starts: dict[int, bytes] = {}
+        self._repeated: RepeatedHead | None = None
+        """What may come again, while no request is under way and the parser is between two."""
+        self._received = self._whole = b""
+        """What is being parsed; the same, if the message in hand began in it."""
+
+    def data_received(self, data: bytes) -> None:
+        repeated = self._repeated
+        if repeated is not None:
+            target = repeated.target_of(data)
+            if target is not None and self._application.takes_again(*target):
+                self._repeated = self._idle_since = None
+                exchange: Any = _Exchange("GET", *target, repeated.headers, keep_alive=True)
+                exchange.repeated = repeated
+                self.cycle = exchange
+                self._answer(exchange)
+                return
+        self._received = data
+        super().data_received(data)
+        self._received = self._whole = b""
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
+        self._whole = self._received
+        # From here on, what is received belongs to this message.
+        self._repeated = None
+        before: Any = self.cycle
+        if isinstance(before, _Exchange):
+            before.repeated = None
 
     def on_headers_complete(self) -> None:
         exchange = self._exchange()
@@ -56,7 +84,8 @@ class FastLane(HttpToolsProtocol):
             self.headers.extend(headers)  # the list that the scope has
             super().on_headers_complete()
             return
-        before, self.cycle = self.cycle, cast("Any", exchange)
+        cycle: Any = exchange
+        before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
             # Behind "Connection: close" a client waits for no answer.
             exchange.has_turn = not self.transport.is_closing()
@@ -77,6 +106,8 @@ class FastLane(HttpToolsProtocol):
             super().on_message_complete()
             return
         exchange.more_body = False
+        if exchange.keep_alive and exchange.method == "GET":
+            exchange.repeated = repeated_head(self._whole, self.url, exchange.headers)
         if exchange.has_turn:
             self._answer(exchange)
 
@@ -93,7 +124,8 @@ class FastLane(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
@@ -155,26 +187,24 @@ class FastLane(HttpToolsProtocol):
         return _Exchange(method, path, query, headers, keep_alive=is_kept)
 
     def _answer(self, exchange: "_Exchange") -> None:
-        answering = self._application.answer(
+        begun = self._application.begin(
             exchange.method,
             exchange.path,
             exchange.query,
             exchange.headers,
             None if exchange.is_too_large else bytes(exchange.body),
         )
-        try:
-            waits_for = answering.send(None)
-        except StopIteration as done:
-            self._reply(exchange, done.value)
+        if isinstance(begun, Response):
+            self._reply(exchange, begun)
         else:
-            task = self.loop.create_task(self._reply_later(exchange, answering, waits_for))
+            task = self.loop.create_task(self._reply_later(exchange, begun))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
     async def _reply_later(
-        self, exchange: "_Exchange", answering: Coroutine[Any, Any, Response], waits_for: Any
+        self, exchange: "_Exchange", answer: Coroutine[Any, Any, Response]
     ) -> None:
-        self._reply(exchange, await _Resumed(answering, waits_for))
+        self._reply(exchange, await answer)
 
     def _reply(self, exchange: "_Exchange", response: Response) -> None:
         if self.transport.is_closing():
@@ -182,13 +212,14 @@ class FastLane(HttpToolsProtocol):
             return
         body = response.body
         assert isinstance(body, bytes)  # the lane takes no request whose answer is a stream
-        lines = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-        ends = "" if exchange.keep_alive else "connection: close\r\n"
-        head = f"{lines}{ends}content-length: {len(body)}\r\n\r\n".encode("latin-1")
+        lines = "" if exchange.keep_alive else "connection: close\r\n"
+        for name, value in response.headers:
+            lines += f"{name}: {value}\r\n"
+        lines += f"content-length: {len(body)}\r\n\r\n"
         if exchange.method == "HEAD":
             body = b""  # its client would take it for the next answer
-        status_line = _STATUS_LINES[response.status]
-        self.transport.write(b"".join((status_line, self._default_head(), head, body)))
+        start = self._answer_start(response.status)
+        self.transport.write(b"".join((start, lines.encode("latin-1"), body)))
         if exchange.keep_alive and self.flow.write_paused:
             # The client does not take what it asked for. Until it does, the exchange is not over:
             # whatever comes behind it, here or by ASGI, waits for its turn.
@@ -197,17 +228,23 @@ class FastLane(HttpToolsProtocol):
         else:
             self._end(exchange)
 
-    def _default_head(self) -> bytes:
-        """The headers of all answers, which the server makes anew each second, for the date."""
+    def _answer_start(self, status: int) -> bytes:
+        """The status line and the headers of all answers, which the server makes anew each second,
+        for the date.
+        """
         headers = self.server_state.default_headers
-        made_of, lines = self._default_lines
-        if made_of is not headers:
+        if headers is not self._default_headers:
+            self._default_headers = headers
+            self._answer_starts.clear()
+        start = self._answer_starts.get(status)
+        if start is None:
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-            self._default_lines = (headers, lines)
-        return lines
+            start = self._answer_starts[status] = _STATUS_LINES[status] + lines
+        return start
 
     def _end(self, exchange: "_Exchange") -> None:
         exchange.response_complete = True
+        self._repeated = exchange.repeated
         if not exchange.keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -216,72 +253,44 @@ class FastLane(HttpToolsProtocol):
 class _Exchange:
     """A request of the lane, in the place where uvicorn keeps its own kind.
 
-    has_turn            all requests before it on the connection are answered
+    has_turn     all requests before it on the connection are answered
+    repeated     what may come again of it, as long as nothing else has come
     more_body, response_complete, keep_alive, disconnected, message_event     as uvicorn has them
     """
 
-    __slots__ = (
-        "body",
-        "disconnected",
-        "has_turn",
-        "headers",
-        "is_too_large",
-        "keep_alive",
-        "message_event",
-        "method",
-        "more_body",
-        "path",
-        "query",
-        "response_complete",
-    )
+    # Of the class, for what most requests leave as it is.
+    body: bytes | bytearray = b""
+    disconnected = False
+    has_turn = False
+    is_too_large = False
+    message_event = asyncio.Event()  # for which nobody waits
+    more_body = True
+    repeated: RepeatedHead | None = None
+    response_complete = False
 
     def __init__(
-        self, method: str, path: bytes, query: bytes, headers: dict[str, str], *, keep_alive: bool
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: Mapping[str, str],
+        *,
+        keep_alive: bool,
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.keep_alive = keep_alive
-        self.body = bytearray()
-        self.more_body = True
-        self.is_too_large = False
-        self.has_turn = False
-        self.response_complete = False
-        self.disconnected = False
-        self.message_event = _NOBODY_WAITS
 
     def take(self, body: bytes) -> None:
         """What is over the limit is read and dropped."""
         if self.is_too_large or len(self.body) + len(body) > BODY_BYTES_MAX:
             self.is_too_large = True
-            self.body.clear()
+            self.body = b""
+        elif not self.body:
+            self.body = body  # whole, mostly
         else:
+            if isinstance(self.body, bytes):
+                self.body = bytearray(self.body)
             self.body += body
-
-
-_NOBODY_WAITS = asyncio.Event()
-
-
-class _Resumed(Awaitable[Response]):
-    """The rest of a coroutine that has run until it had to wait for `waits_for`.
-
-    Python 3.12 starts tasks this way by itself (`eager_start`).
-    """
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Response], waits_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, Response]:
-        try:
-            while True:
-                try:
-                    given = yield self._waits_for
-                except BaseException as error:  # noqa: BLE001 - it belongs to the coroutine
-                    self._waits_for = self._coroutine.throw(error)
-                else:
-                    self._waits_for = self._coroutine.send(given)
-        except StopIteration as done:
-            response: Response = done.value
-            return response

@@ -50,6 +50,8 @@ _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
+_NEW_OBJECTS = 20_000
+"""So many begin a collection of the youngest."""
 BACKLOG = 1_024
 
 
@@ -212,6 +214,8 @@ async def serve_core(
     if server.started:
         # What is here now stays: a full collection of it would hold up requests for 0.1 seconds.
         gc.freeze()
+        # What writes leave until they are committed is no garbage, however often it is looked at.
+        gc.set_threshold(_NEW_OBJECTS)
         when_ready()
     await serving
     gc.unfreeze()  # else what native modules own is not freed at the end, and they complain

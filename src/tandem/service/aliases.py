@@ -27,7 +27,7 @@ class Aliases:
         fail), ResourceNotFound (no such group), and ResourceInUse where a group is called like the
         alias.
         """
-        check_group_name(alias)
+        check_group_name(alias, "alias")
         group = self._definitions.find(group_name)
         if group is not None and group.status is not FeatureGroupStatus.CREATED:
             raise ValidationError(

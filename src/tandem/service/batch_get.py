@@ -46,11 +46,13 @@ class RecordsFound:
                 is none; or why it cannot be had. Fewer than were asked for where the answer is
                 full, or the group has no units for more.
     kept        the names of the features; None where records hold no others
+    stored      all features of the group, retired ones included
     """
 
     features: Sequence[FeatureDefinition]
     records: Sequence[_Found]
     kept: frozenset[str] | None = None
+    stored: Sequence[FeatureDefinition] = ()
 
     def json_of(self, record: OnlineRecord) -> bytes:
         """The JSON of a record, as GetRecord answers it."""
@@ -82,7 +84,8 @@ class BatchGet:
         for one in questions:
             end = start + len(one.keys)
             of_one = self._metered(one, _among_errors(records[start:end], one.errors))
-            found.append(RecordsFound(one.features, of_one, one.kept))
+            stored = () if one.group is None else one.group.features
+            found.append(RecordsFound(one.features, of_one, one.kept, stored))
             start = end
         return found
 

@@ -22,7 +22,7 @@ from tandem.model.write import RecordKey, record_keys
 from tandem.online.base import OnlineStore
 from tandem.online.online_record import OnlineRecord
 from tandem.query.labels import age_nanoseconds_max, label_keys
-from tandem.rows.features_table import features_table
+from tandem.rows.features_table import feature_columns
 from tandem.rows.record_table import canonical_identifiers
 from tandem.service.clock import Clock
 from tandem.service.dataset_request import Plan, TrainingSetRequest, planned
@@ -96,18 +96,19 @@ class FeatureVectors:
         keys = [key for one in asked for key in one.keys]
         now_us = self._clock()
         records = self._read(keys, now_us // 1_000)
-        features: dict[str, pa.ChunkedArray] = {}
+        features: dict[str, pa.Array | pa.ChunkedArray] = {}
         ages: dict[str, pa.Array] = {}
         start = 0
         for part, group, one in zip(plan.parts, plan.groups, asked, strict=True):
             end = start + len(one.keys)
             read = [record.features_json for record in records[start:end] if record is not None]
             self._throughput.read(group, read)
-            of_group = _of_group(part, group, records[start:end], now_us)
+            columns, age = _of_group(part, group, records[start:end], now_us)
             if one.places is not None:
-                of_group = of_group.take(one.places)
-            features.update(zip(part.columns.values(), of_group.columns[:-1], strict=True))
-            ages[part.named] = of_group.column(of_group.num_columns - 1)
+                columns = [column.take(one.places) for column in columns]
+                age = age.take(one.places)
+            features.update(zip(part.columns.values(), columns, strict=True))
+            ages[part.named] = age
             start = end
         return VectorTable(
             pa.table([features[name] for name in plan.columns], names=list(plan.columns)),
@@ -149,9 +150,9 @@ class FeatureVectors:
         found: list[OnlineRecord | None] = []
         size = 0
         for start in range(0, len(keys), _AT_ONCE):
-            for record in self._store.get(keys[start : start + _AT_ONCE]):
-                found.append(None if record is None or record.is_gone(now_ms) else record)
-                size += 0 if record is None else len(record.features_json)
+            read = self._store.get(keys[start : start + _AT_ONCE])
+            found += [None if one is None or one.is_gone(now_ms) else one for one in read]
+            size += sum([len(one.features_json) for one in read if one is not None])
             if size > limits.LARGE_BATCH_BYTES_MAX:
                 raise ValidationError(
                     f"the records asked for have more than {limits.LARGE_BATCH_BYTES_MAX} bytes,"
@@ -176,10 +177,13 @@ def _hashable(given: Any) -> Hashable:
 def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _Entities:
     identifier = group.record_identifier
     given = label_keys(entities, part.key, identifier).combine_chunks()
-    encoded = canonical_identifiers(identifier.type, given).dictionary_encode()
-    keys = record_keys(group.group_id, encoded.dictionary.to_pylist())
-    # As many keys as rows: each row has one, in the same order.
-    return _Entities(keys, None if len(keys) == len(encoded) else encoded.indices)
+    canonical = canonical_identifiers(identifier.type, given)
+    texts = canonical.to_pylist()
+    if canonical.null_count == 0 and len(set(texts)) == len(texts):
+        # As most are asked: each row has a key of its own.
+        return _Entities(record_keys(group.group_id, texts), None)
+    encoded = canonical.dictionary_encode()
+    return _Entities(record_keys(group.group_id, encoded.dictionary.to_pylist()), encoded.indices)
 
 
 def _of_group(
@@ -187,8 +191,8 @@ def _of_group(
     group: FeatureGroup,
     records: Sequence[OnlineRecord | None],
     now_us: int,
-) -> pa.Table:
-    """The columns of the group's features, and that of the ages behind them."""
+) -> tuple[Sequence[pa.Array | pa.ChunkedArray], pa.Array]:
+    """The columns of the group's features, and that of the ages."""
     ages = [None if one is None else _age_nanoseconds(one, now_us) for one in records]
     age_max = age_nanoseconds_max(part.max_age_seconds)
     features_json = [
@@ -199,8 +203,8 @@ def _of_group(
     ]
     definitions = [group.features_by_name[feature] for feature in part.columns]
     seconds = [None if age is None else age / _BILLION for age in ages]
-    made = features_table(features_json, definitions)
-    return made.append_column("age", pa.chunked_array([pa.array(seconds, pa.float64())]))
+    columns = feature_columns(features_json, definitions, group.features)
+    return columns, pa.array(seconds, pa.float64())
 
 
 def _age_nanoseconds(record: OnlineRecord, now_us: int) -> int:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tandem.errors import ConflictError, ResourceInUse
+from tandem.errors import ConflictError
 from tandem.model.definition import check_definition
 from tandem.model.feature_group import (
     FeatureDefinition,
@@ -20,6 +20,7 @@ from tandem.model.feature_group import (
 )
 from tandem.offline.base import OfflineStore
 from tandem.registry.base import GroupRegistry
+from tandem.registry.definitions import name_taken
 from tandem.service.clock import Clock
 from tandem.service.placement import Account, placed
 
@@ -79,7 +80,7 @@ class GroupCreation:
         check_definition(group)
         with self._creating:
             if self._registry.find(new.name) is not None:
-                raise _name_is_taken(new.name)
+                raise name_taken(group)
             return self._add_with_unused_id(group, epoch)
 
     def _add_with_unused_id(self, group: FeatureGroup, epoch: int) -> FeatureGroup:
@@ -100,10 +101,3 @@ class GroupCreation:
                 else:
                     return candidate
             epoch += 1
-
-
-def _name_is_taken(name: str) -> ResourceInUse:
-    return ResourceInUse(
-        f"Resource Already Exists: a feature group with the name {name!r} already exists:"
-        " choose a different name"
-    )

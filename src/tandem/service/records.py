@@ -46,6 +46,8 @@ from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.throughput import Throughput
 
+_PUT, _UPDATE = Operation.PUT, Operation.UPDATE
+
 
 class DeletionMode(StrEnum):
     SOFT = "SoftDelete"
@@ -109,7 +111,7 @@ class Records:
         group = self._groups.find_for_writing(group_name)
         record = check_record(group, values)
         return Write(
-            operation=Operation.PUT,
+            operation=_PUT,
             key=RecordKey(group.group_id, record.identifier),
             event_time=record.event_time,
             targets=check_targets(group, targets),
@@ -146,7 +148,7 @@ class Records:
         record is after it.
         """
         values = write.values
-        if write.operation is Operation.UPDATE:
+        if write.operation is _UPDATE:
             newest = self._store.get([write.key])[0]
             if newest is not None and not newest.is_deleted:
                 stored = decode_features(newest.features_json)

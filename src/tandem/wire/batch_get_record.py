@@ -18,7 +18,7 @@ UnprocessedIdentifiers, as the other form has them. Names of features have no sp
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
@@ -64,15 +64,19 @@ class BatchGetRecord:
         # Of their own, so that large batches leave other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
 
-    async def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
+    def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
         return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
 
-    async def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
-        most = limits.BATCH_GET_IDENTIFIERS_MAX
+    def in_arrow(
+        self, request: shapes.BatchGetRecordRequest
+    ) -> ArrowStreams | Awaitable[ArrowStreams]:
         if self._has_made_arrays:
-            return self._streams(request, most)
+            return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+        return self._first_streams(request)
+
+    async def _first_streams(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
         # Arrow looks for pandas at its first array, and that import would hold up every request.
-        loop = asyncio.get_running_loop()
+        loop, most = asyncio.get_running_loop(), limits.BATCH_GET_IDENTIFIERS_MAX
         answer = await loop.run_in_executor(self._threads, self._streams, request, most)
         self._has_made_arrays = True
         return answer
@@ -118,13 +122,10 @@ class BatchGetRecord:
 
     def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
         shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
-        parts: list[bytes | pa.Buffer] = []
+        pieces: list[bytes | pa.Buffer] = []
         for entry, found in self._read(request, records_max):
-            table = _table(entry, found, shows_expiry=shows_expiry)
-            # As Arrow's own writer does it, which takes thrice as long for a short table.
-            parts += [table.schema.serialize(), *(one.serialize() for one in table.to_batches())]
-            parts.append(_STREAM_END)
-        return ArrowStreams(b"".join(parts))
+            pieces += stream_pieces(*_batches(entry, found, shows_expiry=shows_expiry))
+        return ArrowStreams(b"".join(pieces))
 
     def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
         count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
@@ -150,6 +151,17 @@ class BatchGetRecord:
         return RecordsAsked(name, identifiers, entry.feature_names or ())
 
 
+def stream_pieces(
+    schema: pa.Schema, batches: Sequence[pa.RecordBatch]
+) -> Iterator[bytes | pa.Buffer]:
+    """Batches without dictionaries as an Arrow stream. Arrow's own writer takes thrice as long
+    where they are short.
+    """
+    yield schema.serialize()
+    yield from (one.serialize() for one in batches)
+    yield _STREAM_END
+
+
 def expires_at(
     expires_at_ms: int | None, wanted: shapes.ExpirationTimeResponse | None
 ) -> str | None:
@@ -158,8 +170,10 @@ def expires_at(
     return format_expiry(expires_at_ms)
 
 
-def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Table:
-    records = [one if isinstance(one, OnlineRecord) else None for one in found.records]
+def _batches(
+    entry: _Entry, found: RecordsFound, *, shows_expiry: bool
+) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
+    records = [one if type(one) is OnlineRecord else None for one in found.records]
     identifiers = entry.record_identifiers_value_as_string[: len(records)]
     columns = {
         IDENTIFIER: pa.array(identifiers, pa.string()),
@@ -169,7 +183,7 @@ def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Tabl
         moments = [None if one is None else one.expires_at_ms for one in records]
         columns[EXPIRES_AT] = pa.array(moments, pa.timestamp("ms", "UTC"))
     features_json = [None if one is None else one.features_json for one in records]
-    features = feature_columns(features_json, found.features)
+    features = feature_columns(features_json, found.features, found.stored)
     errors = [
         _error(entry.feature_group_name, identifier, one)
         for identifier, one in zip(identifiers, found.records, strict=True)
@@ -181,7 +195,12 @@ def _table(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> pa.Tabl
         "UnprocessedIdentifiers": msgspec.json.encode(_unprocessed(entry, found)),
     }
     names = [*columns, *(feature.name for feature in found.features)]
-    return pa.table([*columns.values(), *features], names=names, metadata=metadata)
+    arrays = [*columns.values(), *features]
+    if any(isinstance(one, pa.ChunkedArray) for one in features):
+        table = pa.table(arrays, names=names, metadata=metadata)
+        return table.schema, table.to_batches()
+    batch = pa.RecordBatch.from_arrays(arrays, names=names, metadata=metadata)
+    return batch.schema, [batch]
 
 
 def _unprocessed(entry: _Entry, found: RecordsFound) -> Sequence[_Entry]:

@@ -14,7 +14,7 @@ import msgspec
 from tandem.errors import StoreUnavailable
 from tandem.wire.error_table import ErrorCode
 from tandem.wire.http import Request, Response
-from tandem.wire.operation import Call, Operation, Place, WireProtocol
+from tandem.wire.operation import Call, Operation, Place, WireProtocol, awaited
 
 Ask = Callable[[Request, Place], Awaitable[Response]]
 """Has the other process answer. Raises StoreUnavailable where it does not; nobody waits until it
@@ -85,7 +85,7 @@ class Elsewhere:
         except StoreUnavailable:
             if call.operation.place is Place.QUERIES:
                 raise
-        return await call.operation.perform(self._protocol.decode(call, passed.request))
+        return await awaited(call.operation.perform(self._protocol.decode(call, passed.request)))
 
 
 def _performed_here(call: Call) -> Call:

@@ -7,7 +7,7 @@ and its answer into bytes. The router knows neither: it runs the list in `tandem
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -31,6 +31,13 @@ from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import Request, Response
 
 RequestShape = TypeVar("RequestShape", bound=msgspec.Struct)
+Answer: TypeAlias = msgspec.Struct | None
+"""A shape, or None for an empty body."""
+
+
+async def awaited(answer: Answer | Awaitable[Answer]) -> Answer:
+    """What an operation has answered, at once or not."""
+    return answer if answer is None or isinstance(answer, msgspec.Struct) else await answer
 
 
 class Core(Protocol):
@@ -100,7 +107,7 @@ class Place(Enum):
 class Operation(Generic[RequestShape]):
     """One operation: how it is named and found, what it takes, and who performs it.
 
-    perform         answers with a shape, or None for an empty body
+    perform         answers: at once, where it need not wait for anything
     method, path    where REST finds it; `{Member}` in the path binds a member of the request
     query           members bound to the query string, with their names there
     errors          the errors this operation has a code for, beside those that any may answer
@@ -110,13 +117,13 @@ class Operation(Generic[RequestShape]):
 
     name: str
     request: type[RequestShape]
-    perform: Callable[[RequestShape], Awaitable[msgspec.Struct | None]]
+    perform: Callable[[RequestShape], Answer | Awaitable[Answer]]
     method: str = "POST"
     path: str = "/"
     query: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
-    as_arrow: Callable[[RequestShape], Awaitable[msgspec.Struct | None]] | None = None
+    as_arrow: Callable[[RequestShape], Answer | Awaitable[Answer]] | None = None
 
 
 class ArrowStreams(msgspec.Struct):
@@ -167,6 +174,6 @@ class WireProtocol(Protocol):
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
         """The operation's request. Raises SerializationError and ValidationError."""
 
-    def encode(self, call: Call, answer: msgspec.Struct | None, request_id: str) -> Response: ...
+    def encode(self, call: Call, answer: Answer, request_id: str) -> Response: ...
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response: ...

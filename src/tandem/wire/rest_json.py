@@ -115,8 +115,7 @@ class RestJson:
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
         route = self._by_operation[call.operation.name]
         if route.query:
-            members = _query_members(request.query, route.query)
-            members.update(call.labels)
+            members = {**_query_members(request.query, route.query), **call.labels}
             bound: msgspec.Struct = route.decoder.from_members(members)
             return bound
         if request.body and request.media_type not in _MEDIA_TYPES:

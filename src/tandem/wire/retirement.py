@@ -8,9 +8,12 @@ DELETE  /tandem/feature-groups/{FeatureGroupName}/retired-features/{FeatureName}
 import asyncio
 
 from tandem.errors import ConflictError, ResourceNotFound
+from tandem.model.described_feature import DescribedFeature, retired_features
+from tandem.service.placement import Account
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect
 from tandem.wire.feature_groups import described_feature
+from tandem.wire.feature_metadata import describe_feature
 from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.shapes import retirement as shapes
 
@@ -29,20 +32,12 @@ class RetirementOperations:
     ) -> shapes.ListRetiredFeaturesResponse:
         name = self._name(request.feature_group_name)
         group = await asyncio.to_thread(self._core.groups.describe, name)
-        found = []
-        for feature in group.features:
-            if feature.retired_at_us is not None:
-                as_defined = described_feature(feature)
-                found.append(
-                    shapes.RetiredFeature(
-                        feature_name=as_defined.feature_name,
-                        feature_type=as_defined.feature_type,
-                        collection_type=as_defined.collection_type,
-                        collection_config=as_defined.collection_config,
-                        retired_time=feature.retired_at_us / 1e6,
-                    )
-                )
-        return shapes.ListRetiredFeaturesResponse(retired_features=found)
+        return shapes.ListRetiredFeaturesResponse(
+            retired_features=[
+                _retired_feature(feature, self._core.groups.account)
+                for feature in retired_features(group)
+            ]
+        )
 
     async def retire(self, request: shapes.FeatureRequest) -> None:
         name = self._name(request.feature_group_name)
@@ -54,6 +49,22 @@ class RetirementOperations:
 
     def _name(self, text: str) -> str:
         return feature_group_name(text, self._core.groups.account)
+
+
+def _retired_feature(feature: DescribedFeature, account: Account) -> shapes.RetiredFeature:
+    as_defined = described_feature(feature.definition)
+    as_described = describe_feature(feature, account)
+    assert feature.definition.retired_at_us is not None  # they alone are listed
+    return shapes.RetiredFeature(
+        feature_name=as_defined.feature_name,
+        feature_type=as_defined.feature_type,
+        collection_type=as_defined.collection_type,
+        collection_config=as_defined.collection_config,
+        retired_time=feature.definition.retired_at_us / 1e6,
+        last_modified_time=as_described.last_modified_time,
+        description=as_described.description,
+        parameters=as_described.parameters,
+    )
 
 
 def retirement_service(core: Core) -> Service:

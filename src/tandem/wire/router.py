@@ -14,8 +14,11 @@ that is raised is a fault of ours: InternalFailure, and a traceback in the log u
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
+
+import msgspec
 
 from tandem.errors import MemoryExceeded, TandemError
 from tandem.wire.aliases import aliases_service
@@ -32,7 +35,14 @@ from tandem.wire.glue import glue_service
 from tandem.wire.history_files import history_files_service
 from tandem.wire.http import ERROR_HEADER, Request, Response
 from tandem.wire.iam import iam_service
-from tandem.wire.operation import Call, Core, Service, WireProtocol
+from tandem.wire.operation import (
+    Answer,
+    Call,
+    Core,
+    Service,
+    WireProtocol,
+    awaited,
+)
 from tandem.wire.paging import PageTokens
 from tandem.wire.rest_json import RestJson
 from tandem.wire.retirement import retirement_service
@@ -103,35 +113,28 @@ class Router:
         )
         self._otherwise = RestJson(own_services)
 
-    async def answer(self, request: Request) -> Response:
+    def begin(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """The answer; a coroutine that gives it, where it has to be waited for."""
         protocol = self._protocol(request)
         call = None
         try:
             call = protocol.identify(request)
-            is_quick = self._lets_everybody_pass or len(request.body) < _LARGE_BODY_BYTES
-            if is_quick:
-                identity.set(self._authenticate(request, call.service))
+            if self._lets_everybody_pass or len(request.body) < _LARGE_BODY_BYTES:
+                who = self._authenticate(request, call.service)
+                answer = _perform(protocol, call, request, who)
             else:
-                asking = asyncio.to_thread(self._authenticate, request, call.service)
-                identity.set(await asking)
-            decoded = protocol.decode(call, request)
-            answer = await call.operation.perform(decoded)
-            return protocol.encode(call, answer, request.request_id)
-        except TandemError as error:
-            return _domain_error(protocol, call, error, request.request_id)
-        except MemoryError:
-            exceeded = MemoryExceeded(
-                "the request needs more memory than there is: ask for less at a time, or raise"
-                " query_memory_bytes"
-            )
-            return _domain_error(protocol, call, exceeded, request.request_id)
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets a well-formed answer
-            _log.exception("request %s failed", request.request_id)
-            message = (
-                f"Internal server error: the server's log says more, under request id"
-                f" {request.request_id}"
-            )
-            return protocol.encode_error(INTERNAL_FAILURE, message, request.request_id)
+                answer = self._perform_at_length(protocol, call, request)
+            if answer is None or isinstance(answer, msgspec.Struct):
+                return protocol.encode(call, answer, request.request_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a well-formed answer is given
+            return _failure(protocol, call, error, request.request_id)
+        return _await(protocol, call, answer, request.request_id)
+
+    async def _perform_at_length(
+        self, protocol: WireProtocol, call: Call, request: Request
+    ) -> Answer:
+        who = await asyncio.to_thread(self._authenticate, request, call.service)
+        return await awaited(_perform(protocol, call, request, who))
 
     def refuse_body(self, request: Request, limit: int) -> Response:
         """The answer to a request whose body was not read because it is over `limit` bytes."""
@@ -147,6 +150,37 @@ class Router:
             if protocol.claims(request):
                 return protocol
         return self._otherwise
+
+
+def _perform(
+    protocol: WireProtocol, call: Call, request: Request, who: Identity
+) -> Answer | Awaitable[Answer]:
+    identity.set(who)
+    return call.operation.perform(protocol.decode(call, request))
+
+
+async def _await(
+    protocol: WireProtocol, call: Call, answer: Awaitable[Answer], request_id: str
+) -> Response:
+    try:
+        return protocol.encode(call, await answer, request_id)
+    except Exception as error:  # noqa: BLE001 - as in `begin`
+        return _failure(protocol, call, error, request_id)
+
+
+def _failure(
+    protocol: WireProtocol, call: Call | None, error: Exception, request_id: str
+) -> Response:
+    if isinstance(error, MemoryError):
+        error = MemoryExceeded(
+            "the request needs more memory than there is: ask for less at a time, or raise"
+            " query_memory_bytes"
+        )
+    if isinstance(error, TandemError):
+        return _domain_error(protocol, call, error, request_id)
+    _log.error("request %s failed", request_id, exc_info=error)
+    message = f"Internal server error: the server's log says more, under request id {request_id}"
+    return protocol.encode_error(INTERNAL_FAILURE, message, request_id)
 
 
 def _domain_error(

@@ -86,6 +86,7 @@ def found_group(group: FeatureGroup, account: Account) -> shapes.FeatureGroup:
         last_modified_time=group.modified_at_us / 1e6,
         online_store_config=described.online_store_config,
         offline_store_config=described.offline_store_config,
+        throughput_config=described.throughput_config,
         role_arn=described.role_arn,
         feature_group_status=described.feature_group_status,
         offline_store_status=described.offline_store_status,

@@ -21,12 +21,13 @@ import pyarrow as pa
 
 from tandem.errors import ResourceNotFound, ValidationError
 from tandem.service.dataset_request import TrainingSetRequest
-from tandem.service.feature_vectors import FeatureVectors, VectorTable
+from tandem.service.feature_vectors import FeatureVectors
+from tandem.wire.batch_get_record import stream_pieces
 from tandem.wire.error_table import Dialect, ErrorCode
 from tandem.wire.http import Request, Response
 from tandem.wire.operation import ArrowStreams, Call, Operation, Service
 from tandem.wire.rest_json import RestJson
-from tandem.wire.tandem_api import arrow_bytes, arrow_table, decode_json
+from tandem.wire.tandem_api import arrow_table, decode_json
 
 _PATH = "/tandem/feature-vectors"
 _REQUEST_KEY = b"tandem.request"
@@ -109,13 +110,10 @@ class VectorApi:
             max_age_seconds=members.max_age_seconds,
         )
         found = self._vectors.read(call.entities, request, are_identifiers=members.are_identifiers)
-        return ArrowStreams(arrow_bytes(_one_table(found)))
-
-
-def _one_table(found: VectorTable) -> pa.Table:
-    fields = [*found.features.schema, *found.ages.schema]
-    ages = msgspec.json.encode(found.ages.column_names)
-    return pa.Table.from_arrays(
-        [*found.features.columns, *found.ages.columns],
-        schema=pa.schema(fields, metadata={_AGES: ages}),
-    )
+        features, ages = found.features, found.ages
+        metadata = {_AGES: msgspec.json.encode(ages.column_names)}
+        table = pa.table(
+            [*features.columns, *ages.columns],
+            schema=pa.schema([*features.schema, *ages.schema], metadata=metadata),
+        )
+        return ArrowStreams(b"".join(stream_pieces(table.schema, table.to_batches())))

@@ -234,6 +234,10 @@ def test_what_cannot_be_said_of_a_store_that_is_there() -> None:
     assert "'g' is declared twice" in refusal(standing, group(), group())
     unfinished = replace(standing.groups["g"], status=FeatureGroupStatus.CREATING)
     assert "in status Creating" in refusal(Standing({"g": unfinished}), group())
+    of_unfinished = DeclaredAlias(alias="b", feature_group="g")
+    assert "in status Creating, so the alias 'b'" in refusal(
+        Standing({"g": unfinished}), group(feature_group="new"), of_unfinished
+    )
 
 
 def test_a_default_table_format_is_glue() -> None:

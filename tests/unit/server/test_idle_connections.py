@@ -28,7 +28,10 @@ class Answers:
     ) -> bool:
         return path == b"/lane"
 
-    async def answer(self, *_request: object) -> Response:
+    def takes_again(self, path: bytes, query: bytes) -> bool:
+        return path == b"/lane"
+
+    def begin(self, *_request: object) -> Response:
         return Response(200, [], b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +112,7 @@ async def connected() -> AsyncIterator[Connection]:
         writer.close()
 
 
-@pytest.mark.parametrize("path", [b"lane", b"beside"])
+@pytest.mark.parametrize("path", [b"lane", b"lane?again", b"beside"])
 def test_a_connection_lives_while_requests_come_and_no_longer(path: bytes) -> None:
     async def rest() -> bytes:
         async with connected() as (reader, writer, clock, _):

@@ -17,7 +17,7 @@ from wire.signed_requests import Gate, signed
 class Router:
     """Says what reached it."""
 
-    async def answer(self, request: Request) -> Response:
+    def begin(self, request: Request) -> Response:
         return Response(200, [], request.body[:10])
 
     def refuse(self, request: Request, error: TandemError) -> Response:

@@ -155,7 +155,7 @@ def test_a_group_is_not_deleted_while_an_alias_names_it(versions: Core) -> None:
         ("new", "new", ResourceNotFound, "no feature group 'new'"),
         ("current", "nowhere", ResourceNotFound, "no feature group 'nowhere'"),
         ("", "v1", ValidationError, "''"),
-        ("a b", "v1", ValidationError, "'a b'"),
+        ("a b", "v1", ValidationError, "alias 'a b' is not valid"),
         ("a" * 65, "v1", ValidationError, "1 to 64"),
     ],
 )

@@ -25,6 +25,7 @@ _LOCAL_HOST = re.compile(r"(?P<bucket>.+)\.localhost")
 _OTHERS = {"health", "tandem"}
 """First segments of paths that Tandem answers itself; a signed request may have such a bucket."""
 _QUERY_MEMBERS_MAX = 100
+_CREDENTIAL, _ACCESS_KEY = b"X-Amz-Credential=", b"AWSAccessKeyId="
 _HOSTS_MAX = 256
 
 
@@ -84,6 +85,11 @@ def query_members(query: bytes) -> dict[str, str]:
     return members
 
 
+def may_be_signed(query: bytes) -> bool:
+    """Whether a query string may hold a signature, as far as can be seen at once."""
+    return _CREDENTIAL in query or _ACCESS_KEY in query
+
+
 def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
     """The service that a request is signed for; None where it has no signature."""
     authorization = headers.get("authorization")
@@ -92,14 +98,14 @@ def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
             return found[1]
         if authorization.startswith("AWS "):
             return "s3"  # version 2 of signatures, which only S3's clients still write this way
-    if b"X-Amz-Credential=" in query:
+    if _CREDENTIAL in query:
         for pair in query.split(b"&"):
             name, _, value = pair.partition(b"=")
             if name == b"X-Amz-Credential":
                 scope = unquote_to_bytes(value).decode("latin-1")
                 if found := _QUERY_SCOPE.fullmatch(scope):
                     return found[1]
-    if b"AWSAccessKeyId=" in query and b"Signature=" in query and b"Action=" not in query:
+    if _ACCESS_KEY in query and b"Signature=" in query and b"Action=" not in query:
         return "s3"
     return None
 

@@ -20,6 +20,7 @@ from tandem.wire.shapes.sagemaker import (
     OnlineStoreConfig,
     SortOrder,
     Tag,
+    ThroughputConfig,
 )
 from tandem.wire.shapes.shape import Shape
 
@@ -101,6 +102,8 @@ class SearchRequest(Shape):
 
 
 class FeatureGroup(Shape):
+    """AWS's, and `throughput_config`: groups are searched by it, so that they show it."""
+
     feature_group_arn: str | None = None
     feature_group_name: str | None = None
     record_identifier_feature_name: str | None = None
@@ -110,6 +113,7 @@ class FeatureGroup(Shape):
     last_modified_time: float | None = None
     online_store_config: OnlineStoreConfig | None = None
     offline_store_config: OfflineStoreConfig | None = None
+    throughput_config: ThroughputConfig | None = None
     role_arn: str | None = None
     feature_group_status: FeatureGroupStatus | None = None
     offline_store_status: OfflineStoreStatusDescription | None = None
