@@ -4,17 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import tandem
 from e2e.locations import ON_A_FOLDER
+from tandem.cli import main
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 
 ASK = """
-eval "$(tandem completion bash)"
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))
 _tandem_completion tandem
@@ -30,11 +32,17 @@ def groups(store: tandem.FeatureStore) -> None:
         )
 
 
+@cache
+def script(shell: str) -> str:
+    """What `tandem completion` prints, in this process."""
+    return CliRunner().invoke(main, ["completion", shell], prog_name="tandem").stdout
+
+
 def completions(location: str, *words: str, folder: Path | None = None) -> list[str]:
     """What bash offers for the last of the words."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
-        ["bash", "--norc", "-c", ASK, "bash", "tandem", *words],
+        ["bash", "--norc", "-c", script("bash") + ASK, "bash", "tandem", *words],
         env={**os.environ, "PATH": path, "TANDEM_STORE": location},
         cwd=folder,
         capture_output=True,
@@ -71,14 +79,7 @@ def test_without_a_store_nothing_is_offered_and_nothing_is_said(tmp_path: Path) 
 @ON_A_FOLDER
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_scripts_parse(shell: str) -> None:
-    script = subprocess.run(
-        [sys.executable, "-m", "tandem", "completion", shell],
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=60,
-    ).stdout
-    assert "_TANDEM_COMPLETE" in script
+    assert "_TANDEM_COMPLETE" in script(shell)
     if shutil.which(shell) is not None:
         flag = "--no-execute" if shell == "fish" else "-n"
-        subprocess.run([shell, flag], input=script, check=True, text=True, timeout=60)
+        subprocess.run([shell, flag], input=script(shell), check=True, text=True, timeout=60)

@@ -24,7 +24,7 @@ with tandem.connect(sys.argv[1]) as store:
 
 
 def by_another_process(folder: Path, change: str) -> None:
-    subprocess.run([sys.executable, "-c", _CHANGE, str(folder), change], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _CHANGE, str(folder), change], check=True, timeout=180)
 
 
 def test_a_feature_that_another_process_has_added_is_read_at_once(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def run_query(bench: Bench, statement: str, **more: Any) -> str:
         ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/"},
         **more,
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not bench.core.athena.executions.get(started).state.is_over:
         assert time.monotonic() < deadline
         time.sleep(0.001)

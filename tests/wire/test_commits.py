@@ -59,6 +59,7 @@ def test_what_comes_in_a_few_rounds_is_one_commit(
     async def one(number: int) -> None:
         for _ in range(number % 3):
             await asyncio.sleep(0)
+        time.sleep(0.001)  # the thread of the commits could begin, if it were not held
         await write(waits, commits, f"k{number}")
 
     async def all_of_them() -> None:

@@ -51,7 +51,7 @@ def run(athena: Any, statement: str, **more: Any) -> dict[str, Any]:
     started = athena.start_query_execution(
         QueryString=statement, ResultConfiguration=OUTPUT, **more
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         found = athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])
         execution: dict[str, Any] = found["QueryExecution"]

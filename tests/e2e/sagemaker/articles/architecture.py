@@ -123,7 +123,7 @@ with refused(ClientError, "InvalidRequestException"):
 space["query"] = space["query"].replace("user_features_2024-05-02", "user_features_20240502")
 run("response = athena.start_query_execution(")
 execution = {"QueryExecutionId": space["response"]["QueryExecutionId"]}
-for _ in range(200):
+for _ in range(600):
     status = space["athena"].get_query_execution(**execution)["QueryExecution"]["Status"]
     if status["State"] not in ("QUEUED", "RUNNING"):
         break

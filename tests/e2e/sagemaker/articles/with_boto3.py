@@ -38,7 +38,7 @@ for beginning in (
     exec(statements(text, beginning)[0], space)
 assert space["features"]["avg_order_value"] == "89.50"
 execution = {"QueryExecutionId": space["response"]["QueryExecutionId"]}
-for _ in range(200):
+for _ in range(600):
     status = space["athena"].get_query_execution(**execution)["QueryExecution"]["Status"]
     if status["State"] not in ("QUEUED", "RUNNING"):
         break

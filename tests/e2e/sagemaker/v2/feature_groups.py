@@ -176,6 +176,6 @@ assert [one["FeatureMetadata"]["FeatureName"] for one in found["Results"]] == ["
 
 memory.delete()
 with refused(ClientError, "ResourceNotFound"):
-    for _ in range(50):
+    for _ in range(600):
         memory.describe()
         time.sleep(0.1)

@@ -46,7 +46,7 @@ def create(name, given=definitions, **options):
         role_arn=role,
         **options,
     )
-    group.wait_for_status("Created", timeout=30)
+    group.wait_for_status("Created", timeout=60)
     return group
 
 
@@ -117,6 +117,6 @@ names = [group.feature_group_name.removeprefix("groups-v3-") for group in listed
 assert names == ["both", "catalog", "memory", "offline", "online"]
 
 memory.delete()
-memory.wait_for_delete(timeout=30)
+memory.wait_for_delete(timeout=60)
 with refused(ClientError, "ResourceNotFound"):
     FeatureGroup.get(feature_group_name="groups-v3-memory")

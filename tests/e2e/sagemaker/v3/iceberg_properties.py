@@ -71,7 +71,7 @@ newer = frame.assign(event_time=frame["event_time"].str.replace("05-01", "05-02"
 ingest_dataframe(later.feature_group_name, newer)
 config = later.offline_store_config.data_catalog_config
 catalog = load_catalog("glue", **{"type": "glue", "client.region": "us-east-1"})
-for _ in range(200):
+for _ in range(600):
     table = catalog.load_table(f"{config.database}.{config.table_name}")
     rows = table.scan().to_pandas()
     if len(rows) == 20:
