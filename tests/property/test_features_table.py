@@ -13,6 +13,7 @@ from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
 from tandem.rows import features_table as module
+from tandem.rows import typed_cells
 from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
 
@@ -77,6 +78,15 @@ def test_records_may_have_fewer_and_other_features_than_the_definition_at_hand(
             record.append(FeatureValue("added", "later"))
     stored = (IDENTIFIER, *features, *([added] if random.random() < 0.5 else []))
     check(features, records, random, stored)
+
+
+def test_another_thread_may_clear_what_is_held_at_any_moment(monkeypatch: Any) -> None:
+    class Cleared(dict[Any, Any]):
+        def __setitem__(self, key: Any, value: Any) -> None: ...
+
+    monkeypatch.setattr(typed_cells, "_held", Cleared())
+    values = [FeatureValue("id", "a"), FeatureValue("f", "1.5")]
+    assert table([encode_features(values)], [HALF], (IDENTIFIER, HALF)).to_pydict() == {"f": [1.5]}
 
 
 def check(

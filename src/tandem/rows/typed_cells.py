@@ -94,7 +94,8 @@ def _reading(stored: Sequence[FeatureDefinition], wanted: tuple[str, ...]) -> _R
     decode = msgspec.json.Decoder(list[record], strict=False).decode
     types = [stored[place].type for place in places]
     doubles = [one for one, type_ in enumerate(types) if type_ is FeatureType.FRACTIONAL]
+    reading = _Reading(decode, places, doubles)
     if len(_held) >= _HELD_MAX:
-        _held.clear()
-    _held[key] = stored, _Reading(decode, places, doubles)
-    return _held[key][1]
+        _held.clear()  # another thread may do so at any moment
+    _held[key] = stored, reading
+    return reading

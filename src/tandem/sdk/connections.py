@@ -35,13 +35,15 @@ _RECEIVED_BYTES_MAX = 1 << 16
 _COPIED_BODY_BYTES_MAX = 1 << 16
 """So much is sent with the head; what is longer, behind it."""
 _FINAL = 200
-_KEEPS_CONNECTIONS = "1.1"
+_NEVER_A_BODY = frozenset({"GET", "HEAD", "DELETE"})
+"""Other requests say that they have none, which some proxies insist on."""
 _ERROR_STATUS = 400
 _is_plain = re.compile(r"[!-\"$-~]+").fullmatch
 """A path and query that stand on the wire as they are. Behind a "#" comes what no server sees."""
 _ENDS_SAID = ("content-length", "transfer-encoding")
 _ALWAYS = {"accept-encoding": "identity", "user-agent": "tandem"}
-_FAILURES = (OSError, HTTPException, urllib3.exceptions.HTTPError, httptools.HttpParserError)
+_NO_HTTP = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+_FAILURES = (OSError, HTTPException, urllib3.exceptions.HTTPError, *_NO_HTTP)
 
 NewConnection = Callable[[], HTTPConnection]
 
@@ -85,7 +87,7 @@ class Connections:
         self._is_closed = False
         # Of a store that is forgotten and not closed, too.
         weakref.finalize(self, _close_all, self._kept)
-        _all.add(self)
+        _open.add(self)
 
     @classmethod
     def to(cls, url: str) -> "Connections":
@@ -150,12 +152,16 @@ class Connections:
         self._is_closed = True
         _close_all(self._kept)
 
+    def leave_to_parent(self) -> None:
+        """For a child after a fork. To close its own descriptors ends nothing for the parent."""
+        _close_all(self._kept)
+
     def _head(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> bytes:
         named = {"host": self._host, **_ALWAYS, **headers}
-        if body is not None:
-            named["content-length"] = str(len(body))
+        if body is not None or method not in _NEVER_A_BODY:
+            named["content-length"] = str(len(body or b""))
         lines = "".join([f"{name}: {value}\r\n" for name, value in named.items()])
         if lines.count("\n") + lines.count("\r") != 2 * len(named):
             raise ValidationError(
@@ -196,20 +202,20 @@ class Connections:
         return connection
 
 
-_all: "weakref.WeakSet[Connections]" = weakref.WeakSet()
-
-
-def _leave_to_parent() -> None:
-    for one in list(_all):
-        _close_all(one._kept)  # noqa: SLF001 - they are its own
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)
-
-
 def on_the_wire(target: str) -> str:
     """A path with its query in the characters that a request may have. Raises UnicodeError."""
     return target if _is_plain(target) else urllib3.util.parse_url(target).request_uri
+
+
+_open: "weakref.WeakSet[Connections]" = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for one in _open:
+        one.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _close_all(kept: deque[HTTPConnection]) -> None:
@@ -220,7 +226,7 @@ def _close_all(kept: deque[HTTPConnection]) -> None:
 def _cut(error: Exception) -> AnswerCut:
     if isinstance(error, TimeoutError):
         return AnswerCut("none came in time")
-    if isinstance(error, httptools.HttpParserError):
+    if isinstance(error, _NO_HTTP):
         return AnswerCut(f"it is no HTTP: {error}")
     return AnswerCut(getattr(error, "strerror", None) or error)
 
@@ -239,50 +245,66 @@ def _send(connection: HTTPConnection, head: bytes, body: bytes | None) -> None:
 
 
 class _Reading:
-    """What httptools finds in an answer."""
+    """What httptools finds in an answer.
+
+    parser      whoever has read the answer takes it away, since the parser holds this object
+    is_whole    there is all of it: whatever comes behind it is no part of it
+    """
+
+    parser: httptools.HttpResponseParser
 
     def __init__(self) -> None:
+        self.is_whole = False
         self.on_message_begin()
 
     def on_message_begin(self) -> None:
+        if self.is_whole:
+            raise ValueError("an answer that nobody asked for")
         # Behind an answer that says "continue", another one begins.
         self.headers: dict[str, str] = {}
         self.pieces: list[bytes] = []
-        self.has_headers = self.is_complete = False
+        self.status = 0
+        self.is_last = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self.has_headers = True
+        self.status = self.parser.get_status_code()
+        self.is_last = not self.parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
         self.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        self.is_complete = True
+        self.is_whole = self.status >= _FINAL
+
+    def feed(self, received: bytes) -> None:
+        try:
+            self.parser.feed_data(received)
+        except _NO_HTTP:
+            if not self.is_whole:
+                raise
+            self.is_last = True
+
+    def ends_with_connection(self) -> bool:
+        """Whether the answer is one whose end only the end of the connection tells."""
+        return self.status >= _FINAL and not any(name in self.headers for name in _ENDS_SAID)
 
 
 def _received(connection: HTTPConnection) -> tuple[Answer, bool]:
     """The answer, and whether the connection is kept behind it."""
     reading = _Reading()
-    parser = httptools.HttpResponseParser(reading)
+    reading.parser = httptools.HttpResponseParser(reading)
     receive = connection.sock.recv
-    is_over = False
-    while not (reading.is_complete and parser.get_status_code() >= _FINAL):
+    while not reading.is_whole:
         received = receive(_RECEIVED_BYTES_MAX)
-        if not received:
-            is_over = True
-            break
-        parser.feed_data(received)
-    if is_over and not _ends_with_connection(reading):
-        raise ConnectionResetError("Remote end closed connection before its answer was whole")
-    answer = Answer(parser.get_status_code(), reading.headers, b"".join(reading.pieces))
-    # The parser could say so, but only before the message is complete.
-    is_closed = is_over or reading.headers.get("connection", "").lower() == "close"
-    return answer, not is_closed and parser.get_http_version() == _KEEPS_CONNECTIONS
-
-
-def _ends_with_connection(reading: _Reading) -> bool:
-    """Whether the answer is one whose end only the end of the connection tells."""
-    return reading.has_headers and not any(name in reading.headers for name in _ENDS_SAID)
+        if received:
+            reading.feed(received)
+        elif reading.ends_with_connection():
+            reading.is_whole = reading.is_last = True
+        else:
+            raise ConnectionResetError("Remote end closed connection before its answer was whole")
+    del reading.parser
+    answer = Answer(reading.status, reading.headers, b"".join(reading.pieces))
+    return answer, not reading.is_last

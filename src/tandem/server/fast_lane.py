@@ -45,8 +45,11 @@ class FastLane(HttpToolsProtocol):
         self._answer_starts: dict[int, bytes] = {}
         self._repeated: RepeatedHead | None = None
         """What may come again, while no request is under way and the parser is between two."""
-        self._received = self._whole = b""
-        """What is being parsed; the same, if the message in hand began in it."""
+        self._is_between_messages = True
+        self._unread = self._whole = b""
+        """What was received between two messages, until one begins; then it belongs to that one,
+        until something else is received.
+        """
 
     def data_received(self, data: bytes) -> None:
         repeated = self._repeated
@@ -59,16 +62,18 @@ class FastLane(HttpToolsProtocol):
                 self.cycle = exchange
                 self._answer(exchange)
                 return
-        self._received = data
+        # Behind a message in hand, or its end, others may begin that are not the whole of this.
+        self._unread = data if self._is_between_messages else b""
         super().data_received(data)
-        self._received = self._whole = b""
+        self._unread = self._whole = b""
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._whole = self._received
+        self._whole, self._unread = self._unread, b""
+        self._is_between_messages = False
         # From here on, what is received belongs to this message.
         self._repeated = None
         before: Any = self.cycle
@@ -101,13 +106,17 @@ class FastLane(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._is_between_messages = True
         exchange: Any = self.cycle
         if not isinstance(exchange, _Exchange):
             super().on_message_complete()
             return
         exchange.more_body = False
         if exchange.keep_alive and exchange.method == "GET":
-            exchange.repeated = repeated_head(self._whole, self.url, exchange.headers)
+            kept = repeated_head(self._whole, self.url, exchange.headers)
+            # Else the lane may have taken these headers for what stood beside them in the query.
+            if kept and self._application.takes_again(exchange.path, exchange.query):
+                exchange.repeated = kept
         if exchange.has_turn:
             self._answer(exchange)
 
@@ -187,12 +196,10 @@ class FastLane(HttpToolsProtocol):
         return _Exchange(method, path, query, headers, keep_alive=is_kept)
 
     def _answer(self, exchange: "_Exchange") -> None:
+        body = None if exchange.is_too_large else bytes(exchange.body)
+        exchange.body = b""  # the exchange stays until the next one: a client may keep many idle
         begun = self._application.begin(
-            exchange.method,
-            exchange.path,
-            exchange.query,
-            exchange.headers,
-            None if exchange.is_too_large else bytes(exchange.body),
+            exchange.method, exchange.path, exchange.query, exchange.headers, body
         )
         if isinstance(begun, Response):
             self._reply(exchange, begun)

@@ -112,6 +112,15 @@ def test_a_request_and_its_answer() -> None:
     assert b"content-length" not in server.requests[1]
 
 
+def test_a_request_without_a_body_says_so_where_it_could_have_one() -> None:
+    server = Server(WHOLE)
+    with connected(server) as connections:
+        connections.exchange("POST", "/", {}, None)
+        connections.exchange("DELETE", "/", {}, None)
+    assert b"content-length: 0\r\n" in server.requests[0]
+    assert b"content-length" not in server.requests[1]
+
+
 def test_exchanges_share_a_connection_and_threads_do_not() -> None:
     server = Server(WHOLE)
     with connected(server) as connections:
@@ -140,7 +149,11 @@ def test_a_connection_that_ended_meanwhile_is_left() -> None:
     "reply",
     [
         b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nconnection: x, close\r\ncontent-length: 2\r\n\r\n{}",
         b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        WHOLE + WHOLE.replace(b"{}", b"[]"),
+        WHOLE + b"HTTP/1.1 408 Request Time-out\r\n",
+        WHOLE + b"and more",
     ],
 )
 def test_a_connection_is_not_kept_against_the_servers_will(reply: bytes) -> None:
@@ -188,6 +201,9 @@ def test_an_answer_may_end_with_its_connection() -> None:
         (b"HTTP/1.1 200 OK\r\ncontent-le", "closed connection"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}", "closed connection"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n", "closed connection"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "closed connection"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nx-na", "closed connection"),
+        (b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", "no HTTP"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "it is no HTTP"),
     ],
 )

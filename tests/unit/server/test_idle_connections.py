@@ -140,3 +140,13 @@ def test_a_request_that_comes_slowly_is_waited_for() -> None:
             return await reader.readuntil(b"\r\n")
 
     assert asyncio.run(status()) == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_an_idle_connection_holds_no_body() -> None:
+    async def held() -> bytes:
+        async with connected() as (reader, writer, _, served):
+            writer.write(b"PUT /lane HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nbody")
+            await reader.readuntil(b"\r\n\r\n")
+            return bytes(served.cycle.body)
+
+    assert asyncio.run(held()) == b""
