@@ -8,6 +8,7 @@ acknowledged last, or what was being put, or nothing where a delete was under wa
 import hashlib
 import os
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -225,4 +226,5 @@ def test_planted_bugs_are_found(folder: Path, tmp_path: Path, module: str) -> No
     """The bytes of an object are not synced, or its name is not."""
     planted = f"import tandem.offline.objects.{module} as module\nmodule.sync = lambda path: None\n"
     (tmp_path / "sitecustomize.py").write_text(planted)
-    assert run_rounds(folder, power_cut(folder, None), PYTHONPATH=str(tmp_path)) != []
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    assert run_rounds(folder, power_cut(folder, None), PYTHONPATH=paths) != []

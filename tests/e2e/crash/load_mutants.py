@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from tandem.online.base import Mark, Outcome, Request
+from tandem.online.base import Mark, Outcome, Request, SegmentWrite
 from tandem.online.lmdb import LmdbOnlineStore, staged_files
 
 GAP = "TANDEM_TEST_GAP"
-"""Names a file that appears when rows are committed and their mark is not."""
+"""Names a file that appears when rows are committed and what they need is not there yet."""
 GAP_SECONDS = 5.0
 """How long, so that who waits for the file may be late on a busy machine."""
 
@@ -39,6 +39,12 @@ class StagesWithoutSync(LmdbOnlineStore):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         staged_files._write = _write_without_sync
+
+    def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
+        outcomes = super().write(writes, clock)
+        if any(isinstance(one, SegmentWrite) for one in writes):
+            Path(os.environ[GAP]).touch()
+        return outcomes
 
 
 def _write_without_sync(file: FileIO, rows: pa.Table) -> int:

@@ -1,15 +1,14 @@
 """Two online stores with a bug each, planted to prove that the crash tests would find it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 import lmdb
 
 from tandem.model.write import Write
-from tandem.online.base import Outcome
-from tandem.online.lmdb import LmdbOnlineStore, layout
-from tandem.online.online_record import OnlineRecord
+from tandem.online.lmdb import LmdbOnlineStore
+from tandem.online.lmdb.write_changes import Changes, Place, changes_of, record_keys_of
 
 
 class AnswersBeforeSync(LmdbOnlineStore):
@@ -20,18 +19,17 @@ class AnswersBeforeSync(LmdbOnlineStore):
 
 
 class DecidesOutsideTheTransaction(LmdbOnlineStore):
-    """Reads the newest records before the transaction that replaces them."""
+    """Decides each write by the record that there was before the transaction."""
 
-    _stale: Mapping[bytes, OnlineRecord | None] = MappingProxyType({})
-
-    def write(self, writes: Sequence[Write], clock: Callable[[], int]) -> list[Outcome]:
-        keys = list({write.key for write in writes})
-        self._stale = {
-            layout.record_key(key): record for key, record in zip(keys, self.get(keys), strict=True)
-        }
-        outcomes = super().write(writes, clock)
-        self._stale = {}
-        return outcomes
-
-    def _newest(self, transaction: object, key: bytes) -> OnlineRecord | None:
-        return self._stale[key] if key in self._stale else super()._newest(transaction, key)
+    def _decide(self, transaction: Any, writes: Sequence[Write], place: Place) -> Changes:
+        with transaction.cursor(self._records) as cursor:
+            before = dict(cursor.getmulti(record_keys_of(writes)))
+        changes = Changes.none()
+        for write in writes:
+            behind = place._replace(position=place.position + len(changes.logged))
+            one = changes_of([write], before, behind)
+            changes.records.update(one.records)
+            changes.expiries.update(one.expiries)
+            changes.logged.extend(one.logged)
+            changes.outcomes.extend(one.outcomes)
+        return changes

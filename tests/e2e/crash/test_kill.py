@@ -139,5 +139,8 @@ def test_a_server_goes_on_after_kills(tmp_path: Path) -> None:
 )
 def test_planted_bugs_are_found(tmp_path: Path, mutant: str, needs_power_cut: bool) -> None:
     prepare = power_cut(tmp_path, None) if needs_power_cut else kill_alone
-    planted = {"TANDEM_ONLINE_STORE": f"mutants:{mutant}", "PYTHONPATH": str(HERE)}
+    planted = {
+        "TANDEM_ONLINE_STORE": f"mutants:{mutant}",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+    }
     assert rounds(tmp_path, prepare, MUTANT_ROUNDS_MAX, **planted) != []

@@ -194,8 +194,9 @@ def test_planted_bugs_are_found(
     prepare = power_cut(tmp_path, None) if needs_power_cut else kill_alone
     paths = os.pathsep.join([str(HERE), *sys.path])
     planted = {"TANDEM_ONLINE_STORE": f"load_mutants:{mutant}", "PYTHONPATH": paths}
-    if not needs_power_cut:
-        planted[GAP] = str(tmp_path / "gap")
+    planted[GAP] = str(tmp_path / "gap")
+    if needs_power_cut:  # what is delivered needs its staged file no more
+        planted["TANDEM_DELIVERY_INTERVAL_SECONDS"] = "3600"
     wrong = rounds(tmp_path, prepare, MUTANT_ROUNDS_MAX, **planted)
     assert any(symptom in fault for fault in wrong), wrong
 
