@@ -19,15 +19,22 @@ class AnswersBeforeSync(LmdbOnlineStore):
 
 
 class DecidesOutsideTheTransaction(LmdbOnlineStore):
-    """Decides each write by the record that there was before the transaction."""
+    """Decides each write by the record that was read when its key came first, long before."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._read: dict[bytes, bytes] = {}
+        self._keys: set[bytes] = set()
 
     def _decide(self, transaction: Any, writes: Sequence[Write], place: Place) -> Changes:
+        new = [key for key in record_keys_of(writes) if key not in self._keys]
+        self._keys.update(new)
         with transaction.cursor(self._records) as cursor:
-            before = dict(cursor.getmulti(record_keys_of(writes)))
+            self._read.update(cursor.getmulti(new))
         changes = Changes.none()
         for write in writes:
             behind = place._replace(position=place.position + len(changes.logged))
-            one = changes_of([write], before, behind)
+            one = changes_of([write], self._read, behind)
             changes.records.update(one.records)
             changes.expiries.update(one.expiries)
             changes.logged.extend(one.logged)
