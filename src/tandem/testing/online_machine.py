@@ -23,7 +23,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TargetStores
 from tandem.model.time_to_live import is_expired
 from tandem.model.write import LogEntry, Operation, RecordKey, Write
-from tandem.online.base import OnlineStore
+from tandem.online.base import OnlineStore, Request
 from tandem.online.features_json import decode_features
 from tandem.online.memory import MemoryOnlineStore
 from tandem.rows.record_table import check_rows
@@ -108,7 +108,9 @@ class OnlineStoreMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def load(self, data: st.DataObject) -> None:
-        """A segment in this store; in the memory store, its puts one after the other."""
+        """A segment in this store; in the memory store, its puts one after the other. Writes that
+        come with it in one call see it, and it sees them.
+        """
         group_id = data.draw(st.sampled_from(_GROUPS))
         keys = [key.identifier for key in _KEYS if key.group_id == group_id]
         rows = data.draw(st.lists(st.tuples(st.sampled_from(keys), _event_times), min_size=1))
@@ -129,12 +131,15 @@ class OnlineStoreMachine(RuleBasedStateMachine):
         ttl_seconds = data.draw(st.none() | st.integers(now_seconds - 5, now_seconds + 5))
         targets = data.draw(st.sampled_from(_TARGETS))
         self.last_write_time_us = max(self.now_us, self.last_write_time_us + 1)
+        some = st.lists(writes(self.now_us // 1_000), max_size=2)
+        before, behind = data.draw(some), data.draw(some)
         outcomes = []
         for store in (self.store, self.model):
             with segment_write(
                 store, checked, targets=targets, ttl_seconds=ttl_seconds, group_id=group_id
             ) as write:
-                outcomes.append(store.write([write], lambda: self.last_write_time_us))
+                together: list[Request] = [*before, write, *behind]
+                outcomes.append(store.write(together, lambda: self.last_write_time_us))
         assert outcomes[0] == outcomes[1]
         with self.store.log() as log:
             self.log += log.entries(0, self.log[-1].position if self.log else 0)
