@@ -1,13 +1,13 @@
 """LMDB that never syncs, beside a log file of its own that is synced once a commit.
 
     log     frame, frame, ...       one a call of writes
-    frame   CRC-32 | length | last position | write time | entries | (effect | length | entry)...
+    frame   CRC-32 | length | last position | write time | entries | (length | entry)...
     LMDB    records and expiries; of each frame with entries, its last position -> where it is
 
 * A frame is on disk before LMDB has its records, so nobody reads what a power cut could take back.
   The log is the change log as well: LMDB does not hold the entries.
 * After `kill -9` the system still has what LMDB wrote. At opening, the frames behind LMDB's end are
-  applied again: the effect of each write stands in its frame.
+  decided and applied again.
 * After a power cut LMDB's file may be anything. Without syncs pages reach the disk in any order; so
   its root may name pages that never came, and pages of its last synced tree may be overwritten.
   Nothing in it tells. So where the system was started anew since the store was opened, and the
@@ -31,11 +31,8 @@ import lmdb
 from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
 from benchmarks.engines.log_end import PARTITION, End
 from tandem.errors import DataCorrupted, StoreUnavailable
-from tandem.model.decision import Effect
 from tandem.model.write import LogEntry
-from tandem.online.apply import Applied
 from tandem.online.base import LogSnapshot, Outcome, Request
-from tandem.online.features_json import encode_features
 from tandem.online.lmdb import LmdbOnlineStore, layout
 from tandem.online.lmdb.store import (
     _DATABASES,
@@ -46,17 +43,16 @@ from tandem.online.lmdb.store import (
     _sync_folder,
     _Transaction,
 )
-from tandem.online.lmdb.write_changes import Changes, Place, change_record
-from tandem.online.online_record import OnlineRecord
+from tandem.online.lmdb.write_changes import Changes, Place
+from tandem.testing.replay import as_write
 
 _HEAD = struct.Struct(">IIQqI")
 _CHECKED = struct.Struct(">IQqI")
 _CRC = struct.Struct(">I")
-_ENTRY = struct.Struct(">BI")
+_LENGTH = struct.Struct(">I")
 _PLACE = struct.Struct(">QI")
 _POSITION = struct.Struct(">Q")
 _PLACE_OF_END, _TRIMMED = b"place of end", b"trimmed"
-_EFFECTS = list(Effect)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -64,7 +60,7 @@ class _Frame(NamedTuple):
     """entries    positions are those up to the end's"""
 
     end: End
-    entries: list[tuple[Effect, bytes]]
+    entries: list[bytes]
     length: int
 
 
@@ -114,27 +110,13 @@ class LmdbLogOnlineStore(LmdbOnlineStore):
         return place
 
     def _again(self, transaction: _Transaction, frame: _Frame) -> Changes:
-        """The changes that a frame made."""
-        changes = Changes.none()
-        first = frame.end.position - len(frame.entries) + 1
-        for position, (effect, packed) in enumerate(frame.entries, first):
-            entry = layout.unpack_entry(PARTITION, layout.position_key(position), packed)
-            key = layout.record_key(entry.key)
-            raw = changes.records[key] if key in changes.records else self._held(transaction, key)
-            newest = None if raw is None else layout.unpack_newest(key, raw)
-            record = OnlineRecord(
-                encode_features(entry.values),
-                entry.expires_at_ms,
-                entry.operation.is_delete,
-                *entry.event_time,
-            )
-            applied = Applied(effect, record, entry.values)
-            change_record(changes, key, entry.key.identifier, newest, applied)
-        return changes
-
-    def _held(self, transaction: _Transaction, key: bytes) -> bytes | None:
-        raw: bytes | None = transaction.get(key, db=self._records)
-        return raw
+        """The changes that a frame made: the same, since its moment is the clock."""
+        before = frame.end.position - len(frame.entries)
+        writes = [
+            as_write(layout.unpack_entry(PARTITION, layout.position_key(position), packed))
+            for position, packed in enumerate(frame.entries, before + 1)
+        ]
+        return self._decide(transaction, writes, Place(PARTITION, before, frame.end.write_time_us))
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         plain = only_writes(writes)
@@ -232,7 +214,7 @@ class _FileLogSnapshot(LogOfEntries):
                 if frame is None:
                     raise DataCorrupted("the checksum of a frame of the log does not match")
                 begin = frame.end.position - len(frame.entries) + 1
-                for position, (_, packed) in enumerate(frame.entries, begin):
+                for position, packed in enumerate(frame.entries, begin):
                     if position > last:
                         return
                     if position >= first and (group is None or layout.is_entry_of(packed, group)):
@@ -241,8 +223,8 @@ class _FileLogSnapshot(LogOfEntries):
 
 def _pack_frame(changes: Changes, end: End) -> bytes:
     pieces = [b""]
-    for _, packed, effect in changes.logged:
-        pieces += (_ENTRY.pack(_EFFECTS.index(effect), len(packed)), packed)
+    for _, packed in changes.logged:
+        pieces += (_LENGTH.pack(len(packed)), packed)
     body = b"".join(pieces)
     checked = _CHECKED.pack(len(body), *end, len(changes.logged)) + body
     return _CRC.pack(crc32(checked)) + checked
@@ -259,9 +241,9 @@ def _read_frame(file: int, place: int) -> _Frame | None:
         return None
     entries, start = [], 0
     for _ in range(count):
-        effect, size = _ENTRY.unpack_from(body, start)
-        start += _ENTRY.size + size
-        entries.append((_EFFECTS[effect], body[start - size : start]))
+        (size,) = _LENGTH.unpack_from(body, start)
+        start += _LENGTH.size + size
+        entries.append(body[start - size : start])
     return _Frame(End(position, write_time_us), entries, _HEAD.size + length)
 
 

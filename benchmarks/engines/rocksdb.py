@@ -74,7 +74,7 @@ class RocksDbOnlineStore(OnlineStore):
             write_time_us = max(clock(), self._end.write_time_us + 1)
             held = dict(zip(keys, self._records.get(keys), strict=True))
             position = self._end.position
-            changes = changes_of(plain, held, Place(PARTITION, position, write_time_us))
+            changes = changes_of(plain, keys, held, Place(PARTITION, position, write_time_us))
             batch = WriteBatch(raw_mode=True)
             for key, record in changes.records.items():
                 if record is None:
@@ -86,7 +86,7 @@ class RocksDbOnlineStore(OnlineStore):
                     batch.put(key, b"", self._handles[_EXPIRIES])
                 else:
                     batch.delete(key, self._handles[_EXPIRIES])
-            for key, packed, _ in changes.logged:
+            for key, packed in changes.logged:
                 batch.put(key, packed, self._handles[_LOG])
             self._commit(batch, End(position + len(changes.logged), write_time_us))
         return changes.outcomes

@@ -21,7 +21,7 @@ def replay(entries: Iterable[LogEntry]) -> Replayed:
         if TargetStores.ONLINE not in entry.targets:
             continue
         held = newest.get(entry.key)
-        decision = decide(_as_write(entry), held and held[0], entry.write_time_us // 1_000)
+        decision = decide(as_write(entry), held and held[0], entry.write_time_us // 1_000)
         if isinstance(decision, Refusal):
             raise AssertionError(f"the log holds an entry that must be refused: {entry}")
         if decision.effect is Effect.REPLACE:
@@ -32,7 +32,8 @@ def replay(entries: Iterable[LogEntry]) -> Replayed:
     return newest
 
 
-def _as_write(entry: LogEntry) -> Write:
+def as_write(entry: LogEntry) -> Write:
+    """The write that leads to the entry again, where it is decided with its time as the clock."""
     is_update = entry.operation is Operation.UPDATE
     return Write(
         operation=Operation.PUT if is_update else entry.operation,

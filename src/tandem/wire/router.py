@@ -123,16 +123,14 @@ class Router:
                 who = self._authenticate(request, call.service)
                 answer = _perform(protocol, call, request, who)
             else:
-                answer = self._perform_at_length(protocol, call, request)
+                answer = self._perform_large(protocol, call, request)
             if answer is None or isinstance(answer, msgspec.Struct):
                 return protocol.encode(call, answer, request.request_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, a well-formed answer is given
             return _failure(protocol, call, error, request.request_id)
         return _await(protocol, call, answer, request.request_id)
 
-    async def _perform_at_length(
-        self, protocol: WireProtocol, call: Call, request: Request
-    ) -> Answer:
+    async def _perform_large(self, protocol: WireProtocol, call: Call, request: Request) -> Answer:
         who = await asyncio.to_thread(self._authenticate, request, call.service)
         return await awaited(_perform(protocol, call, request, who))
 

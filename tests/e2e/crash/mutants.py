@@ -27,14 +27,15 @@ class DecidesOutsideTheTransaction(LmdbOnlineStore):
         self._keys: set[bytes] = set()
 
     def _decide(self, transaction: Any, writes: Sequence[Write], place: Place) -> Changes:
-        new = [key for key in record_keys_of(writes) if key not in self._keys]
+        keys = record_keys_of(writes)
+        new = sorted(set(keys) - self._keys)
         self._keys.update(new)
         with transaction.cursor(self._records) as cursor:
             self._read.update(cursor.getmulti(new))
-        changes = Changes.none()
-        for write in writes:
+        changes = Changes({}, {}, [], [])
+        for key, write in zip(keys, writes, strict=True):
             behind = place._replace(position=place.position + len(changes.logged))
-            one = changes_of([write], self._read, behind)
+            one = changes_of([write], [key], self._read, behind)
             changes.records.update(one.records)
             changes.expiries.update(one.expiries)
             changes.logged.extend(one.logged)

@@ -142,9 +142,10 @@ class LmdbOnlineStore(OnlineStore):
         return outcomes
 
     def _decide(self, transaction: _Transaction, writes: Sequence[Write], place: Place) -> Changes:
+        keys = record_keys_of(writes)
         with transaction.cursor(self._records) as cursor:
-            held = dict(cursor.getmulti(record_keys_of(writes)))
-        return changes_of_writes(writes, held, place)
+            held = dict(cursor.getmulti(sorted(set(keys))))
+        return changes_of_writes(writes, keys, held, place)
 
     def _change_records(self, transaction: _Transaction, changes: Changes) -> None:
         with transaction.cursor(self._records) as cursor:
@@ -159,9 +160,8 @@ class LmdbOnlineStore(OnlineStore):
 
     def _append(self, transaction: _Transaction, changes: Changes) -> None:
         with transaction.cursor(self._log) as cursor:
-            entries = [(one.key, one.packed) for one in changes.logged]
-            _, added = cursor.putmulti(entries, append=True)
-        if added < len(entries):
+            _, added = cursor.putmulti(changes.logged, append=True)
+        if added < len(changes.logged):
             raise DataCorrupted("the log has entries behind its end: restore the online store")
 
     def _write_segment(

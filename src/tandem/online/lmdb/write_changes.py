@@ -25,29 +25,17 @@ class Place(NamedTuple):
     write_time_us: int
 
 
-class LoggedWrite(NamedTuple):
-    """An accepted write: its entry as it lies in the log, and what it did to the record."""
-
-    key: bytes
-    packed: bytes
-    effect: Effect
-
-
 class Changes(NamedTuple):
     """records     the packed record of each key that is touched, or None where it is gone
     expiries    of each key of theirs, whether it is there
-    logged      in the order of the log
+    logged      key and value of each accepted write's entry, in the order of the log
     outcomes    of all writes, in their order
     """
 
     records: dict[bytes, bytes | None]
     expiries: dict[bytes, bool]
-    logged: list[LoggedWrite]
+    logged: list[tuple[bytes, bytes]]
     outcomes: list[Outcome]
-
-    @classmethod
-    def none(cls) -> "Changes":
-        return cls({}, {}, [], [])
 
     @property
     def replaced(self) -> list[tuple[bytes, bytes]]:
@@ -60,32 +48,36 @@ class Changes(NamedTuple):
 
 
 def record_keys_of(writes: Sequence[Write]) -> list[bytes]:
-    """The keys of the records that writes are about, each once, in order."""
-    return sorted(set(layout.record_keys([write.key for write in writes])))
+    """The key of each write's record."""
+    return layout.record_keys([write.key for write in writes])
 
 
-def changes_of(writes: Sequence[Write], held: Mapping[bytes, bytes], place: Place) -> Changes:
-    """What becomes of the records that are held under these keys. Raises DataCorrupted."""
-    changes = Changes.none()
+def changes_of(
+    writes: Sequence[Write], keys: Sequence[bytes], held: Mapping[bytes, bytes], place: Place
+) -> Changes:
+    """What becomes of the records that are held under the keys of the writes. Raises
+    DataCorrupted.
+    """
+    changes = Changes({}, {}, [], [])
     partition, position, write_time_us = place
     now_ms = write_time_us // 1_000
-    for key, write in zip(layout.record_keys([write.key for write in writes]), writes, strict=True):
+    for key, write in zip(keys, writes, strict=True):
         raw = changes.records[key] if key in changes.records else held.get(key)
         newest = None if raw is None else layout.unpack_newest(key, raw)
         applied = apply(write, newest, now_ms)
         if isinstance(applied, Refusal):
             changes.outcomes.append(applied)
             continue
-        change_record(changes, key, write.key.identifier, newest, applied)
+        _change_record(changes, key, write.key.identifier, newest, applied)
         position += 1
         entry_key = layout.position_key(position)
         packed = layout.pack_entry(entry_key, write, applied.record, write_time_us)
-        changes.logged.append(LoggedWrite(entry_key, packed, applied.effect))
+        changes.logged.append((entry_key, packed))
         changes.outcomes.append(Committed(partition, position, write_time_us))
     return changes
 
 
-def change_record(
+def _change_record(
     changes: Changes, key: bytes, identifier: str, newest: OnlineRecord | None, applied: Applied
 ) -> None:
     """Notes what an accepted write leaves behind under `key`, where `newest` is."""
