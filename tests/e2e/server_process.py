@@ -20,12 +20,17 @@ _reserved: list[socket.socket] = []
 
 
 def _runs(group: int) -> bool:
-    """Whether a process of the group still runs; whoever is killed may do so for a moment."""
+    """Whether a process of the group still runs; whoever is killed may do so for a moment. One that
+    is gone but for its other threads ("Zl") does: the last of them, in a sync of the disk, say, has
+    its files and their locks.
+    """
     listed = subprocess.run(
         ["ps", "-A", "-o", "pgid=,stat="], capture_output=True, check=True, text=True
     )
     processes = (line.split() for line in listed.stdout.splitlines())
-    return any(int(pgid) == group and state[0] not in "ZX" for pgid, state in processes)
+    return any(
+        int(pgid) == group and (state[0] not in "ZX" or "l" in state) for pgid, state in processes
+    )
 
 
 def free_port() -> int:
