@@ -13,10 +13,10 @@ nothing in `wire` knows ASGI.
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import TypeAlias
 
 from tandem.errors import AccessForbidden, NotAuthenticated
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
@@ -24,9 +24,10 @@ from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
 from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request, Response, new_request_id
-from tandem.wire.router import Router
+from tandem.wire.router import Begun, Router
 from tandem.wire.s3 import may_be_signed, says_s3
 
+Again: TypeAlias = Callable[[bytes], Begun | None]
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
 BULK_BODY_BYTES_MAX = 1 << 30
@@ -114,9 +115,28 @@ class Application:
             return False
         return self._s3 is None or not says_s3(query, headers)  # no bucket has such a name
 
-    def takes_again(self, path: bytes, query: bytes) -> bool:
-        """`takes_whole`, of a request without a body that has the headers of one it has taken."""
-        return path.startswith(_RECORD_PATHS) and (self._s3 is None or not may_be_signed(query))
+    def again(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> Again | None:
+        """What answers GETs for a path that differ in their query alone: what their path and their
+        headers decide is looked at once. Such headers were taken before, and no body is behind
+        them. None where a request has to be looked at whole; so does what is given answer then.
+        """
+        if not path.startswith(_RECORD_PATHS) or (
+            not self._answers_pages and browser_reason(headers) is not None
+        ):
+            return None
+        has_s3 = self._s3 is not None
+        if has_s3 and may_be_signed(query):
+            return None  # that may be why these headers were taken
+        begin = self._router.again(Request("GET", path, b"", headers, b"", new_request_id()))
+        if begin is None:
+            return None
+
+        def answer(query: bytes) -> Begun | None:
+            if has_s3 and may_be_signed(query):
+                return None
+            return begin(Request("GET", path, query, headers, b"", new_request_id()))
+
+        return answer
 
     def begin(
         self,
@@ -125,7 +145,7 @@ class Application:
         query: bytes,
         headers: Mapping[str, str],
         body: bytes | None,
-    ) -> Response | Coroutine[Any, Any, Response]:
+    ) -> Begun:
         """The answer to a request that was read whole, or a coroutine that gives it; `body` None:
         it is over the limit.
         """

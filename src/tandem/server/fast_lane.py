@@ -27,6 +27,7 @@ from tandem.server.application import BODY_BYTES_MAX, Application
 from tandem.server.asgi import joined_headers
 from tandem.server.repeated_head import RepeatedHead, repeated_head
 from tandem.wire.http import Response
+from tandem.wire.router import Begun
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -54,13 +55,13 @@ class FastLane(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         repeated = self._repeated
         if repeated is not None:
-            target = repeated.target_of(data)
-            if target is not None and self._application.takes_again(*target):
+            begun = repeated.begin(data)
+            if begun is not None:
                 self._repeated = self._idle_since = None
-                exchange: Any = _Exchange("GET", *target, repeated.headers, keep_alive=True)
-                exchange.repeated = repeated
-                self.cycle = exchange
-                self._answer(exchange)
+                # That of the request before, which is over, and does not differ in what is left.
+                exchange: Any = self.cycle
+                exchange.response_complete = False
+                self._send(exchange, begun)
                 return
         # Behind a message in hand, or its end, others may begin that are not the whole of this.
         self._unread = data if self._is_between_messages else b""
@@ -113,9 +114,9 @@ class FastLane(HttpToolsProtocol):
             return
         exchange.more_body = False
         if exchange.keep_alive and exchange.method == "GET":
-            kept = repeated_head(self._whole, self.url, exchange.headers)
-            # Else the lane may have taken these headers for what stood beside them in the query.
-            if kept and self._application.takes_again(exchange.path, exchange.query):
+            again = self._application.again
+            kept = repeated_head(self._whole, self.url, exchange.headers, again)
+            if kept and kept.look_at(exchange.path, exchange.query):
                 exchange.repeated = kept
         if exchange.has_turn:
             self._answer(exchange)
@@ -201,6 +202,9 @@ class FastLane(HttpToolsProtocol):
         begun = self._application.begin(
             exchange.method, exchange.path, exchange.query, exchange.headers, body
         )
+        self._send(exchange, begun)
+
+    def _send(self, exchange: "_Exchange", begun: Begun) -> None:
         if isinstance(begun, Response):
             self._reply(exchange, begun)
         else:

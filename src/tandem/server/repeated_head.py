@@ -6,12 +6,18 @@ byte for byte, goes there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
+from tandem.server.application import Again
+from tandem.wire.router import Begun
+
+LooksAt: TypeAlias = Callable[[bytes, bytes, Mapping[str, str]], Again | None]
 _METHOD = b"GET "
 _TARGET_START = len(_METHOD)
 _END = b"\r\n\r\n"
 _BYTES_MAX = 4_096
+_PATHS_MAX = 64
 _NEVER_REPEATED = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -27,27 +33,41 @@ _TARGET = re.compile(rb"(/[!-\"$->@-~]*)\?([!-\"$-~]*)")
 
 
 class RepeatedHead:
-    """headers     of the request that was parsed, by lower-case name"""
+    """headers     of the request that was parsed, by lower-case name
+    again       gives what answers requests for a path with these headers: `Application.again`
+    """
 
-    __slots__ = ("_behind_target", "_length", "headers")
+    __slots__ = ("_again", "_answers", "_behind_target", "_headers", "_length")
 
-    def __init__(self, behind_target: bytes, headers: Mapping[str, str]) -> None:
+    def __init__(self, behind_target: bytes, headers: Mapping[str, str], again: LooksAt) -> None:
         self._behind_target = behind_target
         self._length = len(behind_target)
-        self.headers = headers
+        self._headers = headers
+        self._again = again
+        self._answers: dict[bytes, Again] = {}
 
-    def target_of(self, received: bytes) -> tuple[bytes, bytes] | None:
-        """The path and the query of a request that is all that was received; None where the head
-        is another one.
+    def begin(self, received: bytes) -> Begun | None:
+        """The answer to the request that is all that was received; None where it has another head,
+        or has to be looked at whole.
         """
         if not (received.startswith(_METHOD) and received.endswith(self._behind_target)):
             return None
         found = _TARGET.fullmatch(received, _TARGET_START, len(received) - self._length)
-        return None if found is None else (found[1], found[2])
+        if found is None:
+            return None
+        path, query = found.groups()
+        answer = self._answers.get(path) or self.look_at(path, query)
+        return None if answer is None else answer(query)
+
+    def look_at(self, path: bytes, query: bytes) -> Again | None:
+        answer = self._again(path, query, self._headers)
+        if answer is not None and len(self._answers) < _PATHS_MAX:
+            self._answers[path] = answer
+        return answer
 
 
 def repeated_head(
-    received: bytes, target: bytes, headers: Mapping[str, str]
+    received: bytes, target: bytes, headers: Mapping[str, str], again: LooksAt
 ) -> RepeatedHead | None:
     """What may come again of a request that the parser has read, if it is one without a body and
     all that was received at once.
@@ -60,4 +80,4 @@ def repeated_head(
         or not _NEVER_REPEATED.isdisjoint(headers)
     ):
         return None
-    return RepeatedHead(received[_TARGET_START + len(target) :], headers)
+    return RepeatedHead(received[_TARGET_START + len(target) :], headers, again)

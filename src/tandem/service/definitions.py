@@ -46,7 +46,9 @@ class Definitions:
 
     def find_for_reading(self, name: str) -> FeatureGroup | None:
         """The group of this name, or the one that an alias of this name means."""
-        state = self._current()
+        state = self._state
+        if state.version != self._stamp.read():  # `_current`, without a call for each read
+            state = self._refreshed()
         return state.by_name.get(name) or state.by_name.get(state.aliases.get(name, ""))
 
     def of_id(self, group_id: str) -> FeatureGroup | None:

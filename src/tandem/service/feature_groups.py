@@ -54,7 +54,7 @@ class FeatureGroups:
         group = self._definitions.find_for_reading(name)
         if group is None:
             raise _not_found(name)
-        return _usable(group)
+        return group if group.status is _CREATED else _usable(group)
 
     def find_for_writing(self, name: str) -> FeatureGroup:
         """The group of this name. Raises ResourceNotFound, and ValidationError where the name is

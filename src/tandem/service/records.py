@@ -46,6 +46,7 @@ from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
 from tandem.service.throughput import Throughput
 
+_ALL: frozenset[str] = frozenset()
 _PUT, _UPDATE = Operation.PUT, Operation.UPDATE
 
 
@@ -275,7 +276,9 @@ class Records:
         readable = group.for_readers
         if names:
             check_names(readable, names)
-        elif readable is not group:
+        elif readable is group:
+            return group, _ALL
+        else:
             # Records from before hold values of features that have been retired since.
             names = feature_names(readable.features)
         return group, frozenset(names)

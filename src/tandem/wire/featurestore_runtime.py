@@ -64,7 +64,11 @@ class FeatureStoreRuntime:
             return shapes.GetRecordResponse()
         return shapes.GetRecordResponse(
             record=Raw(found.features_json),
-            expires_at=expires_at(found.expires_at_ms, request.expiration_time_response),
+            expires_at=(
+                None
+                if found.expires_at_ms is None
+                else expires_at(found.expires_at_ms, request.expiration_time_response)
+            ),
         )
 
     def delete_record(self, request: shapes.DeleteRecordRequest) -> Awaitable[None]:

@@ -16,7 +16,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -53,6 +54,8 @@ from tandem.wire.usage import usage_service
 _MESSAGE_LENGTH_MAX = 2_048
 _log = logging.getLogger(__name__)
 
+Begun: TypeAlias = Response | Coroutine[Any, Any, Response]
+"""The answer; a coroutine that gives it, where it has to be waited for."""
 Authenticate = Callable[[Request, Service], Identity]
 """Raises NotAuthenticated where the request may not be answered."""
 _LARGE_BODY_BYTES = 1 << 18
@@ -105,20 +108,37 @@ class Router:
         def placed(protocol: WireProtocol) -> WireProtocol:
             return protocol if ask is None else Elsewhere(protocol, ask)
 
+        self._records = RestJson(rest_services)
         self._protocols: Sequence[WireProtocol] = (
-            RestJson(rest_services),  # first, since most requests are for records
+            self._records,  # first, since most requests are for records
             placed(AwsJson(json_services)),
             AwsQuery(query_services),
             *map(placed, extensions),
         )
         self._otherwise = RestJson(own_services)
 
-    def begin(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
-        """The answer; a coroutine that gives it, where it has to be waited for."""
+    def begin(self, request: Request) -> Begun:
         protocol = self._protocol(request)
-        call = None
         try:
             call = protocol.identify(request)
+        except Exception as error:  # noqa: BLE001 - as in `_begin`
+            return _failure(protocol, None, error, request.request_id)
+        return self._begin(protocol, call, request)
+
+    def again(self, head: Request) -> Callable[[Request], Begun] | None:
+        """`begin` for requests that differ from `head` in their query alone, which has nothing to
+        do with where they go. None where they go nowhere, or not to records.
+        """
+        if not self._records.claims(head):
+            return None
+        try:
+            call = self._records.identify(head)
+        except TandemError:
+            return None
+        return partial(self._begin, self._records, call)
+
+    def _begin(self, protocol: WireProtocol, call: Call, request: Request) -> Begun:
+        try:
             if self._lets_everybody_pass or len(request.body) < _LARGE_BODY_BYTES:
                 who = self._authenticate(request, call.service)
                 answer = _perform(protocol, call, request, who)

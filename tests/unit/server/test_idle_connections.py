@@ -28,8 +28,8 @@ class Answers:
     ) -> bool:
         return path == b"/lane"
 
-    def takes_again(self, path: bytes, query: bytes) -> bool:
-        return path == b"/lane"
+    def again(self, *_request: object) -> None:
+        return None
 
     def begin(self, *_request: object) -> Response:
         return Response(200, [], b"")
