@@ -243,10 +243,15 @@ class Records:
         group, wanted = self._readable(group_name, names)
         key = RecordKey(group.group_id, canonical_identifier(group, identifier))
         record = self._store.get((key,))[0]
-        if record is None or record.is_gone(self._clock() // 1_000):
+        if record is None or record.is_deleted:
             return None
-        self._throughput.read(group, (record.features_json,))
-        return _served(record, wanted)
+        features_json, expires_at_ms = record.features_json, record.expires_at_ms
+        if expires_at_ms is not None and is_expired(expires_at_ms, self._clock() // 1_000):
+            return None
+        self._throughput.read(group, (features_json,))
+        return ServedRecord(
+            part_of(features_json, wanted) if wanted else features_json, expires_at_ms
+        )
 
     def get_many(
         self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()

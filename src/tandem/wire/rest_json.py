@@ -56,7 +56,7 @@ class _Route:
     literals: Mapping[int, bytes]
     labels: Mapping[int, str]
     fields: Mapping[str, str]
-    query: Mapping[bytes, _QueryMember]
+    query: Mapping[str, _QueryMember]
     decoder: Decoder[Any]
 
     def fits(self, segments: Sequence[bytes]) -> bool:
@@ -104,7 +104,9 @@ class RestJson:
         fitting = [route for route in candidates if route.fits(segments)]
         for route in fitting:
             if route.operation.method == method:
-                labels = {name: _text(segments[index]) for index, name in route.labels.items()}
+                labels = {
+                    name: _text(_decoded(segments[index])) for index, name in route.labels.items()
+                }
                 return Call(route.service, route.operation, labels)
         path = raw_path[:256].decode("latin-1")
         if fitting:
@@ -115,7 +117,7 @@ class RestJson:
     def decode(self, call: Call, request: Request) -> msgspec.Struct:
         route = self._by_operation[call.operation.name]
         if route.query:
-            members = {**_query_members(request.query, route.query), **call.labels}
+            members = _query_members(request.query, route.query, call.labels)
             bound: msgspec.Struct = route.decoder.from_members(members)
             return bound
         if request.body and request.media_type not in _MEDIA_TYPES:
@@ -161,7 +163,7 @@ def _route(service: Service, operation: Operation[Any]) -> _Route:
         labels={index: part[1:-1] for index, part in enumerate(parts) if part.startswith("{")},
         fields={name: member.name for name, member in members.items()},
         query={
-            name.encode(): _QueryMember(member, _holds_list(members[member].type))
+            name: _QueryMember(member, _holds_list(members[member].type))
             for member, name in operation.query.items()
         },
         decoder=Decoder(operation.request),
@@ -174,14 +176,17 @@ def _holds_list(kind: msgspec.inspect.Type) -> bool:
     return isinstance(kind, msgspec.inspect.ListType)
 
 
-def _query_members(query: bytes, bound: Mapping[bytes, _QueryMember]) -> dict[str, Any]:
+def _query_members(
+    query: bytes, bound: Mapping[str, _QueryMember], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """`labels`, and what the query string binds beside them."""
     members: dict[str, Any] = {}
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        member = bound.get(name) or bound.get(_text(name).encode())
+    for pair in _decoded(query).split("&"):
+        name, _, value = pair.partition("=")
+        member = bound.get(name) or bound.get(_text(name))
         if member is None:
             continue
-        text = _text(value.replace(b"+", b" ") if b"+" in value else value)
+        text = _text(value.replace("+", " "))
         if member.is_list:
             members.setdefault(member.name, []).append(text)
         elif member.name in members:
@@ -190,14 +195,26 @@ def _query_members(query: bytes, bound: Mapping[bytes, _QueryMember]) -> dict[st
             )
         else:
             members[member.name] = text
+    members.update(labels)
     return members
 
 
-def _text(encoded: bytes) -> str:
-    decoded = unquote_to_bytes(encoded) if b"%" in encoded else encoded
+def _text(encoded: str) -> str:
+    if "%" not in encoded:
+        return encoded
     try:
-        return decoded.decode()
+        return unquote_to_bytes(encoded).decode()
     except UnicodeDecodeError:
-        raise SerializationError(
-            f"{encoded[:64].decode('latin-1')!r} in the URL is not UTF-8"
-        ) from None
+        raise _not_utf8(encoded) from None
+
+
+def _decoded(part: bytes) -> str:
+    """A part of the URL, still percent-encoded."""
+    try:
+        return part.decode()
+    except UnicodeDecodeError:
+        raise _not_utf8(part.decode("latin-1")) from None
+
+
+def _not_utf8(encoded: str) -> SerializationError:
+    return SerializationError(f"{encoded[:64]!r} in the URL is not UTF-8")

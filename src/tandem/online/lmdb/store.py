@@ -227,13 +227,14 @@ class LmdbOnlineStore(OnlineStore):
         # `_begin` by hand: this is what a GetRecord waits for, and a context manager costs as much.
         self._check_usable()
         unpack = layout.unpack_newest
+        found: list[OnlineRecord | None] = []
         try:
             with self._environment.begin(self._records) as transaction:
                 get = transaction.get
-                return [
-                    None if (raw := get(key)) is None else unpack(key, raw)
-                    for key in layout.record_keys(keys)
-                ]
+                for key in layout.record_keys(keys):
+                    raw = get(key)
+                    found.append(None if raw is None else unpack(key, raw))
+            return found
         except lmdb.Error as error:
             raise self._failure(error) from error
 

