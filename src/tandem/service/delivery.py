@@ -166,6 +166,7 @@ class Delivery:
         if state.intent is None:
             entries = self._log.read_next(partition, after)
             if not entries:
+                self._log.trim(partition, state)
                 return 0
             through = entries[-1].position
             claimed = state._replace(intent=through)

@@ -79,12 +79,17 @@ class DeliveryLog:
         """
         self._manifests.set_delivery(partition, expected, new)
         before, through = _needed_after(expected), _needed_after(new)
-        # From the start of the log, since a crash may have come between a move and its trim.
         for end in range(before + _TRIM_ENTRIES, through, _TRIM_ENTRIES):
             self._store.trim(partition, end)
         if through > before:
-            self._store.trim(partition, through)
-            self._store.staging.clean()
+            self.trim(partition, new)
+
+    def trim(self, partition: int, state: DeliveryState) -> None:
+        """Removes what no group needs any more. Without a move before it, that is what a crash has
+        left that came between a move and its trim.
+        """
+        self._store.trim(partition, _needed_after(state))
+        self._store.staging.clean()
 
     def _limited(self, parts: Iterable[LogPart]) -> Iterator[tuple[LogPart, bool]]:
         """Parts up to the limit, and of each whether it reaches the limit."""

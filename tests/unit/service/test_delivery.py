@@ -8,6 +8,7 @@ from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tandem.assembly.core import Core
@@ -94,6 +95,27 @@ def test_a_failure_at_any_step_is_made_good(
     assert sum(rows(core, "other").values()) == 15
     archived = [entry.position for entry in core.offline.archived(customers)]
     assert len(archived) == len(set(archived)) == 30
+
+
+def test_what_a_crash_leaves_untrimmed_goes_without_another_write(
+    core: Core, customers: FeatureGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core.ingestion.ingest("customers", pa.table({"id": ["C1"], "time": [1.7e9]}))
+    staged = core.settings.data / "online" / "staged"
+
+    def planted(*_: object) -> None:
+        raise StoreUnavailable("planted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(core.online, "trim", planted)
+        with pytest.raises(StoreUnavailable):
+            core.delivery.deliver_all()
+    assert core.delivery.waiting() == 0
+    assert [*staged.glob("*.arrow")]
+    assert core.delivery.deliver_all() == 0
+    with core.online.log() as log:
+        assert list(log.entries(0, 0)) == []
+    assert not [*staged.glob("*.arrow")]
 
 
 def test_a_range_is_bounded_by_bytes(core: Core, customers: FeatureGroup) -> None:
