@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.parsers import create_parser
+from msgspec.structs import replace
 
 from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request

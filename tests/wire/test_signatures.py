@@ -1,12 +1,12 @@
 """Signatures: all that botocore signs is taken, and nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tandem.errors import NotAuthenticated
 from tandem.wire.authentication import Rules

@@ -3,15 +3,15 @@
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 _FIRST_ID = str(uuid.uuid4())
 _ID_PREFIX = _FIRST_ID.rpartition("-")[0]
 _ID_NUMBERS = itertools.count(int(_FIRST_ID.rpartition("-")[2], 16))
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):  # made in a third of a dataclass's time
     """One HTTP request, read whole.
 
     raw_path    the path still percent-encoded, without the query: an ARN is one segment of it
@@ -32,8 +32,7 @@ class Request:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-@dataclass(slots=True)
-class Response:
+class Response(msgspec.Struct):
     """One HTTP answer. The server adds content-length, which it alone can get right.
 
     body    the whole body, or its pieces, which the server asks for as it sends them: in a thread,

@@ -15,7 +15,6 @@ that is raised is a fault of ours: InternalFailure, and a traceback in the log u
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -212,4 +211,4 @@ def _domain_error(
         _log.error("request %s: %s: %s", request_id, code.code, error)
     response = protocol.encode_error(code, str(error)[:_MESSAGE_LENGTH_MAX], request_id)
     headers = [*response.headers, (ERROR_HEADER, type(error).__name__)]
-    return replace(response, headers=headers)
+    return msgspec.structs.replace(response, headers=headers)
