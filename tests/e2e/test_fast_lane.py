@@ -17,6 +17,7 @@ import pytest
 import tandem
 from e2e.server_process import ServerProcess
 from e2e.slow_commits import BEGUN
+from tandem.server.fast_lane import HEAD_BYTES_MAX
 
 GROUP = "customers"
 NOTE_BYTES = 20_000
@@ -234,6 +235,54 @@ def test_what_is_no_http_is_refused(connection: Connection) -> None:
     connection.send(b"PUT /FeatureGroup/x HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n")
     assert connection.answer()[0] == 400
     assert connection.is_closed()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /FeatureGroup/x?",
+        b"GET /health HTTP/1.1\r\nhost: ",
+        b"PUT /FeatureGroup/x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx: ",
+        b"PUT /FeatureGroup/x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;x=",
+    ],
+)
+@pytest.mark.parametrize("endless", [b"x" * 60_000, b"x\r\ny: " * 10_000])
+def test_a_head_without_an_end_is_not_held(
+    connection: Connection, begun: bytes, endless: bytes
+) -> None:
+    connection.send(begun)
+    with pytest.raises(OSError):  # noqa: PT011 - which one, the moment decides
+        connection.send(*[endless] * 1_000)
+
+
+def test_a_head_that_is_too_large_is_named(connection: Connection) -> None:
+    begun = b"GET /FeatureGroup/x?"
+    connection.send(begun, b"x" * (HEAD_BYTES_MAX + 1 - len(begun)))
+    status, _, body = connection.answer()
+    assert status == 400
+    assert b"larger than 262144 bytes" in body
+    assert connection.is_closed()
+
+
+def test_many_features_may_be_named(connection: Connection) -> None:
+    many = "".join(f"&FeatureName={number:064}" for number in range(2_500))
+    path = f"/FeatureGroup/{GROUP}?RecordIdentifierValueAsString=C1{many}"
+    connection.send(request("GET", path), get("C1"))
+    status, _, body = connection.answer()
+    assert status == 400
+    assert b"is not defined in feature group" in body
+    assert key_of(connection.answer()[2]) == "C1"
+
+
+@pytest.mark.parametrize("more", [[], [BESIDE]])
+def test_what_comes_as_headers_behind_a_body_is_dropped(
+    connection: Connection, more: list[str]
+) -> None:
+    head = request("PUT", f"/FeatureGroup/{GROUP}", b"", "transfer-encoding: chunked", *more)
+    body = put("P8").rpartition(b"\r\n\r\n")[2]
+    trailers = b"origin: http://evil.example\r\nhost: evil.example\r\n"
+    connection.send(head, b"%x\r\n%b\r\n0\r\n" % (len(body), body), trailers, b"\r\n")
+    assert connection.answer()[0] == 200
 
 
 def test_a_bucket_of_that_name_is_s3s(server: ServerProcess, connection: Connection) -> None:

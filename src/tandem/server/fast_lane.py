@@ -13,9 +13,13 @@
 * A head that a connection has sent before, but for the target, needs no parser (`repeated_head`).
 * Requests of one connection are answered in their order, one at a time. While one waits, or the
   client does not take its answers, nothing more is read from it.
+* What a client may have held in memory before it has shown a signature has a bound: its head has
+  `HEAD_BYTES_MAX`, its body what `Application` says. What comes as headers behind a body is
+  dropped, whichever way the request goes.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any, cast
@@ -29,6 +33,10 @@ from tandem.server.repeated_head import RepeatedHead, repeated_head
 from tandem.wire.http import Response
 from tandem.wire.router import Begun
 
+HEAD_BYTES_MAX = 256 << 10
+"""GetRecord may name 2,500 features of 64 characters in its query."""
+_NOWHERE: Any = deque(maxlen=0)
+"""A list of headers that takes none."""
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -47,6 +55,8 @@ class FastLane(HttpToolsProtocol):
         self._repeated: RepeatedHead | None = None
         """What may come again, while no request is under way and the parser is between two."""
         self._is_between_messages = True
+        self._untold_bytes = 0
+        """Received since the parser told of a message or of a part of its body."""
         self._unread = self._whole = b""
         """What was received between two messages, until one begins; then it belongs to that one,
         until something else is received.
@@ -65,8 +75,18 @@ class FastLane(HttpToolsProtocol):
                 return
         # Behind a message in hand, or its end, others may begin that are not the whole of this.
         self._unread = data if self._is_between_messages else b""
+        self._untold_bytes += len(data)
         super().data_received(data)
         self._unread = self._whole = b""
+        if (
+            self._untold_bytes > HEAD_BYTES_MAX
+            and not self._is_between_messages
+            and not self.transport.is_closing()
+        ):
+            self.send_400_response(
+                f"The head of the request is larger than {HEAD_BYTES_MAX} bytes: send less in its"
+                " URL and its headers."
+            )
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
@@ -75,6 +95,7 @@ class FastLane(HttpToolsProtocol):
         self.headers = []
         self._whole, self._unread = self._unread, b""
         self._is_between_messages = False
+        self._untold_bytes = len(self._whole)
         # From here on, what is received belongs to this message.
         self._repeated = None
         before: Any = self.cycle
@@ -89,7 +110,9 @@ class FastLane(HttpToolsProtocol):
             self.url, self.expect_100_continue = url, expects
             self.headers.extend(headers)  # the list that the scope has
             super().on_headers_complete()
+            self.headers = _NOWHERE
             return
+        self.headers = _NOWHERE
         cycle: Any = exchange
         before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
@@ -100,6 +123,7 @@ class FastLane(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
+        self._untold_bytes = 0
         exchange: Any = self.cycle
         if isinstance(exchange, _Exchange):
             exchange.take(body)
