@@ -285,6 +285,12 @@ def test_what_comes_as_headers_behind_a_body_is_dropped(
     assert connection.answer()[0] == 200
 
 
+def test_a_fragment_is_no_part_of_a_path(connection: Connection) -> None:
+    connection.send(get("C1#?"), request("GET", f"/FeatureGroup/{GROUP}#x?y"))
+    assert connection.answer()[0] == 200
+    assert b"RecordIdentifierValueAsString" in connection.answer()[2]
+
+
 def test_a_bucket_of_that_name_is_s3s(server: ServerProcess, connection: Connection) -> None:
     server.client("s3").create_bucket(Bucket="lane-bucket")
     server.client("s3").put_object(Bucket="lane-bucket", Key="FeatureGroup/x", Body=b"an object")

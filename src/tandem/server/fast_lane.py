@@ -208,8 +208,7 @@ class FastLane(HttpToolsProtocol):
         if self.expect_100_continue or self.parser.should_upgrade():
             return None
         if self.url.startswith(b"/"):
-            path, _, query = self.url.partition(b"?")
-            query = query.partition(b"#")[0]
+            path, _, query = self.url.partition(b"#")[0].partition(b"?")
         else:
             parsed = urlsplit(self.url)  # a proxy's form, with scheme and host
             path, query = parsed.path, parsed.query
