@@ -3,6 +3,8 @@
 Leave the machine alone meanwhile.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +75,7 @@ NAMES = [*COMPARED, *OTHERS]
 @click.option("--plot", "path", type=Path, help="An SVG file for the ratios of serving.")
 def main(names: tuple[str, ...], rows: int | None, seconds: float, path: Path | None) -> None:
     """Print Tandem's speed beside limits and peers, measured in one run."""
+    print(f"Python {sys.version}, {len(os.sched_getaffinity(0))} processors")
     ratios: list[Ratio] = []
     for name in names or [name for name in NAMES if name not in LONG]:
         if name in COMPARED:

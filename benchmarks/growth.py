@@ -19,6 +19,8 @@ from benchmarks.http_requests import Requests
 from benchmarks.load import Load, Stream, apply_load
 from benchmarks.records import GROUP, gets, identifier, rows, text_of
 from benchmarks.server import Server, memory_bytes, running
+from tandem.assembly.core import Core
+from tandem.assembly.settings import Settings
 
 FEWEST_RECORDS = 10_000
 LOADED_AT_ONCE = 500_000
@@ -84,6 +86,10 @@ def _load(data: Path, size: int) -> None:
         )
         for begin in range(0, size, LOADED_AT_ONCE):
             group.ingest(rows(min(size - begin, LOADED_AT_ONCE), first=begin))
+    # What waits for its delivery would be delivered beside the reads.
+    core = Core(Settings(data=data), in_background=False)
+    core.delivery.deliver_all()
+    core.close()
 
 
 def _by_features(seconds: float) -> Iterator[tuple[int, Load]]:

@@ -4,6 +4,7 @@ of Tandem's, or give the same answer.
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from tandem.errors import TandemError
 Call = Callable[[tandem.FeatureStore, Any], Any]
 ODD = [
     None, True, 5, 1.5, float("nan"), b"x", "", " ", "a b", "é", "a/b", "..", "%2e", "a?b#c",
-    "a\0b", "\ud800", "x" * 70, [], {}, ["a"], {"a": 1}, "nobody", "customers", timedelta(-1),
-    "arn:aws:sagemaker:us-east-1:000000000000:feature-group/customers",
+    "a\0b", "\ud800", "x" * 70, "x" * 300, [], {}, ["a"], {"a": 1}, "nobody", "customers",
+    timedelta(-1), "arn:aws:sagemaker:us-east-1:000000000000:feature-group/customers",
 ]  # fmt: skip
 FEATURES = {"id": "String", "t": "String"}
 
@@ -164,7 +165,14 @@ def stores(
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_odd_arguments(stores: list[tandem.FeatureStore], call: Call) -> None:
+def test_odd_arguments(
+    stores: list[tandem.FeatureStore],
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # ".." is a folder that nobody else writes to
     for odd in ODD:
         embedded, remote = (outcome(store, call, odd) for store in stores)
         assert embedded == remote, f"given {odd!r:.40}"

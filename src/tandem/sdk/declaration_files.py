@@ -37,16 +37,13 @@ def declarations(path: Path) -> Sequence[Declared]:
     """
     try:
         is_folder, is_there = path.is_dir(), path.exists()
+        files = sorted(_files(path)) if is_folder else [path]
     except (OSError, ValueError) as error:
-        raise ValidationError(f"{str(path)[:80]!r} is no path: {error}") from error
-    if is_folder:
-        files = sorted(_files(path))
-        if not files:
-            endings = " or ".join(_ENDINGS)
-            raise ValidationError(f"the folder {str(path)!r} holds no file that ends in {endings}")
-    elif is_there:
-        files = [path]
-    else:
+        raise ValidationError(f"{str(path)[:80]!r} cannot be looked at: {error}") from error
+    if not files:
+        endings = " or ".join(_ENDINGS)
+        raise ValidationError(f"the folder {str(path)!r} holds no file that ends in {endings}")
+    if not is_there:
         raise ValidationError(f"there is no file or folder {str(path)!r}")
     places: dict[str, str] = {}
     result: list[Declared] = []

@@ -32,16 +32,24 @@ def labels_of(given: Any) -> Labels:
 
 
 def _from_file(path: Path) -> Labels:
+    with _named(path):
+        files = _files(path)
+        if files[0].suffix.lower() in _PARQUET:
+            schema = pq.read_schema(files[0]).remove_metadata()
+            return RowStream(schema, _batches(files, schema))
+    return TableRows(read_table(path))
+
+
+def _files(path: Path) -> Sequence[Path]:
+    """The file, or all Parquet files of the folder, by name. Raises OSError where the path is none,
+    or others change the folder meanwhile.
+    """
     if not path.exists():
         raise ValidationError(f"there is no file {str(path)!r}: give a file, a folder or a frame")
-    if path.is_file() and path.suffix.lower() not in _PARQUET:
-        return TableRows(read_table(path))
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise ValidationError(f"the folder {str(path)!r} holds no file that ends in '.parquet'")
-    with _named(path):
-        schema = pq.read_schema(files[0]).remove_metadata()
-    return RowStream(schema, _batches(files, schema))
+    return files
 
 
 def _batches(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -70,7 +70,11 @@ def _files(named: str, buckets: Path | None) -> list[Path]:
             raise ValidationError(f"{named!r} leads out of the store's buckets")
         place = str(inside)
     files = [Path(place)]
-    if not files[0].exists():
+    try:
+        is_there = files[0].exists()
+    except OSError as error:
+        raise ValidationError(f"{named[:80]!r} cannot be looked at: {error}") from error
+    if not is_there:
         # Not of pathlib, whose patterns cannot be absolute.
         found = glob.glob(place, recursive=True)  # noqa: PTH207
         files = sorted(Path(one) for one in found)
