@@ -191,13 +191,13 @@ def _stream(
         columns.append(pa.array(moments, _MOMENT))
     features_json = [None if one is None else one.features_json for one in records]
     columns += feature_columns(features_json, found.features, found.stored)
-    errors = [
-        _error(entry.feature_group_name, identifier, one)
-        for identifier, one in zip(
-            identifiers, () if are_all_there else found.records, strict=False
-        )
-        if isinstance(one, TandemError)
-    ]
+    errors = []
+    if not are_all_there:
+        errors = [
+            _error(entry.feature_group_name, identifier, one)
+            for identifier, one in zip(identifiers, found.records, strict=True)
+            if isinstance(one, TandemError)
+        ]
     unprocessed = _unprocessed(entry, found)
     if errors or unprocessed or not found.stored:
         form = _form(entry, found, errors, unprocessed, shows_expiry=shows_expiry)
