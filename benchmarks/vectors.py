@@ -77,8 +77,8 @@ def _clients(store: tandem.FeatureStore, url: str, size: int) -> dict[str, Clien
 
     def from_arrow(page: list[str]) -> np.ndarray:
         with pa.ipc.open_stream(ask(page, {"accept": ARROW})) as reader:
-            table = reader.read_all()
-        return np.stack([table.column(name).to_numpy() for name in NAMES], axis=1)
+            (batch,) = reader
+        return batch.select(NAMES).to_tensor(null_to_nan=True).to_numpy()
 
     features = [f"{GROUP}:{name}" for name in NAMES]
     group = store.feature_group(GROUP)

@@ -12,8 +12,9 @@ from property.stored_records import python_value, stored_records
 from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
+from tandem.rows import complete_records, typed_cells
 from tandem.rows import features_table as module
-from tandem.rows import typed_cells
+from tandem.rows.complete_records import complete_columns
 from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
 
@@ -56,20 +57,25 @@ def test_columns_are_what_values_are_one_by_one(few_cells: int, made: Any, rando
         check(*made, random)
 
 
+@pytest.mark.parametrize("decoded_cells", [0, 600])
 @given(made=stored_records(is_complete=True), random=st.randoms(use_true_random=False))
 @example(made=([HALF], []), random=None)
 @example(made=([HALF], [None]), random=None)
 @example(made=([HALF], [[FeatureValue("id", "a"), FeatureValue("f", "-0")]]), random=None)
 @settings(max_examples=300, deadline=None)
-def test_columns_of_complete_records_are_what_values_are_one_by_one(made: Any, random: Any) -> None:
+def test_columns_of_complete_records_are_what_values_are_one_by_one(
+    decoded_cells: int, made: Any, random: Any
+) -> None:
     features, records = made
-    check(features, records, random, (IDENTIFIER, *features))
+    with patch.object(module, "_DECODED_CELLS", decoded_cells):
+        check(features, records, random, (IDENTIFIER, *features))
 
 
+@pytest.mark.parametrize("decoded_cells", [0, 600])
 @given(made=stored_records(), random=st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
 def test_records_may_have_fewer_and_other_features_than_the_definition_at_hand(
-    made: Any, random: Any
+    decoded_cells: int, made: Any, random: Any
 ) -> None:
     features, records = made
     added = FeatureDefinition("added", FeatureType.STRING)
@@ -77,7 +83,52 @@ def test_records_may_have_fewer_and_other_features_than_the_definition_at_hand(
         if random.random() < 0.3:
             record.append(FeatureValue("added", "later"))
     stored = (IDENTIFIER, *features, *([added] if random.random() < 0.5 else []))
-    check(features, records, random, stored)
+    with patch.object(module, "_DECODED_CELLS", decoded_cells):
+        check(features, records, random, stored)
+
+
+# What stands between the cells of a record and between records, and parts of it.
+PUNCTUATION = st.text('{}[],:"\\F', max_size=6)
+
+
+@given(
+    rows=st.lists(st.lists(PUNCTUATION | st.none(), min_size=3, max_size=3), min_size=1, max_size=6)
+)
+@example(rows=[["a", "b", "c"]])
+@example(rows=[["},{", "", "}"], ["}", None, "x"]])
+@example(rows=[["a", "b", "x}]["], [None, "b", "c"]])
+@example(rows=[["}][{", None, "c"], ["a", "b", None]])
+@settings(max_examples=1_000, deadline=None)
+def test_a_text_may_look_like_what_is_between_cells(rows: list[list[str | None]]) -> None:
+    features = [FeatureDefinition(name, FeatureType.STRING) for name in "abc"]
+    records = [
+        [
+            FeatureValue("id", str(number)),
+            *(
+                FeatureValue(name, text)
+                for name, text in zip("abc", row, strict=True)
+                if text is not None
+            ),
+        ]
+        for number, row in enumerate(rows)
+    ]
+    with patch.object(module, "_DECODED_CELLS", 0):
+        check(features, records, None, (IDENTIFIER, *features))
+
+
+def test_a_record_may_have_a_newer_feature_in_the_place_of_one_that_it_lacks() -> None:
+    features = [FeatureDefinition(name, FeatureType.STRING) for name in "ab"]
+    record = [FeatureValue("id", "1"), FeatureValue("b", "right"), FeatureValue("added", "later")]
+    with patch.object(module, "_DECODED_CELLS", 0):
+        check(features, [record, record], None, (IDENTIFIER, *features))
+
+
+def test_most_records_are_complete_and_plain() -> None:
+    features = (IDENTIFIER, HALF)
+    texts = [encode_features([FeatureValue("id", one), FeatureValue("f", "1.5")]) for one in "ab"]
+    columns = complete_columns([texts[0], None, texts[1]], features, features)
+    assert columns is not None
+    assert [column.to_pylist() for column in columns] == [["a", None, "b"], [1.5, None, 1.5]]
 
 
 def test_another_thread_may_clear_what_is_held_at_any_moment(monkeypatch: Any) -> None:
@@ -85,8 +136,12 @@ def test_another_thread_may_clear_what_is_held_at_any_moment(monkeypatch: Any) -
         def __setitem__(self, key: Any, value: Any) -> None: ...
 
     monkeypatch.setattr(typed_cells, "_held", Cleared())
+    monkeypatch.setattr(complete_records, "_held", Cleared())
     values = [FeatureValue("id", "a"), FeatureValue("f", "1.5")]
-    assert table([encode_features(values)], [HALF], (IDENTIFIER, HALF)).to_pydict() == {"f": [1.5]}
+    for decoded_cells in (0, 600):
+        monkeypatch.setattr(module, "_DECODED_CELLS", decoded_cells)
+        found = table([encode_features(values)], [HALF], (IDENTIFIER, HALF))
+        assert found.to_pydict() == {"f": [1.5]}
 
 
 def check(

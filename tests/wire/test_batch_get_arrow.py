@@ -90,6 +90,24 @@ def test_features_come_in_the_order_asked_for(stored: Bench) -> None:
     assert found.column_names == ["record identifier", "is found", "real", "id"]
 
 
+def test_columns_follow_the_definition(stored: Bench) -> None:
+    request = group_request("grows", storage="Standard_V2")
+    assert stored.send(SAGEMAKER, "CreateFeatureGroup", **request).status == 200
+    (before,) = tables(ask(stored, entry("grows", "a")))
+    added = [{"FeatureName": "later", "FeatureType": "Integral"}]
+    changed = {"FeatureGroupName": "grows", "FeatureAdditions": added}
+    assert stored.send(SAGEMAKER, "UpdateFeatureGroup", **changed).status == 200
+    (after,) = tables(ask(stored, entry("grows", "a")))
+    assert after.column_names == [*before.column_names, "later"]
+    retired = b"/tandem/feature-groups/grows/retired-features/text"
+    assert stored.raw("PUT", retired, body=b"").status == 200
+    (without,) = tables(ask(stored, entry("grows", "a")))
+    assert without.column_names == [name for name in after.column_names if name != "text"]
+    (told_of,) = tables(ask(stored, entry("grows", "a", "b" * 3_000)))
+    assert (len(told(told_of, "Errors")), told(without, "Errors")) == (1, [])
+    assert tables(ask(stored, entry("grows", "a")))[0].schema == without.schema
+
+
 def test_an_expiry_is_a_moment(stored: Bench) -> None:
     put = stored.send(
         RUNTIME,

@@ -6,8 +6,9 @@
 The JSON of many records is not read by a parser of JSON, which would make an object of each value,
 but cut: their bytes, side by side, are one buffer, and the quotes in it are the offsets of an Arrow
 array whose elements are all its strings and what stands between them. What is wanted is taken from
-it, and becomes numbers, for all columns of a type at once. A hundred records or so are decoded all
-the same: so many objects are made in less time than those steps take.
+it, and becomes numbers, for all columns of a type at once. Some ten records are decoded all the
+same: so many objects are made in less time than those steps take. Of more that have all features,
+even less is searched for (`tandem.rows.complete_records`).
 
 * A cell is what `decode_features` and Python's `int` and `float` make of it.
 * It rests on two things: the JSON is what `encode_features` writes, compact and with the name
@@ -26,6 +27,7 @@ import pyarrow.compute as pc
 
 from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureType
 from tandem.rows.columns import typed
+from tandem.rows.complete_records import complete_columns
 from tandem.rows.event_time_columns import Mask, Numbers
 from tandem.rows.history_rows import arrow_type
 from tandem.rows.typed_cells import complete_values
@@ -33,8 +35,10 @@ from tandem.rows.typed_cells import complete_values
 _QUOTE, _BACKSLASH, _BRACE, _BRACKET = b'"\\{['
 _PIECE_BYTES = 4 << 20
 """Records are cut some megabytes at a time, so that what is in between is small."""
+_DECODED_CELLS = 600
+"""So many are decoded in less time than it takes to cut complete records,"""
 _DECODED_CELLS_MAX = 1_500
-"""So many are decoded in less time than it takes to cut them."""
+"""and so many in less than it takes to cut others."""
 _FEW_CELLS = 256
 """So few are decoded one by one in less time than Arrow's calls take."""
 _NOTHING = -1
@@ -58,16 +62,27 @@ def feature_columns(
     Features of the records that are not asked for are left out; where a record has no value, and
     where it is None, there is null.
     """
-    if len(features_json) * len(stored) <= _DECODED_CELLS_MAX:
-        columns = _columns_of_complete(features_json, features, stored)
-        if columns is not None:
-            return columns
-    if len(features_json) * len(features) <= _FEW_CELLS:
-        return _one_by_one(features_json, features)
-    pieces = [_columns(piece, features) for piece in _pieces(features_json)]
+    pieces = [_columns(piece, features, stored) for piece in _pieces(features_json)]
     if len(pieces) == 1:
         return pieces[0]
     return [pa.chunked_array(column) for column in zip(*pieces, strict=True)]
+
+
+def _columns(
+    features_json: Sequence[bytes | None],
+    features: Sequence[FeatureDefinition],
+    stored: Sequence[FeatureDefinition],
+) -> list[pa.Array]:
+    """The columns in the fastest way that takes such records."""
+    cells = len(features_json) * len(stored)
+    columns = None
+    if cells > _DECODED_CELLS:
+        columns = complete_columns(features_json, features, stored)
+    if columns is None and cells <= _DECODED_CELLS_MAX:
+        columns = _columns_of_complete(features_json, features, stored)
+    if columns is None and len(features_json) * len(features) <= _FEW_CELLS:
+        columns = _one_by_one(features_json, features)
+    return _cut(features_json, features) if columns is None else columns
 
 
 def _columns_of_complete(
@@ -139,6 +154,9 @@ def _value(cell: _Cell, type_: FeatureType) -> Any:
 
 
 def _pieces(features_json: Sequence[bytes | None]) -> Iterator[Sequence[bytes | None]]:
+    if sum(map(len, filter(None, features_json))) <= _PIECE_BYTES:
+        yield features_json
+        return
     begin = size = 0
     for index, one in enumerate(features_json):
         if one is not None:
@@ -180,7 +198,7 @@ class _Cells(NamedTuple):
         return pc.replace_with_mask(escaped, is_odd, pa.array(plain, pa.string()))
 
 
-def _columns(
+def _cut(
     features_json: Sequence[bytes | None], features: Sequence[FeatureDefinition]
 ) -> list[pa.Array]:
     cells = _cells(features_json)

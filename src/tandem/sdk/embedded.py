@@ -34,6 +34,7 @@ class EmbeddedBackend(Backend):
             raise StoreUnavailable(
                 f"the folder {str(settings.data)!r} cannot be used ({why}): name another one"
             ) from error
+        self._records = self._core.records
         self.groups = EmbeddedGroups(self._core)
         self.features = EmbeddedFeatures(self._core)
         self.tags = EmbeddedTags(self._core)
@@ -57,8 +58,8 @@ class EmbeddedBackend(Backend):
         self, group_name: str, identifiers: Sequence[str], features: Sequence[str]
     ) -> list[ServedRecord | None]:
         if len(identifiers) == 1:  # the way of one is shorter
-            return [self._core.records.get(group_name, identifiers[0], features)]
-        return self._core.records.get_many(group_name, identifiers, features)
+            return [self._records.get(group_name, identifiers[0], features)]
+        return self._records.get_many(group_name, identifiers, features)
 
     def delete_record(
         self,

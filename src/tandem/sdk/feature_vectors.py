@@ -12,6 +12,8 @@ from tandem.errors import ValidationError
 from tandem.sdk.frames import Result
 from tandem.service.feature_vectors import VectorTable
 
+_DOUBLE = pa.float64()
+
 
 class FeatureVectors(Result):
     """A row for each entity, in the order given; a column for each feature, in the order asked for.
@@ -32,6 +34,11 @@ class FeatureVectors(Result):
         `object` alone; whole numbers have no null; and no number is cut.
         """
         wanted = _dtype(dtype)
+        if wanted == np.float64 and all(one == _DOUBLE for one in self._table.schema.types):
+            batches = self._table.to_batches()
+            if len(batches) == 1:  # as most are: made in one call
+                matrix: npt.NDArray[Any] = batches[0].to_tensor(null_to_nan=True).to_numpy()
+                return matrix
         matrix = np.empty((self._table.num_rows, self._table.num_columns), wanted)
         for index, name in enumerate(self._table.column_names):
             matrix[:, index] = _column(name, self._table.column(index), wanted)

@@ -89,8 +89,12 @@ class FeatureGroupHandle:
 
     def get(self, identifier: Any, features: Sequence[str] = _ALL) -> dict[str, Any] | None:
         """The newest record as Python values by feature name, or None. `features` chooses some."""
-        self._follow_alias()
-        (found,) = self._read([self._identifier_text(identifier)], features)
+        if self.name != self.definition.name:
+            self._follow_alias()
+        # As most are, without a call.
+        is_plain = type(identifier) is str and identifier.isascii()
+        text = identifier if is_plain else self._identifier_text(identifier)
+        found = self._read((text,), features)[0]
         if found is not None and self._values.group is self.definition:
             try:
                 return self._values.of(found)

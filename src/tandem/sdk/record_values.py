@@ -41,8 +41,9 @@ class RecordValues:
 
     def of(self, record: ServedRecord) -> dict[str, Any]:
         """The values of a record, which are the caller's to change. Raises as `read` does."""
-        if not isinstance(record, KeptRecord):
+        if type(record) is ServedRecord:
             return self.read(record.features_json)
+        assert isinstance(record, KeptRecord)
         group, values = record.decoded
         if group is not self.group:
             values = self.read(record.features_json)
@@ -72,8 +73,9 @@ class RecordValues:
         except msgspec.ValidationError:
             return [self.read(one) for one in texts]
         found = [{cell.feature: cell.value for cell in cells} for cells in decoded]
+        has_lists = self._has_lists
         for place, values in enumerate(found):
-            if self._may_have_lost_a_sign(values, texts[place]):
+            if (has_lists or not all(values.values())) and MINUS_ZERO in texts[place]:
                 found[place] = self.read(texts[place])
         return found
 
@@ -85,12 +87,10 @@ class RecordValues:
             values = {cell.feature: cell.value for cell in self._decode(features_json)}
         except msgspec.ValidationError:  # such as 007, +1.5 or .5; or what no reading takes
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
-        if self._may_have_lost_a_sign(values, features_json):
+        # A zero may have lost its sign. It is not true, which is seen sooner than that it is zero.
+        if (self._has_lists or not all(values.values())) and MINUS_ZERO in features_json:
             return self._one_by_one(features_json, skips_unknown=skips_unknown)
         return values
-
-    def _may_have_lost_a_sign(self, values: Mapping[str, Any], features_json: bytes) -> bool:
-        return (self._has_lists or 0.0 in values.values()) and MINUS_ZERO in features_json
 
     def _one_by_one(self, features_json: bytes, *, skips_unknown: bool) -> dict[str, Any]:
         readers = self._readers

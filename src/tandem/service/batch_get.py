@@ -93,7 +93,7 @@ class BatchGet:
         """The records of a question, up to the first that its group has no units for."""
         if question.group is None:
             return found
-        read = [one.features_json for one in found if isinstance(one, OnlineRecord)]
+        read = [one.features_json for one in found if type(one) is OnlineRecord]
         allowed = self._throughput.read(question.group, read, some=True)
         if allowed == len(read):
             return found
@@ -127,7 +127,7 @@ class BatchGet:
             if size > bytes_max:
                 break
             records = [
-                None if isinstance(one, OnlineRecord) and one.is_gone(now_ms) else one
+                None if type(one) is OnlineRecord and one.is_gone(now_ms) else one
                 for one in self._get(keys[start : start + _AT_ONCE])
             ]
             found += records

@@ -18,9 +18,9 @@ UnprocessedIdentifiers, as the other form has them. Names of features have no sp
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -28,9 +28,11 @@ from msgspec import Raw
 
 from tandem.errors import TandemError, ValidationError
 from tandem.model import limits
+from tandem.model.feature_group import FeatureDefinition
 from tandem.model.time_to_live import format_expiry
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_table import feature_columns
+from tandem.rows.history_rows import arrow_type
 from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
 from tandem.service.feature_groups import FeatureGroups
 from tandem.wire.arns import feature_group_name
@@ -42,6 +44,8 @@ _Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
 _Entry = shapes.BatchGetRecordIdentifier
 _Answer = TypeVar("_Answer")
 _THREADS = 4
+_FORMS_MAX = 128
+_MOMENT = pa.timestamp("ms", "UTC")
 _STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
 """Of an Arrow stream: a message of no length."""
 
@@ -124,7 +128,7 @@ class BatchGetRecord:
         shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
         pieces: list[bytes | pa.Buffer] = []
         for entry, found in self._read(request, records_max):
-            pieces += stream_pieces(*_batches(entry, found, shows_expiry=shows_expiry))
+            pieces += _stream(entry, found, shows_expiry=shows_expiry)
         return ArrowStreams(b"".join(pieces))
 
     def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
@@ -152,12 +156,12 @@ class BatchGetRecord:
 
 
 def stream_pieces(
-    schema: pa.Schema, batches: Sequence[pa.RecordBatch]
+    schema: pa.Buffer, batches: Sequence[pa.RecordBatch]
 ) -> Iterator[bytes | pa.Buffer]:
-    """Batches without dictionaries as an Arrow stream. Arrow's own writer takes thrice as long
-    where they are short.
+    """Batches without dictionaries as an Arrow stream, behind their schema as it is serialized.
+    Arrow's own writer takes thrice as long where they are short.
     """
-    yield schema.serialize()
+    yield schema
     yield from (one.serialize() for one in batches)
     yield _STREAM_END
 
@@ -170,37 +174,89 @@ def expires_at(
     return format_expiry(expires_at_ms)
 
 
-def _batches(
+def _stream(
     entry: _Entry, found: RecordsFound, *, shows_expiry: bool
-) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
+) -> Iterator[bytes | pa.Buffer]:
     records = [one if type(one) is OnlineRecord else None for one in found.records]
+    are_all_there = None not in records
     identifiers = entry.record_identifiers_value_as_string[: len(records)]
-    columns = {
-        IDENTIFIER: pa.array(identifiers, pa.string()),
-        IS_FOUND: pa.array([one is not None for one in records], pa.bool_()),
-    }
+    columns = [
+        pa.array(identifiers, pa.string()),
+        pa.repeat(True, len(records))
+        if are_all_there
+        else pa.array([one is not None for one in records], pa.bool_()),
+    ]
     if shows_expiry:
         moments = [None if one is None else one.expires_at_ms for one in records]
-        columns[EXPIRES_AT] = pa.array(moments, pa.timestamp("ms", "UTC"))
+        columns.append(pa.array(moments, _MOMENT))
     features_json = [None if one is None else one.features_json for one in records]
-    features = feature_columns(features_json, found.features, found.stored)
-    errors = [
-        _error(entry.feature_group_name, identifier, one)
-        for identifier, one in zip(identifiers, found.records, strict=True)
-        if isinstance(one, TandemError)
-    ]
-    metadata = {
-        "FeatureGroupName": entry.feature_group_name.encode(),
-        "Errors": msgspec.json.encode(errors),
-        "UnprocessedIdentifiers": msgspec.json.encode(_unprocessed(entry, found)),
-    }
-    names = [*columns, *(feature.name for feature in found.features)]
-    arrays = [*columns.values(), *features]
-    if any(isinstance(one, pa.ChunkedArray) for one in features):
-        table = pa.table(arrays, names=names, metadata=metadata)
-        return table.schema, table.to_batches()
-    batch = pa.RecordBatch.from_arrays(arrays, names=names, metadata=metadata)
-    return batch.schema, [batch]
+    columns += feature_columns(features_json, found.features, found.stored)
+    errors = []
+    if not are_all_there:
+        errors = [
+            _error(entry.feature_group_name, identifier, one)
+            for identifier, one in zip(identifiers, found.records, strict=True)
+            if isinstance(one, TandemError)
+        ]
+    unprocessed = _unprocessed(entry, found)
+    if errors or unprocessed or not found.stored:
+        form = _form(entry, found, errors, unprocessed, shows_expiry=shows_expiry)
+    else:
+        form = _held_form(entry, found, shows_expiry=shows_expiry)
+    if any(isinstance(one, pa.ChunkedArray) for one in columns):
+        batches = pa.table(columns, schema=form.schema).to_batches()
+    else:
+        batches = [pa.RecordBatch.from_arrays(columns, schema=form.schema)]
+    return stream_pieces(form.serialized, batches)
+
+
+class _Form(NamedTuple):
+    """What does not depend on the records of an answer."""
+
+    schema: pa.Schema
+    serialized: pa.Buffer
+
+
+_forms: dict[Hashable, tuple[Sequence[FeatureDefinition], _Form]] = {}
+
+
+def _held_form(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> _Form:
+    """The form of answers without errors, kept for as long as the group has the same features."""
+    # By the object that the definition has, which is kept: a look at each feature takes too long.
+    names = tuple(entry.feature_names or ())
+    key = id(found.stored), entry.feature_group_name, names, shows_expiry
+    held = _forms.get(key)
+    if held is not None:
+        return held[1]
+    form = _form(entry, found, (), (), shows_expiry=shows_expiry)
+    if len(_forms) >= _FORMS_MAX:
+        _forms.clear()  # another thread may do so at any moment
+    _forms[key] = found.stored, form
+    return form
+
+
+def _form(
+    entry: _Entry,
+    found: RecordsFound,
+    errors: Sequence[shapes.BatchGetRecordError],
+    unprocessed: Sequence[_Entry],
+    *,
+    shows_expiry: bool,
+) -> _Form:
+    schema = pa.schema(
+        [
+            pa.field(IDENTIFIER, pa.string()),
+            pa.field(IS_FOUND, pa.bool_()),
+            *([pa.field(EXPIRES_AT, _MOMENT)] if shows_expiry else []),
+            *(pa.field(feature.name, arrow_type(feature)) for feature in found.features),
+        ],
+        metadata={
+            "FeatureGroupName": entry.feature_group_name.encode(),
+            "Errors": msgspec.json.encode(errors),
+            "UnprocessedIdentifiers": msgspec.json.encode(unprocessed),
+        },
+    )
+    return _Form(schema, schema.serialize())
 
 
 def _unprocessed(entry: _Entry, found: RecordsFound) -> Sequence[_Entry]:

@@ -116,4 +116,4 @@ class VectorApi:
             [*features.columns, *ages.columns],
             schema=pa.schema([*features.schema, *ages.schema], metadata=metadata),
         )
-        return ArrowStreams(b"".join(stream_pieces(table.schema, table.to_batches())))
+        return ArrowStreams(b"".join(stream_pieces(table.schema.serialize(), table.to_batches())))

@@ -66,6 +66,11 @@ def group_prefix(group_id: str) -> bytes:
     return hashlib.blake2b(group_id.encode(), digest_size=_GROUP_BYTES).digest()
 
 
+@lru_cache(maxsize=4_096)
+def _whole_prefix(group_id: str) -> bytes:
+    return group_prefix(group_id) + _WHOLE
+
+
 def record_key(key: RecordKey) -> bytes:
     return record_key_of(key.group_id, key.identifier)
 
@@ -76,7 +81,7 @@ def record_keys(keys: Iterable[RecordKey]) -> list[bytes]:
     held, beginning = None, b""
     for group_id, identifier in keys:
         if group_id is not held:
-            held, beginning = group_id, group_prefix(group_id) + _WHOLE
+            held, beginning = group_id, _whole_prefix(group_id)
         encoded = identifier.encode()
         is_whole = len(encoded) <= _WHOLE_IDENTIFIER_MAX
         found.append(beginning + encoded if is_whole else record_key_of(group_id, identifier))

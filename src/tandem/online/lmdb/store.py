@@ -225,15 +225,19 @@ class LmdbOnlineStore(OnlineStore):
 
     def get(self, keys: Sequence[RecordKey]) -> list[OnlineRecord | None]:
         # `_begin` by hand: this is what a GetRecord waits for, and a context manager costs as much.
-        self._check_usable()
+        if self._is_closed or self._process != _own_process:
+            self._check_usable()
         unpack = layout.unpack_newest
         found: list[OnlineRecord | None] = []
         try:
-            with self._environment.begin(self._records) as transaction:
+            transaction = self._environment.begin(self._records)
+            try:
                 get = transaction.get
                 for key in layout.record_keys(keys):
                     raw = get(key)
                     found.append(None if raw is None else unpack(key, raw))
+            finally:
+                transaction.abort()
             return found
         except lmdb.Error as error:
             raise self._failure(error) from error

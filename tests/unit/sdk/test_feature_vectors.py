@@ -1,0 +1,41 @@
+"""Feature vectors as a matrix: the same however their columns lie in memory."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tandem.sdk.feature_vectors import FeatureVectors
+from tandem.service.feature_vectors import VectorTable
+
+ROWS = [[1.5, None, -0.0], [None, 2.5, 1e308], [0.1, 3.5, None]]
+EXPECTED = [[np.nan if one is None else one for one in row] for row in ROWS]
+WHOLE = pa.table(
+    [pa.array(column, pa.float64()) for column in zip(*ROWS, strict=True)], list("abc")
+)
+NO_AGES = VectorTable(WHOLE, pa.table({}))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(WHOLE, id="one batch"),
+        pytest.param(pa.concat_tables([WHOLE[:1], WHOLE[1:]]), id="two batches"),
+        pytest.param(pa.concat_tables([WHOLE, WHOLE]).combine_chunks()[3:], id="a part of one"),
+    ],
+)
+def test_a_matrix_of_doubles_is_the_callers_own(table: pa.Table) -> None:
+    matrix = FeatureVectors(table, NO_AGES).to_numpy()
+    np.testing.assert_array_equal(matrix, EXPECTED)
+    assert np.signbit(matrix[0, 2])
+    matrix[:] = 7.0
+    assert table.to_pylist() == WHOLE.to_pylist()
+
+
+def test_whole_numbers_among_doubles_become_doubles() -> None:
+    table = WHOLE.append_column("n", pa.array([1, None, 3], pa.int64()))
+    matrix = FeatureVectors(table, NO_AGES).to_numpy()
+    np.testing.assert_array_equal(matrix[:, 3], [1.0, np.nan, 3.0])
+
+
+def test_no_entities_make_a_matrix_without_rows() -> None:
+    assert FeatureVectors(WHOLE[:0], NO_AGES).to_numpy().shape == (0, 3)
