@@ -237,6 +237,49 @@ def test_what_is_no_http_is_refused(connection: Connection) -> None:
     assert connection.is_closed()
 
 
+@pytest.mark.parametrize("more", [[], [BESIDE]])
+def test_a_request_in_hand_is_answered_before_what_is_no_http(
+    connection: Connection, more: list[str]
+) -> None:
+    connection.send(put("P9", "1800000000", *more), b"no http at all\r\n\r\n")
+    status, headers, _ = connection.answer()
+    assert (status, headers["connection"]) == (200, "close")
+    assert connection.is_closed()
+
+
+H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIA")
+
+
+@pytest.mark.parametrize("more", [[], [BESIDE]])
+def test_who_asks_for_another_protocol_is_answered_in_this_one(
+    connection: Connection, more: list[str]
+) -> None:
+    connection.send(put("P10", "1800000000", *H2C, *more), get("P10", *H2C, *more), get("C2"))
+    assert connection.answer()[0] == 200
+    assert key_of(connection.answer()[2]) == "P10"
+    assert key_of(connection.answer()[2]) == "C2"
+    whole = get("C3", *H2C)
+    for place in range(len(whole)):
+        connection.send(whole[place : place + 1])
+    assert key_of(connection.answer()[2]) == "C3"
+    connection.send(request("GET", "/health", b"", "Connection: close,upgrade", "Upgrade: x"))
+    assert connection.answer()[0] == 200
+    assert connection.is_closed()
+
+
+def test_a_long_pipeline_that_asks_for_another_protocol(connection: Connection) -> None:
+    many = [get(f"C{number % KEYS}", *H2C) for number in range(2_000)]
+    sender = threading.Thread(target=connection.send, args=many)
+    sender.start()
+    assert [key_of(connection.answer()[2]) for _ in many] == [f"C{n % KEYS}" for n in range(2_000)]
+    sender.join()
+
+
+def test_nothing_is_connected_through(connection: Connection) -> None:
+    connection.send(b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n")
+    assert connection.answer()[0] >= 400
+
+
 @pytest.mark.parametrize(
     "begun",
     [
@@ -288,7 +331,9 @@ def test_what_comes_as_headers_behind_a_body_is_dropped(
 def test_a_fragment_is_no_part_of_a_path(connection: Connection) -> None:
     connection.send(get("C1#?"), request("GET", f"/FeatureGroup/{GROUP}#x?y"))
     assert connection.answer()[0] == 200
-    assert b"RecordIdentifierValueAsString" in connection.answer()[2]
+    message = json.loads(connection.answer()[2])["message"]
+    assert "RecordIdentifierValueAsString" in message
+    assert "#" not in message
 
 
 def test_a_bucket_of_that_name_is_s3s(server: ServerProcess, connection: Connection) -> None:

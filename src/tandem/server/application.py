@@ -55,8 +55,9 @@ def browser_reason(headers: Mapping[str, str]) -> str | None:
 
 @lru_cache(_HOSTS_MAX)
 def _host_reason(given: str) -> str | None:
-    host = given.rpartition("@")[2]
+    host = given.rpartition("@")[2].lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    name = name.removesuffix(".")  # as a resolver takes it
     if name in ("", "localhost") or name.endswith(".localhost"):
         return None
     try:

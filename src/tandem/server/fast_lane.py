@@ -25,6 +25,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tandem.server.application import BODY_BYTES_MAX, Application
@@ -55,6 +56,7 @@ class FastLane(HttpToolsProtocol):
         self._repeated: RepeatedHead | None = None
         """What may come again, while no request is under way and the parser is between two."""
         self._is_between_messages = True
+        self._asks_for_upgrade = False
         self._untold_bytes = 0
         """Received since the parser told of a message or of a part of its body."""
         self._unread = self._whole = b""
@@ -76,7 +78,7 @@ class FastLane(HttpToolsProtocol):
         # Behind a message in hand, or its end, others may begin that are not the whole of this.
         self._unread = data if self._is_between_messages else b""
         self._untold_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         self._unread = self._whole = b""
         if (
             self._untold_bytes > HEAD_BYTES_MAX
@@ -87,6 +89,46 @@ class FastLane(HttpToolsProtocol):
                 f"The head of the request is larger than {HEAD_BYTES_MAX} bytes: send less in its"
                 " URL and its headers."
             )
+
+    def _feed(self, data: bytes) -> None:
+        """As uvicorn's `data_received`, but for requests that ask for another protocol: the parser
+        ends them with their head, as if what is behind it were of that protocol.
+        """
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+            except httptools.HttpParserUpgrade as ended:
+                if self._asks_for_upgrade:
+                    # There is no other one here, so it goes on as it would without that question.
+                    rest = rest[ended.args[0] :]
+                    head = self._head_without_upgrade()
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                    self.parser.feed_data(head)
+                    continue
+            return
+
+    def _head_without_upgrade(self) -> bytes:
+        self._asks_for_upgrade = False
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            tokens = value.split(b",") if name == b"connection" else [value]
+            kept = [one for one in tokens if one.strip().lower() != b"upgrade"]
+            lines.append(b"%b: %b" % (name, b",".join(kept)))
+        return b"\r\n".join([*lines, b"\r\n"])
+
+    def send_400_response(self, msg: str) -> None:
+        before: Any = self.cycle
+        if before is None or before.response_complete or before.more_body:
+            super().send_400_response(msg)
+        else:
+            # A request in hand gets its answer, which is the last one.
+            before.keep_alive = False
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.
@@ -103,6 +145,11 @@ class FastLane(HttpToolsProtocol):
             before.repeated = None
 
     def on_headers_complete(self) -> None:
+        self._asks_for_upgrade = (
+            self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        )
+        if self._asks_for_upgrade:
+            return
         exchange = self._exchange()
         if exchange is None:
             url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -131,6 +178,8 @@ class FastLane(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._asks_for_upgrade:
+            return
         self._is_between_messages = True
         exchange: Any = self.cycle
         if not isinstance(exchange, _Exchange):

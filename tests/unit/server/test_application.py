@@ -54,8 +54,21 @@ def test_where_there_is_no_s3_its_signatures_say_nothing() -> None:
     assert takes_whole("/FeatureGroup/g", {"authorization": SIGNED.format("s3")}, has_s3=False)
 
 
+@pytest.mark.parametrize(
+    "host", ["LOCALHOST:8790", "localhost.", "b.LocalHost", "[::1]:80", "127.0.0.1"]
+)
+def test_names_of_this_machine_as_clients_write_them(host: str) -> None:
+    assert browser_reason({"host": host}) is None
+
+
 def test_a_host_is_judged_by_itself_each_time() -> None:
-    assert browser_reason({"host": "evil.example"}) is not None
+    for host in (
+        "evil.example",
+        "localhost.evil.example",
+        "localhost..",
+        "localhost.@evil.example",
+    ):
+        assert browser_reason({"host": host}) is not None
     assert browser_reason(HOST) is None
     assert browser_reason({**HOST, "origin": "http://evil.example"}) is not None
     assert browser_reason({**HOST, "sec-fetch-site": "cross-site"}) is not None
