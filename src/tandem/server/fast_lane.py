@@ -64,6 +64,10 @@ class FastLane(HttpToolsProtocol):
         until something else is received.
         """
 
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._begin_to_wait()
+
     def data_received(self, data: bytes) -> None:
         repeated = self._repeated
         if repeated is not None:
@@ -138,6 +142,8 @@ class FastLane(HttpToolsProtocol):
         self._whole, self._unread = self._unread, b""
         self._is_between_messages = False
         self._untold_bytes = len(self._whole)
+        if self._idle_since is not None:
+            self._idle_since = self.loop.time()  # the head has as long again
         # From here on, what is received belongs to this message.
         self._repeated = None
         before: Any = self.cycle
@@ -150,6 +156,7 @@ class FastLane(HttpToolsProtocol):
         )
         if self._asks_for_upgrade:
             return
+        self._idle_since = None
         exchange = self._exchange()
         if exchange is None:
             url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -212,12 +219,16 @@ class FastLane(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        self._begin_to_wait()
+
+    def _begin_to_wait(self) -> None:
+        """For the head of the next request."""
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
     def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
+        """A byte is no request: who sends one now and then would be waited for for ever."""
 
     def timeout_keep_alive_handler(self) -> None:
         if self.transport.is_closing():

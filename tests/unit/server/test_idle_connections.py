@@ -126,20 +126,41 @@ def test_a_connection_lives_while_requests_come_and_no_longer(path: bytes) -> No
     assert asyncio.run(rest()) == b""
 
 
-def test_a_request_that_comes_slowly_is_waited_for() -> None:
-    async def status() -> bytes:
+@pytest.mark.parametrize(("share", "is_answered"), [(0.95, True), (1.1, False)])
+@pytest.mark.parametrize("requests_before", [0, 1])
+def test_a_request_that_comes_slowly_is_waited_for_as_long(
+    requests_before: int, share: float, is_answered: bool
+) -> None:
+    async def answer() -> bytes:
         async with connected() as (reader, writer, clock, served):
-            writer.write(REQUEST % b"lane")
-            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(requests_before):
+                writer.write(REQUEST % b"lane")
+                await reader.readuntil(b"\r\n\r\n")
+            clock.forward(0.9 * IDLE_SECONDS)
             for byte in REQUEST % b"lane":
                 seen = served.received
+                if served.transport.is_closing():
+                    return b""
                 writer.write(bytes([byte]))
                 while served.received == seen:
                     await asyncio.sleep(0)
-                clock.forward(2.5 * IDLE_SECONDS / len(REQUEST))
+                clock.forward(share * IDLE_SECONDS / len(REQUEST % b"lane"))
             return await reader.readuntil(b"\r\n")
 
-    assert asyncio.run(status()) == b"HTTP/1.1 200 OK\r\n"
+    assert asyncio.run(answer()) == (b"HTTP/1.1 200 OK\r\n" if is_answered else b"")
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET /lane HTTP/1.1\r\nhost: "])
+def test_who_sends_no_request_is_not_waited_for(sent: bytes) -> None:
+    async def rest() -> bytes:
+        async with connected() as (reader, writer, clock, served):
+            writer.write(sent)
+            while served.received < len(sent):
+                await asyncio.sleep(0)
+            clock.forward(IDLE_SECONDS * 1.05)
+            return await asyncio.wait_for(reader.read(), 30)
+
+    assert asyncio.run(rest()) == b""
 
 
 def test_an_idle_connection_holds_no_body() -> None:
