@@ -7,7 +7,7 @@
        a head again    of Application.begin
 
 * `Application.takes_whole` alone decides which requests come here; both ways lead to one router, so
-  answers are the same byte for byte.
+  answers say the same.
 * The call runs in the parser's callback. A read is answered there; a write has a task that waits
   for its commit.
 * A head that a connection has sent before, but for the target, needs no parser (`repeated_head`).
@@ -15,7 +15,8 @@
   client does not take its answers, nothing more is read from it.
 * What a client may have held in memory before it has shown a signature has a bound: its head has
   `HEAD_BYTES_MAX`, its body what `Application` says. What comes as headers behind a body is
-  dropped, whichever way the request goes.
+  dropped, whichever way the request goes. A connection is closed over which no whole head comes
+  for a while.
 """
 
 import asyncio
