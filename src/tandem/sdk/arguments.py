@@ -69,6 +69,13 @@ def checked(kind: type, value: _Kind, name: str) -> _Kind:
     return value
 
 
+def checked_sequence(values: Sequence[Any], name: str) -> Sequence[Any]:
+    """`values`, where they are several; one text is not taken for its letters."""
+    if isinstance(values, str | bytes | bytearray):
+        raise ValidationError(f"{name} {values!r:.80} is not valid: give a sequence, not one text")
+    return checked(Sequence, values, name)
+
+
 def checked_text(value: str, name: str) -> str:
     """`value`, where it is a text that can be sent and stored."""
     if not isinstance(value, str):

@@ -143,8 +143,9 @@ def cost(
         record_bytes=record_bytes,
     )
     check_number(records, "records")
-    stored_gb = records * record_bytes / _GB if online_gb is None else online_gb
-    workload = rates.workload(online_gb=stored_gb, offline_gb=offline_gb, hours=hours)
+    if online_gb is None:
+        online_gb = records * record_bytes / _GB
+    workload = rates.workload(online_gb=online_gb, offline_gb=offline_gb, hours=hours)
     plan = Plan(utilization=utilization, machines=machines)
     return CostComparison(compare(workload, prices_of(prices), plan))
 

@@ -28,6 +28,7 @@ from tandem.sdk.arguments import (
     checked,
     checked_feature_name,
     checked_flag,
+    checked_sequence,
     checked_text,
     checked_texts,
     checked_texts_by_name,
@@ -107,7 +108,7 @@ class FeatureGroupHandle:
     ) -> list[dict[str, Any] | None]:
         """`get` for many identifiers, in the order given."""
         self._follow_alias()
-        given = checked(Sequence, identifiers, "identifiers")
+        given = checked_sequence(identifiers, "identifiers")
         texts = [
             # As most are, without a call for each.
             one if type(one) is str and one.isascii() else self._identifier_text(one)

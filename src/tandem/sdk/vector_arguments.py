@@ -108,7 +108,8 @@ def _column(values: Any, name: str) -> pa.Array | pa.ChunkedArray:
             return values
         if hasattr(values, "__arrow_c_stream__"):
             return pa.chunked_array(values)
-        if isinstance(values, Sequence) or hasattr(values, "__array__"):
+        is_bytes = isinstance(values, bytes | bytearray)  # of which Arrow makes numbers
+        if not is_bytes and (isinstance(values, Sequence) or hasattr(values, "__array__")):
             return pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ValidationError(f"{name} cannot be read as identifiers: {error}") from error

@@ -74,6 +74,9 @@ def test_a_bad_file_of_prices_is_refused(tmp_path: Path, text: str, named: str) 
         (("--record-kb", "1", "--reads", "2", "--peak-reads", "1"), "peak", 1),
         (("--record-kb", "1", "--reads", "1", "--utilization", "2"), "utilization 2", 1),
         (("--record-kb", "nan", "--reads", "1"), "--record-kb", 2),
+        (("--record-kb", "1", "--records", "1" + "0" * 400), "records of more", 1),
+        (("--record-kb", "1", "--machines", "1" + "0" * 400), "machines of more", 1),
+        (("--record-kb", "1", "--reads", "5", "--utilization", "5e-324"), "utilization 5e-324", 1),
         (("--last-hours", "0.5"), "--last-hours", 2),
     ],
 )

@@ -105,11 +105,31 @@ def test_a_whole_quotient_needs_no_further_unit() -> None:
         (lambda: Plan(machines=0), "machines"),
         (lambda: Plan(machines=1.5), "machines"),
         (lambda: fifty_million_users(reads="many"), "reads 'many'"),
+        (lambda: fifty_million_users(reads=10**400), "reads of more than 30 digits"),
+        (lambda: fifty_million_users(hours=10**5_000), "hours of more than 30 digits"),
+        (lambda: fifty_million_users(hours=1e300), "hours 1e\\+300"),
+        (lambda: Plan(utilization=5e-324), "utilization 5e-324"),
+        (lambda: Plan(machines=10**400), "machines of more than 30 digits"),
     ],
 )
 def test_impossible_figures_are_named(make, named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         make()
+
+
+def test_the_largest_figures_cost_a_finite_amount() -> None:
+    most = Workload(
+        read_units=1e30,
+        write_units=1e30,
+        peak_read_units=1e30,
+        peak_write_units=1e30,
+        online_gb=1e30,
+        offline_gb=1e30,
+        hours=1e30,
+    )
+    found = compare(most, AWS_US_EAST_1, Plan(utilization=1e-6, machines=10**30))
+    for way in (found.on_demand, found.provisioned, found.self_hosted):
+        assert math.isfinite(way.total)
 
 
 def test_prices_are_numbers_from_0_on() -> None:
