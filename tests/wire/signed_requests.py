@@ -37,10 +37,12 @@ def signed(
     key: tuple[str, str, str | None] = (KEY, SECRET, None),
     region: str = "eu-west-1",
     service: str | None = None,
+    expires_seconds: int | None = None,
 ) -> Request:
     made = AWSRequest(method, f"http://{HOST}{target}", headers=dict(headers or {}), data=body)
     service = service or ("s3" if signer.startswith("S3") else "sagemaker")
-    SIGNERS[signer](Credentials(*key), service, region).add_auth(made)
+    options = {} if expires_seconds is None else {"expires": expires_seconds}
+    SIGNERS[signer](Credentials(*key), service, region, **options).add_auth(made)
     return on_the_wire(made, body)
 
 

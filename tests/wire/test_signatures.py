@@ -255,6 +255,18 @@ def test_a_presigned_request_is_good_for_its_time() -> None:
     assert "a week" in refused(replace(request, query=for_ever), IncompleteSignature, gate)
 
 
+def test_members_of_a_presigned_request_count_however_their_names_are_encoded() -> None:
+    gate = Gate()
+    request = signed("query", expires_seconds=10)
+    gate.ahead_us = 60 * 1_000_000
+    for name in (b"X-Amz%2DExpires", b"%58-Amz-Expires", b"X%2dAmz%2dExpires"):
+        encoded = replace(request, query=request.query.replace(b"X-Amz-Expires", name))
+        assert encoded.query != request.query
+        refused(encoded, RequestExpired, gate)
+    twice = replace(request, query=request.query + b"&X-Amz%2DExpires=604800")
+    assert "twice" in refused(twice, IncompleteSignature, gate)
+
+
 def session_of(gate: Gate, issuer: str = KEY) -> tuple[str, str, str]:
     made = gate.sessions.assume("arn:aws:iam::123456789012:role/r", "notebook", 900, issuer=issuer)
     return made.access_key_id, made.secret_access_key, made.token

@@ -178,7 +178,10 @@ def _presigned(query: bytes) -> Presented:
     members: dict[str, str] = {}
     kept = []
     for pair in query.split(b"&"):
-        name, _, value = pair.decode("latin-1").partition("=")
+        encoded_name, _, value = pair.decode("latin-1").partition("=")
+        # A query is verified in its decoded form, too: a name that was encoded afterwards, as
+        # X-Amz%2DExpires, must not take the member away and leave the signature right.
+        name = unquote(encoded_name, encoding="latin-1")
         if name in _QUERY_MEMBERS:
             if name in members:
                 raise IncompleteSignature(f"the query has {name} twice")
