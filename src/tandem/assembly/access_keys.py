@@ -99,6 +99,11 @@ class AccessKeyFile:
 
     def _read(self) -> None:
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):  # opening a pipe waits for its writer
+                raise ValidationError(
+                    f"the file of access keys {str(self._path)!r} is not a regular file: it is read"
+                    " again and again, as a pipe or a folder cannot be"
+                )
             file = self._path.open(encoding="utf-8", errors="replace")
         except OSError as error:
             raise ValidationError(

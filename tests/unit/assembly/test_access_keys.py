@@ -1,6 +1,8 @@
 """Keys from a setting and from a file, which is read again when it changes."""
 
+import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,19 @@ def test_a_bad_file_is_refused_and_shows_no_secret(tmp_path: Path, text: str) ->
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="no-such-file"):
         AccessKeyFile(tmp_path / "no-such-file")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    os.mkfifo(path, 0o600)
+    writer = os.open(path, os.O_RDWR)
+    os.write(writer, section("AKIAPIPE").encode())
+    closing = threading.Timer(1, os.close, [writer])  # who waits for its end is not held for ever
+    closing.start()
+    with pytest.raises(ValidationError, match="not a regular file"):
+        AccessKeyFile(path)
+    assert closing.is_alive()
+    closing.join()
 
 
 def test_keys_of_a_folder_are_there_when_it_is_opened_again(tmp_path: Path) -> None:
