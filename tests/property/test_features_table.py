@@ -12,7 +12,6 @@ from property.stored_records import python_value, stored_records
 from tandem.model.feature_group import FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
 from tandem.online.features_json import decode_features, encode_features
-from tandem.rows import complete_records, typed_cells
 from tandem.rows import features_table as module
 from tandem.rows.complete_records import complete_columns
 from tandem.rows.features_table import feature_columns
@@ -129,19 +128,6 @@ def test_most_records_are_complete_and_plain() -> None:
     columns = complete_columns([texts[0], None, texts[1]], features, features)
     assert columns is not None
     assert [column.to_pylist() for column in columns] == [["a", None, "b"], [1.5, None, 1.5]]
-
-
-def test_another_thread_may_clear_what_is_held_at_any_moment(monkeypatch: Any) -> None:
-    class Cleared(dict[Any, Any]):
-        def __setitem__(self, key: Any, value: Any) -> None: ...
-
-    monkeypatch.setattr(typed_cells, "_held", Cleared())
-    monkeypatch.setattr(complete_records, "_held", Cleared())
-    values = [FeatureValue("id", "a"), FeatureValue("f", "1.5")]
-    for decoded_cells in (0, 600):
-        monkeypatch.setattr(module, "_DECODED_CELLS", decoded_cells)
-        found = table([encode_features(values)], [HALF], (IDENTIFIER, HALF))
-        assert found.to_pydict() == {"f": [1.5]}
 
 
 def check(

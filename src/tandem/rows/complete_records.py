@@ -24,6 +24,7 @@ from tandem.model.feature_group import FeatureDefinition
 from tandem.rows.columns import typed
 from tandem.rows.event_time_columns import Numbers
 from tandem.rows.history_rows import arrow_type
+from tandem.rows.kept_by_definition import KeptByDefinition
 
 _BRACE = ord("}")
 _CELL = b'{"FeatureName":"%b"'
@@ -35,7 +36,6 @@ so a cell begins wherever this stands.
 """
 _NEXT_BEGINS, _FIRST_BEGINS = len("},"), len("}][")
 """How far behind the brace of the cell before a cell begins, and the first one of a record."""
-_HELD_MAX = 128
 
 
 class _Layout(NamedTuple):
@@ -65,7 +65,7 @@ class _Wanted(NamedTuple):
 
 
 _Plan = tuple[_Layout, _Wanted]
-_held: dict[tuple[int, tuple[str, ...]], tuple[Sequence[FeatureDefinition], _Plan | None]] = {}
+_plans: KeptByDefinition[_Plan | None] = KeptByDefinition()
 
 
 def complete_columns(
@@ -78,7 +78,8 @@ def complete_columns(
 
     stored  all features of the group, in order, as an object that stays the same
     """
-    plan = _plan(stored, tuple([feature.name for feature in features]))
+    names = tuple([feature.name for feature in features])
+    plan = _plans.get(stored, names, lambda: _plan(stored, names))
     records = [one for one in features_json if one is not None]
     texts = None if plan is None else _texts(records, plan[0])
     if plan is None or texts is None:
@@ -132,19 +133,6 @@ def _at_each_byte(joined: bytes, type_: np.dtype[Any]) -> np.ndarray:
 
 
 def _plan(stored: Sequence[FeatureDefinition], names: tuple[str, ...]) -> _Plan | None:
-    # By the object that the definition has, which is kept: a look at each feature takes too long.
-    key = id(stored), names
-    held = _held.get(key)
-    if held is not None:
-        return held[1]
-    made = _new_plan(stored, names)
-    if len(_held) >= _HELD_MAX:
-        _held.clear()  # another thread may do so at any moment
-    _held[key] = stored, made
-    return made
-
-
-def _new_plan(stored: Sequence[FeatureDefinition], names: tuple[str, ...]) -> _Plan | None:
     place_of = {feature.name: place for place, feature in enumerate(stored)}
     wanted = [stored[place_of[name]] for name in names]
     if not wanted or any(feature.collection is not None for feature in wanted):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tandem.model.feature_group import FROM_TEXT, FeatureDefinition, FeatureType
+from tandem.rows.kept_by_definition import KeptByDefinition
 
 MINUS_ZERO = b'"-0"'
-_HELD_MAX = 128
 _FEATURES_MAX = 256
 """To make a cell's type takes some 50 µs."""
 
@@ -34,8 +34,7 @@ class _Reading(NamedTuple):
     doubles: Sequence[int]
 
 
-_Key = tuple[int, tuple[str, ...]]
-_held: dict[_Key, tuple[Sequence[FeatureDefinition], _Reading]] = {}
+_readings: KeptByDefinition[_Reading] = KeptByDefinition()
 
 
 def cell_type(feature: FeatureDefinition) -> type[msgspec.Struct]:
@@ -65,7 +64,8 @@ def complete_values(
     """
     if not stored or len(wanted) > _FEATURES_MAX:
         return None
-    decode, places, doubles = _reading(stored, tuple(wanted))
+    names = tuple(wanted)
+    decode, places, doubles = _readings.get(stored, names, lambda: _reading(stored, names))
     try:
         records = decode(b"[" + b",".join(features_json) + b"]")
     except msgspec.ValidationError:
@@ -79,11 +79,6 @@ def complete_values(
 
 
 def _reading(stored: Sequence[FeatureDefinition], wanted: tuple[str, ...]) -> _Reading:
-    # By the object that the definition has, which is kept: a look at each feature takes too long.
-    key = id(stored), wanted
-    held = _held.get(key)
-    if held is not None:
-        return held[1]
     order = {feature.name: place for place, feature in enumerate(stored)}
     places = [order[name] for name in wanted]
     cells: list[Any] = [msgspec.Raw] * len(stored)
@@ -94,8 +89,4 @@ def _reading(stored: Sequence[FeatureDefinition], wanted: tuple[str, ...]) -> _R
     decode = msgspec.json.Decoder(list[record], strict=False).decode
     types = [stored[place].type for place in places]
     doubles = [one for one, type_ in enumerate(types) if type_ is FeatureType.FRACTIONAL]
-    reading = _Reading(decode, places, doubles)
-    if len(_held) >= _HELD_MAX:
-        _held.clear()  # another thread may do so at any moment
-    _held[key] = stored, reading
-    return reading
+    return _Reading(decode, places, doubles)

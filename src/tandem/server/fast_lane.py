@@ -132,8 +132,9 @@ class FastLane(HttpToolsProtocol):
         if before is None or before.response_complete or before.more_body:
             super().send_400_response(msg)
         else:
-            # A request in hand gets its answer, which is the last one.
+            # A request in hand gets its answer, which is the last one. It may take long.
             before.keep_alive = False
+            self.flow.pause_reading()
 
     def on_message_begin(self) -> None:
         # The scope is made for ASGI alone: see `on_headers_complete`.

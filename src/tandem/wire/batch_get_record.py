@@ -18,7 +18,7 @@ UnprocessedIdentifiers, as the other form has them. Names of features have no sp
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -28,11 +28,11 @@ from msgspec import Raw
 
 from tandem.errors import TandemError, ValidationError
 from tandem.model import limits
-from tandem.model.feature_group import FeatureDefinition
 from tandem.model.time_to_live import format_expiry
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
+from tandem.rows.kept_by_definition import KeptByDefinition
 from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
 from tandem.service.feature_groups import FeatureGroups
 from tandem.wire.arns import feature_group_name
@@ -44,7 +44,6 @@ _Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
 _Entry = shapes.BatchGetRecordIdentifier
 _Answer = TypeVar("_Answer")
 _THREADS = 4
-_FORMS_MAX = 128
 _MOMENT = pa.timestamp("ms", "UTC")
 _STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
 """Of an Arrow stream: a message of no length."""
@@ -202,7 +201,10 @@ def _stream(
     if errors or unprocessed or not found.stored:
         form = _form(entry, found, errors, unprocessed, shows_expiry=shows_expiry)
     else:
-        form = _held_form(entry, found, shows_expiry=shows_expiry)
+        key = entry.feature_group_name, tuple(entry.feature_names or ()), shows_expiry
+        form = _forms.get(
+            found.stored, key, lambda: _form(entry, found, (), (), shows_expiry=shows_expiry)
+        )
     if any(isinstance(one, pa.ChunkedArray) for one in columns):
         batches = pa.table(columns, schema=form.schema).to_batches()
     else:
@@ -217,22 +219,8 @@ class _Form(NamedTuple):
     serialized: pa.Buffer
 
 
-_forms: dict[Hashable, tuple[Sequence[FeatureDefinition], _Form]] = {}
-
-
-def _held_form(entry: _Entry, found: RecordsFound, *, shows_expiry: bool) -> _Form:
-    """The form of answers without errors, kept for as long as the group has the same features."""
-    # By the object that the definition has, which is kept: a look at each feature takes too long.
-    names = tuple(entry.feature_names or ())
-    key = id(found.stored), entry.feature_group_name, names, shows_expiry
-    held = _forms.get(key)
-    if held is not None:
-        return held[1]
-    form = _form(entry, found, (), (), shows_expiry=shows_expiry)
-    if len(_forms) >= _FORMS_MAX:
-        _forms.clear()  # another thread may do so at any moment
-    _forms[key] = found.stored, form
-    return form
+_forms: KeptByDefinition[_Form] = KeptByDefinition()
+"""Of answers without errors."""
 
 
 def _form(

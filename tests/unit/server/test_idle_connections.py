@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tandem.server.asgi import Receive, Scope, Send
-from tandem.server.fast_lane import FastLane
+from tandem.server.fast_lane import HEAD_BYTES_MAX, FastLane
 from tandem.wire.http import Response
 
 IDLE_SECONDS = 5
@@ -35,6 +35,8 @@ class Answers:
         return Response(200, [], b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/long":
+            await asyncio.Event().wait()
         headers = [(b"content-length", b"0")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
@@ -161,6 +163,22 @@ def test_who_sends_no_request_is_not_waited_for(sent: bytes) -> None:
             return await asyncio.wait_for(reader.read(), 30)
 
     assert asyncio.run(rest()) == b""
+
+
+@pytest.mark.parametrize("begun", [b"GET /?", b"no http at all"])
+def test_behind_a_long_request_no_head_without_an_end_is_read(begun: bytes) -> None:
+    async def received() -> int:
+        async with connected() as (_, writer, _, served):
+            writer.write(REQUEST % b"long" + begun)
+            for _ in range(400):
+                writer.write(b"x" * 60_000)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(writer.drain(), 0.01)
+            received = served.received
+            served.transport.abort()
+            return received
+
+    assert asyncio.run(received()) < 3 * HEAD_BYTES_MAX
 
 
 def test_an_idle_connection_holds_no_body() -> None:
