@@ -11,9 +11,8 @@ the medians of the turns are shown.
     workers     CPU of the processes that listen and answer, which run where the system puts them
 """
 
-import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -25,16 +24,14 @@ from benchmarks.load import Load, Stream, apply_load
 from benchmarks.ratios import Ratio, shown
 from benchmarks.records import GROUP, RECORDS, batch_gets, fill, gets, identifier
 from benchmarks.server import Server, cpu_seconds, running
+from benchmarks.turns import TURNS, Measure, in_turns
 
 CONNECTIONS = 16
 PACED_CONNECTIONS = 64
 BATCH_CONNECTIONS = 4
 BATCH = 100
-TURNS = 7
 WORKERS = 2
 KEY = Key("AKIAIOSFODNN7EXAMPLE", "a-secret-that-is-not-one")
-
-Measure = Callable[[], Load]
 
 
 def run(seconds: float) -> list[Ratio]:
@@ -57,23 +54,6 @@ def run(seconds: float) -> list[Ratio]:
         peaks = in_turns(measures)
         halves = in_turns(_halves(server, peaks, seconds))
     return [*_peak_ratios(peaks), _half_ratio(halves), _workers_ratio(seconds)]
-
-
-def in_turns(measures: Mapping[str, Measure]) -> dict[str, Load]:
-    """The medians of some turns of each."""
-    found: dict[str, list[Load]] = {name: [] for name in measures}
-    for _ in range(TURNS):
-        for name, measure in measures.items():
-            found[name].append(measure())
-    return {
-        name: Load(
-            per_second=statistics.median(one.per_second for one in loads),
-            p50_ms=statistics.median(one.p50_ms for one in loads),
-            p99_ms=statistics.median(one.p99_ms for one in loads),
-            count=sum(one.count for one in loads),
-        )
-        for name, loads in found.items()
-    }
 
 
 def _one(server: Server) -> urllib3.BaseHTTPResponse:

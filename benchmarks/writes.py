@@ -6,12 +6,10 @@ follow at once, on the processor that the server had: values of the same size un
 one a record, and another one in order where a log of them is kept for history. Of some such turns,
 the one with the median ratio is shown.
 
-Reads alone and reads beside writes take turns as well, and the medians of their p99 are compared: a
-machine that stops for some milliseconds now and then decides a single p99.
+Reads alone and reads beside writes take turns as well.
 """
 
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,12 +24,12 @@ from benchmarks.load import Load, Stream, apply_load
 from benchmarks.ratios import Ratio, shown
 from benchmarks.records import RECORDS, fill, gets, identifier, puts
 from benchmarks.server import Server, first_processor, in_a_process, running
+from benchmarks.turns import in_turns
 
 CONNECTIONS = 64
 GET_CONNECTIONS = 16
 GETS_PER_SECOND = 500
-TURNS = 3
-TURNS_OF_READS = 7
+TURNS_OF_WRITES = 3
 HEADER_BYTES = 50
 """Of a value beside its features."""
 
@@ -63,9 +61,9 @@ def _ratios(stores: str, is_logged: bool, seconds: float) -> Iterator[Ratio]:
             server.pinned()
             requests = puts(Requests(server.port))
             wrk.peak(server.port, requests, CONNECTIONS, 1)
-            turns = [_turn(server, requests, is_logged, seconds) for _ in range(TURNS)]
-            _, size, bare = turn = sorted(turns, key=lambda one: one.ratio)[TURNS // 2]
-            idle, beside = _p99s_of_gets(server, requests, turn.load.per_second / 2, seconds)
+            turns = [_turn(server, requests, is_logged, seconds) for _ in range(TURNS_OF_WRITES)]
+            _, size, bare = turn = sorted(turns, key=lambda one: one.ratio)[TURNS_OF_WRITES // 2]
+            idle, beside = _gets_beside(server, requests, turn.load.per_second / 2, seconds)
     yield Ratio(
         f"PutRecord, {stores}, beside LMDB's bare commits",
         f"{shown(turn.load)}, {CONNECTIONS} connections",
@@ -75,9 +73,9 @@ def _ratios(stores: str, is_logged: bool, seconds: float) -> Iterator[Ratio]:
     )
     yield Ratio(
         f"GetRecord p99 beside PutRecord at half its peak, {stores}",
-        f"p99 {beside:.2f} ms",
-        f"idle: p99 {idle:.2f} ms, medians of {TURNS_OF_READS} turns",
-        beside / idle,
+        f"p99 {beside.p99_ms:.2f} ms",
+        f"idle: p99 {idle.p99_ms:.2f} ms",
+        beside.p99_ms / idle.p99_ms,
         at_most=3,
     )
 
@@ -97,19 +95,19 @@ def _transactions(server: Server) -> int:
         return int(environment.info()["last_txnid"])
 
 
-def _p99s_of_gets(
+def _gets_beside(
     server: Server, requests: list[bytes], puts_per_second: float, seconds: float
-) -> tuple[float, float]:
-    """Milliseconds: of reads alone, and of reads beside writes."""
+) -> tuple[Load, Load]:
+    """Reads alone, and reads beside writes."""
     reads = Stream(gets(Requests(server.port)), GET_CONNECTIONS, GETS_PER_SECOND)
     writes = Stream(requests, CONNECTIONS, puts_per_second)
-    idle, beside = [], []
-    for _ in range(TURNS_OF_READS):
-        (alone,) = apply_load(server.port, reads, seconds=seconds)
-        with_writes, _ = apply_load(server.port, reads, writes, seconds=seconds)
-        idle.append(alone.p99_ms)
-        beside.append(with_writes.p99_ms)
-    return statistics.median(idle), statistics.median(beside)
+    loads = in_turns(
+        {
+            "idle": lambda: apply_load(server.port, reads, seconds=seconds)[0],
+            "beside": lambda: apply_load(server.port, reads, writes, seconds=seconds)[0],
+        }
+    )
+    return loads["idle"], loads["beside"]
 
 
 def bare_commits(
