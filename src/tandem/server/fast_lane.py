@@ -16,7 +16,7 @@
 * What a client may have held in memory before it has shown a signature has a bound: its head has
   `HEAD_BYTES_MAX`, its body what `Application` says. What comes as headers behind a body is
   dropped, whichever way the request goes. A connection is closed over which no whole head comes
-  for a while.
+  for a while, or nothing of a body.
 """
 
 import asyncio
@@ -51,7 +51,8 @@ class FastLane(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._application = cast("Application", self.config.app)
         self._held: _Exchange | None = None
-        self._idle_since: float | None = None
+        self._awaited_since: float | None = None
+        """When the client last sent what is waited for: None while it waits itself."""
         self._default_headers: object = None
         self._answer_starts: dict[int, bytes] = {}
         self._repeated: RepeatedHead | None = None
@@ -74,7 +75,7 @@ class FastLane(HttpToolsProtocol):
         if repeated is not None:
             begun = repeated.begin(data)
             if begun is not None:
-                self._repeated = self._idle_since = None
+                self._repeated = self._awaited_since = None
                 # That of the request before, which is over, and does not differ in what is left.
                 exchange: Any = self.cycle
                 exchange.response_complete = False
@@ -144,8 +145,8 @@ class FastLane(HttpToolsProtocol):
         self._whole, self._unread = self._unread, b""
         self._is_between_messages = False
         self._untold_bytes = len(self._whole)
-        if self._idle_since is not None:
-            self._idle_since = self.loop.time()  # the head has as long again
+        if self._awaited_since is not None:
+            self._awaited_since = self.loop.time()  # the head has as long again
         # From here on, what is received belongs to this message.
         self._repeated = None
         before: Any = self.cycle
@@ -158,7 +159,6 @@ class FastLane(HttpToolsProtocol):
         )
         if self._asks_for_upgrade:
             return
-        self._idle_since = None
         exchange = self._exchange()
         if exchange is None:
             url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -180,6 +180,7 @@ class FastLane(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._untold_bytes = 0
+        self._awaited_since = self.loop.time()
         exchange: Any = self.cycle
         if isinstance(exchange, _Exchange):
             exchange.take(body)
@@ -191,6 +192,8 @@ class FastLane(HttpToolsProtocol):
             return
         self._is_between_messages = True
         exchange: Any = self.cycle
+        if not exchange.response_complete:
+            self._awaited_since = None
         if not isinstance(exchange, _Exchange):
             super().on_message_complete()
             return
@@ -218,14 +221,15 @@ class FastLane(HttpToolsProtocol):
             return
         if self.flow.read_paused:
             self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        if not self.pipeline:
+            self._begin_to_wait()
             return
-        self._begin_to_wait()
+        if not self._is_between_messages:
+            self._begin_to_wait()  # for the rest of its body
+        self._start_asgi_task(*self.pipeline.pop())
 
     def _begin_to_wait(self) -> None:
-        """For the head of the next request."""
-        self._idle_since = self.loop.time()
+        self._awaited_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
@@ -236,7 +240,9 @@ class FastLane(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         now = self.loop.time()
-        idle_seconds = 0.0 if self._idle_since is None else now - self._idle_since
+        if self.flow.read_paused and self._awaited_since is not None:
+            self._awaited_since = now  # what it has sent is not taken from it
+        idle_seconds = 0.0 if self._awaited_since is None else now - self._awaited_since
         if idle_seconds >= self.timeout_keep_alive:
             self.transport.close()
         else:

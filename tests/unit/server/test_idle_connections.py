@@ -15,10 +15,16 @@ from tandem.wire.http import Response
 
 IDLE_SECONDS = 5
 REQUEST = b"GET /%b HTTP/1.1\r\nhost: localhost\r\n\r\n"
+WITH_BODY = b"PUT /%b HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n"
+PAUSING_BYTES = 1 << 20
+"""So much of a body is not read while nobody takes it."""
 
 
 class Answers:
     """Takes what is for the lane whole, and the rest by ASGI; answers nothing either way."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
 
     def takes_whole(
         self,
@@ -37,6 +43,11 @@ class Answers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/long":
             await asyncio.Event().wait()
+        if scope["path"] == "/later":
+            await self.may_go_on.wait()
+        if scope["path"] in ("/reads", "/later"):
+            while (await receive()).get("more_body"):
+                pass
         headers = [(b"content-length", b"0")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
@@ -91,11 +102,26 @@ class Connection(NamedTuple):
     writer: asyncio.StreamWriter
     clock: Clockwork
     served: Counting
+    answers: Answers
+
+    async def send(self, data: bytes) -> None:
+        """Sends, and waits until it is received."""
+        until = self.served.received + len(data)
+        self.writer.write(data)
+        while self.served.received < until and not self.served.transport.is_closing():
+            await asyncio.sleep(0)
+
+    async def answer(self) -> bytes:
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+
+    async def rest(self) -> bytes:
+        return await asyncio.wait_for(self.reader.read(), 30)
 
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[Connection]:
-    config = uvicorn.Config(Answers(), http=FastLane, timeout_keep_alive=IDLE_SECONDS)
+    answers = Answers()
+    config = uvicorn.Config(answers, http=FastLane, timeout_keep_alive=IDLE_SECONDS)
     config.load()
     clock: Any = Clockwork()
     served: list[Counting] = []
@@ -110,14 +136,14 @@ async def connected() -> AsyncIterator[Connection]:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         while not served:
             await asyncio.sleep(0)
-        yield Connection(reader, writer, clock, served[0])
+        yield Connection(reader, writer, clock, served[0], answers)
         writer.close()
 
 
 @pytest.mark.parametrize("path", [b"lane", b"lane?again", b"beside"])
 def test_a_connection_lives_while_requests_come_and_no_longer(path: bytes) -> None:
     async def rest() -> bytes:
-        async with connected() as (reader, writer, clock, _):
+        async with connected() as (reader, writer, clock, *_):
             for _ in range(5):
                 clock.forward(IDLE_SECONDS * 0.95)
                 writer.write(REQUEST % path)
@@ -134,7 +160,7 @@ def test_a_request_that_comes_slowly_is_waited_for_as_long(
     requests_before: int, share: float, is_answered: bool
 ) -> None:
     async def answer() -> bytes:
-        async with connected() as (reader, writer, clock, served):
+        async with connected() as (reader, writer, clock, served, _):
             for _ in range(requests_before):
                 writer.write(REQUEST % b"lane")
                 await reader.readuntil(b"\r\n\r\n")
@@ -155,7 +181,7 @@ def test_a_request_that_comes_slowly_is_waited_for_as_long(
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET /lane HTTP/1.1\r\nhost: "])
 def test_who_sends_no_request_is_not_waited_for(sent: bytes) -> None:
     async def rest() -> bytes:
-        async with connected() as (reader, writer, clock, served):
+        async with connected() as (reader, writer, clock, served, _):
             writer.write(sent)
             while served.received < len(sent):
                 await asyncio.sleep(0)
@@ -165,10 +191,74 @@ def test_who_sends_no_request_is_not_waited_for(sent: bytes) -> None:
     assert asyncio.run(rest()) == b""
 
 
+@pytest.mark.parametrize("path", [b"lane", b"reads"])
+@pytest.mark.parametrize("share", [0.95, 1.05])
+def test_a_body_is_waited_for_while_something_of_it_comes(path: bytes, share: float) -> None:
+    async def answered() -> bytes:
+        async with connected() as client:
+            await client.send(WITH_BODY % (path, 4))
+            for byte in b"body":
+                client.clock.forward(share * IDLE_SECONDS)
+                if client.served.transport.is_closing():
+                    return await client.rest()
+                await client.send(bytes([byte]))
+            return await client.answer()
+
+    assert asyncio.run(answered())[:12] == (b"HTTP/1.1 200" if share < 1 else b"")
+
+
+def test_what_comes_of_a_body_behind_its_answer_keeps_the_connection_for_as_long() -> None:
+    async def rest() -> bytes:
+        async with connected() as client:
+            await client.send(WITH_BODY % (b"beside", 4))
+            await client.answer()
+            for byte in b"body":
+                client.clock.forward(0.95 * IDLE_SECONDS)
+                await client.send(bytes([byte]))
+            client.clock.forward(0.95 * IDLE_SECONDS)
+            await client.send(REQUEST % b"lane")
+            await client.answer()
+            await client.send(WITH_BODY % (b"beside", 4) + b"body")
+            await client.answer()
+            client.clock.forward(1.05 * IDLE_SECONDS)
+            return await client.rest()
+
+    assert asyncio.run(rest()) == b""
+
+
+def test_a_body_that_the_server_does_not_take_is_not_waited_for_in_vain() -> None:
+    async def answered() -> bytes:
+        async with connected() as client:
+            client.writer.write(WITH_BODY % (b"later", PAUSING_BYTES) + bytes(PAUSING_BYTES))
+            while not client.served.flow.read_paused:
+                await asyncio.sleep(0)
+            client.clock.forward(3 * IDLE_SECONDS)
+            client.answers.may_go_on.set()
+            return await client.answer()
+
+    assert asyncio.run(answered()).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("path", [b"lane", b"reads"])
+def test_a_body_behind_a_request_in_hand_has_its_time_from_when_it_can_come(path: bytes) -> None:
+    async def rest() -> bytes:
+        async with connected() as client:
+            await client.send(REQUEST % b"later" + WITH_BODY % (path, 4) + b"bo")
+            client.clock.forward(3 * IDLE_SECONDS)
+            client.answers.may_go_on.set()
+            await client.answer()
+            client.clock.forward(0.95 * IDLE_SECONDS)
+            await client.send(b"d")
+            client.clock.forward(1.05 * IDLE_SECONDS)
+            return await client.rest()
+
+    assert asyncio.run(rest()) == b""
+
+
 @pytest.mark.parametrize("begun", [b"GET /?", b"no http at all"])
 def test_behind_a_long_request_no_head_without_an_end_is_read(begun: bytes) -> None:
     async def received() -> int:
-        async with connected() as (_, writer, _, served):
+        async with connected() as (_, writer, _, served, _):
             writer.write(REQUEST % b"long" + begun)
             for _ in range(400):
                 writer.write(b"x" * 60_000)
@@ -183,7 +273,7 @@ def test_behind_a_long_request_no_head_without_an_end_is_read(begun: bytes) -> N
 
 def test_an_idle_connection_holds_no_body() -> None:
     async def held() -> bytes:
-        async with connected() as (reader, writer, _, served):
+        async with connected() as (reader, writer, _, served, _):
             writer.write(b"PUT /lane HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nbody")
             await reader.readuntil(b"\r\n\r\n")
             return bytes(served.cycle.body)
