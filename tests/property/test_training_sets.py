@@ -26,6 +26,7 @@ from tandem.model.record import FeatureValue
 from tandem.model.write import LogEntry
 from tandem.query.duckdb import point_in_time
 from tandem.rows.rows import TableRows
+from tandem.rows.segment import one_by_one
 from tandem.service import datasets
 from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.group_creation import NewFeatureGroup
@@ -118,7 +119,7 @@ class Scene:
     def entries_of(self, name: str) -> list[LogEntry]:
         group = self.core.groups.describe(name)
         with self.core.online.log() as log:
-            tail = list(log.entries(0, 0, group_id=group.group_id))
+            tail = list(one_by_one(log.parts(0, 0, group_id=group.group_id)))
         archived = list(self.core.offline.archived(group))
         known = {entry.position for entry in archived}
         return [*archived, *(entry for entry in tail if entry.position not in known)]

@@ -8,6 +8,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tandem.rows.segment import one_by_one
+
 from .bench import (
     ACCOUNT,
     OFFLINE,
@@ -333,4 +335,4 @@ def test_caller_identity(connect: Any, endpoint: Endpoint) -> None:
 
 def _entries(bench: Bench, after: int) -> list[Any]:
     with bench.store.log() as log:
-        return list(log.entries(0, after))
+        return list(one_by_one(log.parts(0, after)))

@@ -123,6 +123,9 @@ class LogSegment(Protocol):
     def group_id(self) -> str: ...
 
     @property
+    def write_time_us(self) -> int: ...
+
+    @property
     def targets(self) -> TargetStores: ...
 
     @property

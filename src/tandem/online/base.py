@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tandem.model.decision import Refusal
 from tandem.model.targets import TargetStores
-from tandem.model.write import LogEntry, LogPart, RecordKey, Write
+from tandem.model.write import LogPart, RecordKey, Write
 from tandem.online.online_record import OnlineRecord
 
 
@@ -95,21 +95,6 @@ class LogSnapshot(ABC):
     """The log as it was when the snapshot was taken. Later writes and trims do not change it."""
 
     @abstractmethod
-    def entries(
-        self,
-        partition: int,
-        after: int,
-        through: int | None = None,
-        *,
-        group_id: str | None = None,
-    ) -> Iterator[LogEntry]:
-        """Entries at positions in (after, through], in order; to the end where `through` is None.
-
-        With `group_id` those of that group alone. Trimmed entries are left out. Raises
-        DataCorrupted at the first entry whose checksum fails.
-        """
-
-    @abstractmethod
     def parts(
         self,
         partition: int,
@@ -118,7 +103,17 @@ class LogSnapshot(ABC):
         *,
         group_id: str | None = None,
     ) -> Iterator[LogPart]:
-        """As `entries`, but those of a segment come together. They stay readable afterwards."""
+        """What is at positions in (after, through], in order; to the end where `through` is None.
+
+        With `group_id` what is of that group alone. Trimmed entries are left out. A part stays
+        readable afterwards. Raises DataCorrupted at the first one whose checksum fails.
+        """
+
+    @abstractmethod
+    def written_at_us(self, partition: int, after: int) -> int | None:
+        """When the first entry behind `after` was written; None where there is none. Its values are
+        not read. Raises DataCorrupted.
+        """
 
     @abstractmethod
     def end(self, partition: int) -> int:

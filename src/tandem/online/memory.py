@@ -13,7 +13,7 @@ import pyarrow as pa
 from tandem.errors import StoreUnavailable
 from tandem.model.decision import Effect, Refusal
 from tandem.model.time_to_live import is_expired
-from tandem.model.write import LogEntry, LogPart, RecordKey, Write
+from tandem.model.write import LogPart, RecordKey, Write
 from tandem.online.apply import Applied, apply, check_mark, log_entry
 from tandem.online.base import (
     Committed,
@@ -29,7 +29,7 @@ from tandem.online.base import (
     Staging,
 )
 from tandem.online.online_record import OnlineRecord
-from tandem.rows.segment import Segment, one_by_one
+from tandem.rows.segment import Segment
 
 _PARTITION = 0
 
@@ -42,16 +42,6 @@ class _MemoryLogSnapshot(LogSnapshot):
         self._end = end
         self._write_time_us = write_time_us
         self._marks = marks
-
-    def entries(
-        self,
-        partition: int,
-        after: int,
-        through: int | None = None,
-        *,
-        group_id: str | None = None,
-    ) -> Iterator[LogEntry]:
-        yield from one_by_one(self.parts(partition, after, through, group_id=group_id))
 
     def parts(
         self,
@@ -70,6 +60,11 @@ class _MemoryLogSnapshot(LogSnapshot):
                 cut = part.between(after, through) if isinstance(part, Segment) else part
                 assert cut is not None
                 yield cut
+
+    def written_at_us(self, partition: int, after: int) -> int | None:
+        assert partition == _PARTITION
+        start = bisect_right(self._parts, after, key=lambda part: part.position)
+        return self._parts[start].write_time_us if start < len(self._parts) else None
 
     def end(self, partition: int) -> int:
         assert partition == _PARTITION

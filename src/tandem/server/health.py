@@ -5,6 +5,8 @@
                                                      process does not run
     {"status": "degraded", "late_groups": [          histories that cannot be written
         {"group_id": "…", "since": "2026-01-31T12:00:00Z", "reason": "…"}]}
+    {"status": "degraded",                           nothing is delivered to histories: the log
+        "undelivered_since": "2026-01-31T12:00:00Z"} keeps it all, and grows
     {"status": "degraded", "refused_files": […],     files put into histories: not taken, with their
                            "waiting_files": […]}     reasons; and those not whole for ten minutes
 
@@ -27,20 +29,20 @@ from tandem.wire.http import Response
 
 _FRESH_SECONDS = 1.0
 """Whoever asks more often gets the same answer: to ask costs the server nothing."""
-
-
 _FILES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """What health is made of. Files are by group id; `problem` says what is wrong with the
-    process itself, and `processes` what there is to say of a server's several.
+    """What health is made of. Files are by group id; `overdue_since_us` tells when the first write
+    came that should be in its history, and is not; `problem` says what is wrong with the process
+    itself, and `processes` what there is to say of a server's several.
     """
 
     late_groups: Callable[[], Mapping[str, LateGroup]]
     refused_files: Callable[[], Sequence[RefusedFile]]
     waiting_files: Callable[[], Mapping[str, Sequence[WaitingFile]]]
+    overdue_since_us: Callable[[], int | None]
     problem: Callable[[], str | None] = lambda: None
     processes: Callable[[], Mapping[str, Any]] = dict
 
@@ -63,6 +65,7 @@ class Health:
     def _look(self) -> dict[str, Any]:
         sources = self._sources
         try:
+            overdue_since_us = sources.overdue_since_us()
             found = {
                 "late_groups": [
                     {"group_id": group_id, "since": _moment(late.since_us), "reason": late.reason}
@@ -87,7 +90,9 @@ class Health:
             return {"status": "degraded", "reason": str(error)}
         if (problem := sources.problem()) is not None:
             return {"status": "degraded", "reason": problem}
-        troubles = {name: named for name, named in found.items() if named}
+        troubles: dict[str, Any] = {name: named for name, named in found.items() if named}
+        if overdue_since_us is not None:
+            troubles["undelivered_since"] = _moment(overdue_since_us)
         return {"status": "degraded" if troubles else "ok", **troubles}
 
 

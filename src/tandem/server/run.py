@@ -50,6 +50,8 @@ _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
+_LATE_SECONDS_MAX = 300.0
+"""So much longer than the setting says a write waits for its delivery, before health tells it."""
 _NEW_OBJECTS = 20_000
 """So many begin a collection of the youngest."""
 BACKLOG = 1_024
@@ -170,11 +172,13 @@ def application(
     if objects is not None:
         s3_authenticator = None if authenticator is None else S3Authenticator(authenticator)
         s3 = S3Requests(S3Gateway(objects, core.groups.account, s3_authenticator))
+    overdue_seconds = core.settings.delivery_interval_seconds + _LATE_SECONDS_MAX
     health = Health(
         HealthSources(
             late_groups=core.delivery.late_groups,
             refused_files=core.adoption.refused,
             waiting_files=core.adoption.overdue,
+            overdue_since_us=lambda: core.delivery.overdue_since_us(overdue_seconds),
             problem=lambda: companions.problem,
             processes=companions.status,
         )

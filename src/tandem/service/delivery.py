@@ -141,6 +141,12 @@ class Delivery:
         ends = self._log.ends()
         return sum(end - self._log.state(partition).delivered for partition, end in enumerate(ends))
 
+    def overdue_since_us(self, seconds: float) -> int | None:
+        """When the first of them was written, where that is longer ago than so many seconds."""
+        since_us = self._log.oldest_waiting_us()
+        is_overdue = since_us is not None and self._clock() - since_us > seconds * 1e6
+        return since_us if is_overdue else None
+
     def deliver_full_ranges(self) -> int:
         """As `deliver_once`, but 0 where what is left is not worth a delivery at once: many small
         deliveries make many small files.

@@ -47,6 +47,15 @@ class DeliveryLog:
         with self._store.log() as log:
             return [log.end(partition) for partition in range(self.partitions)]
 
+    def oldest_waiting_us(self) -> int | None:
+        """When the first entry that was not delivered yet was written; None where there is none."""
+        with self._store.log() as log:
+            times = [
+                log.written_at_us(partition, self.state(partition).delivered)
+                for partition in range(self.partitions)
+            ]
+        return min((time for time in times if time is not None), default=None)
+
     def read(
         self, partition: int, after: int, through: int, group_id: str | None = None
     ) -> Sequence[LogPart]:

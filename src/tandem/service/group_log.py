@@ -10,6 +10,7 @@ from tandem.model.feature_group import FeatureGroup
 from tandem.model.write import LogEntry
 from tandem.offline.base import OfflineStore
 from tandem.online.base import LogSnapshot, OnlineStore
+from tandem.rows.segment import one_by_one
 
 
 class GroupLog:
@@ -54,7 +55,7 @@ class GroupLog:
     def _goes_on_in(self, log: LogSnapshot) -> bool:
         """Whether the log holds everything behind what is read, so that no archive is needed."""
         for partition, reached in self._reached.items():
-            is_next_there = any(log.entries(partition, reached, reached + 1))
+            is_next_there = any(log.parts(partition, reached, reached + 1))
             if not is_next_there and log.end(partition) > reached:
                 return False
         return True
@@ -62,7 +63,7 @@ class GroupLog:
     def _read_undelivered(self, log: LogSnapshot, count_max: int) -> list[LogEntry]:
         found: list[LogEntry] = []
         for partition, reached in self._reached.items():
-            entries = log.entries(partition, reached, group_id=self._group.group_id)
+            entries = one_by_one(log.parts(partition, reached, group_id=self._group.group_id))
             found += self._take(entries, count_max - len(found))
             if len(found) == count_max:
                 return found

@@ -14,6 +14,7 @@ from tandem.model.write import LogEntry, Operation, RecordKey, Write
 from tandem.online.base import Committed, OnlineStore, Outcome
 from tandem.online.features_json import decode_features
 from tandem.online.online_record import OnlineRecord
+from tandem.rows.segment import one_by_one
 from tandem.testing.replay import replay
 from tandem.testing.segment_contract import SegmentContract
 from tandem.testing.writes import a_put, a_write
@@ -42,7 +43,7 @@ class OnlineStoreContract(SegmentContract):
 
     def entries(self, store: OnlineStore, after: int = 0) -> list[LogEntry]:
         with store.log() as log:
-            return list(log.entries(0, after))
+            return list(one_by_one(log.parts(0, after)))
 
     # --- what a write leaves behind
 
@@ -274,10 +275,24 @@ class OnlineStoreContract(SegmentContract):
         for number in range(6):
             self.write(store, a_put(f"k{number}", group_id=f"group-{number % 2}"))
         with store.log() as log:
-            assert [entry.position for entry in log.entries(0, 2, 4)] == [3, 4]
-            assert [entry.position for entry in log.entries(0, 4)] == [5, 6]
-            assert [e.position for e in log.entries(0, 0, group_id="group-1")] == [2, 4, 6]
+            assert [entry.position for entry in one_by_one(log.parts(0, 2, 4))] == [3, 4]
+            assert [entry.position for entry in one_by_one(log.parts(0, 4))] == [5, 6]
+            assert [e.position for e in one_by_one(log.parts(0, 0, group_id="group-1"))] == [
+                2,
+                4,
+                6,
+            ]
             assert log.end(0) == 6
+
+    def test_the_log_tells_how_long_an_entry_waits(self, store: OnlineStore) -> None:
+        for number in range(3):
+            self.write(store, a_put(f"k{number}"), now_us=NOW_US + number * 1_000)
+        with store.log() as log:
+            times = [log.written_at_us(0, after) for after in range(4)]
+        assert times == [NOW_US, NOW_US + 1_000, NOW_US + 2_000, None]
+        store.trim(0, 2)
+        with store.log() as log:
+            assert log.written_at_us(0, 0) == NOW_US + 2_000
 
     def test_a_snapshot_stays_as_it_was(self, store: OnlineStore) -> None:
         self.write(store, a_put("a"), a_put("b"))
@@ -285,7 +300,7 @@ class OnlineStoreContract(SegmentContract):
             # In other threads, since one thread may not read and write in LMDB at once.
             self.in_thread(lambda: self.write(store, a_put("c")))
             self.in_thread(lambda: store.trim(0, 1))
-            assert [entry.position for entry in log.entries(0, 0)] == [1, 2]
+            assert [entry.position for entry in one_by_one(log.parts(0, 0))] == [1, 2]
             assert log.end(0) == 2
         assert [entry.position for entry in self.entries(store)] == [2, 3]
 

@@ -27,6 +27,7 @@ from tandem.online.base import OnlineStore, Request
 from tandem.online.features_json import decode_features
 from tandem.online.memory import MemoryOnlineStore
 from tandem.rows.record_table import check_rows
+from tandem.rows.segment import one_by_one
 from tandem.testing.replay import replay
 from tandem.testing.segment_contract import segment_write, small_group
 from tandem.testing.writes import FEATURE_ORDER
@@ -104,7 +105,7 @@ class OnlineStoreMachine(RuleBasedStateMachine):
         assert outcomes == self.model.write(batch, lambda: self.last_write_time_us)
         with self.store.log() as log:
             after = self.log[-1].position if self.log else 0
-            self.log += log.entries(0, after)
+            self.log += one_by_one(log.parts(0, after))
 
     @rule(data=st.data())
     def load(self, data: st.DataObject) -> None:
@@ -142,7 +143,7 @@ class OnlineStoreMachine(RuleBasedStateMachine):
                 outcomes.append(store.write(together, lambda: self.last_write_time_us))
         assert outcomes[0] == outcomes[1]
         with self.store.log() as log:
-            self.log += log.entries(0, self.log[-1].position if self.log else 0)
+            self.log += one_by_one(log.parts(0, self.log[-1].position if self.log else 0))
 
     @rule()
     def clean(self) -> None:

@@ -18,7 +18,7 @@ from tandem.online.newest_rows import newest_rows
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_json import FeaturesJsonWriter
 from tandem.rows.record_table import check_rows
-from tandem.rows.segment import Segment
+from tandem.rows.segment import Segment, one_by_one
 from tandem.testing.purchases import purchases_group
 from tandem.testing.replay import replay
 from tandem.testing.writes import BOTH, FEATURE_ORDER, a_put
@@ -106,7 +106,7 @@ class SegmentContract:
 
     def logged(self, store: OnlineStore, after: int = 0) -> list[LogEntry]:
         with store.log() as log:
-            return list(log.entries(0, after))
+            return list(one_by_one(log.parts(0, after)))
 
     def test_a_segment_is_consecutive_entries(self, store: OnlineStore) -> None:
         store.write([a_put("x")], lambda: NOW_US)
@@ -124,6 +124,9 @@ class SegmentContract:
         assert entries[3].expires_at_ms == 63_000
         assert entries[3].write_time_us == entries[1].write_time_us == outcome.write_time_us
         assert entries[3].invoked_at_us == 7
+        with store.log() as log:
+            assert log.written_at_us(0, 3) == outcome.write_time_us  # in its midst
+            assert log.written_at_us(0, 4) == after.write_time_us
 
     def test_the_newest_of_each_key_is_served(self, store: OnlineStore) -> None:
         store.write([a_put("a", 5, a="old"), a_put("b", 5, a="old")], lambda: NOW_US)
@@ -178,7 +181,7 @@ class SegmentContract:
         with store.log() as log:
             whole = list(log.parts(0, 0))
             cut = list(log.parts(0, 2, 3))
-            assert [entry.position for entry in log.entries(0, 2, 3)] == [3]
+            assert [entry.position for entry in one_by_one(log.parts(0, 2, 3))] == [3]
             assert list(log.parts(0, 4)) == list(log.parts(0, 0, 3, group_id="other")) == []
             assert list(log.parts(0, 0, 1)) == whole[:1]
         assert [(part.first, part.position) for part in whole] == [(1, 1), (2, 4)]
@@ -219,7 +222,7 @@ class SegmentContract:
         with store.log() as log:
             store.trim(0, 2)
             store.staging.clean()
-            assert list(log.entries(0, 0)) == before
+            assert list(one_by_one(log.parts(0, 0))) == before
         store.staging.clean()
         assert self.logged(store) == []
 
@@ -229,7 +232,7 @@ class SegmentContract:
             store.write([write, a_put("a", a="mine")], lambda: NOW_US)
         assert self.value_of(store, "a") == "mine"
         with store.log() as log:
-            assert [one.position for one in log.entries(0, 0, group_id="group-2")] == [1]
+            assert [one.position for one in one_by_one(log.parts(0, 0, group_id="group-2"))] == [1]
 
     def test_the_replay_gives_the_records(self, store: OnlineStore) -> None:
         ages = [100, 61, 60, 59, 1, 0]

@@ -15,6 +15,7 @@ from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.errors import ConflictError, DataCorrupted, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup
+from tandem.rows.segment import one_by_one
 from tandem.service.delivery import Delivery
 from tandem.service.delivery_log import DeliveryLimits
 from unit.service.scenes import ManualClock, definition, record
@@ -42,7 +43,40 @@ def test_writes_are_seen_before_during_and_after(core: Core, customers: FeatureG
     assert core.delivery.waiting() == 0
     assert rows(core) == expected
     with core.online.log() as log:
-        assert list(log.entries(0, 0)) == []
+        assert list(one_by_one(log.parts(0, 0))) == []
+
+
+def test_a_write_that_waits_too_long_is_overdue(
+    core: Core, customers: FeatureGroup, clock: ManualClock
+) -> None:
+    assert core.delivery.overdue_since_us(60) is None
+    put(core, 11)
+    first_us = clock()
+    clock.forward(30)
+    put(core, 1, 11)
+    assert core.delivery.overdue_since_us(60) is None
+    clock.forward(31)
+    overdue_us = core.delivery.overdue_since_us(60)
+    assert overdue_us is not None
+    assert overdue_us // 1_000 == first_us // 1_000
+    core.delivery.deliver_once()  # not of the last two
+    assert core.delivery.overdue_since_us(60) is not None
+    core.delivery.deliver_once()
+    assert core.delivery.overdue_since_us(0) is None
+
+
+def test_what_a_late_group_waits_for_is_not_overdue(
+    core: Core, customers: FeatureGroup, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("the folder is not there")
+
+    put(core, 1)
+    monkeypatch.setattr(core.offline, "append", fail)
+    core.delivery.deliver_once()
+    clock.forward(3_600)
+    assert core.delivery.late_groups()
+    assert core.delivery.overdue_since_us(60) is None
 
 
 STEPS: list[tuple[str, str]] = [
@@ -114,7 +148,7 @@ def test_what_a_crash_leaves_untrimmed_goes_without_another_write(
     assert [*staged.glob("*.arrow")]
     assert core.delivery.deliver_all() == 0
     with core.online.log() as log:
-        assert list(log.entries(0, 0)) == []
+        assert list(one_by_one(log.parts(0, 0))) == []
     assert not [*staged.glob("*.arrow")]
 
 

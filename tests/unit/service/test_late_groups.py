@@ -17,6 +17,7 @@ from tandem.assembly.core import Core
 from tandem.assembly.settings import Settings
 from tandem.errors import ConflictError, StoreUnavailable
 from tandem.model.feature_group import FeatureGroup, OfflineStoreConfig, TableFormat
+from tandem.rows.segment import one_by_one
 from tandem.service import late_groups
 from tandem.service.cloning import CloneRequest
 from tandem.service.delivery import Delivery
@@ -67,7 +68,7 @@ def archived(core: Core, group: FeatureGroup) -> list[int]:
 
 def logged(core: Core) -> int:
     with core.online.log() as log:
-        return len(list(log.entries(0, 0)))
+        return len(list(one_by_one(log.parts(0, 0))))
 
 
 def test_later_ranges_of_other_groups_are_delivered(

@@ -202,6 +202,18 @@ def is_segment(raw: bytes) -> bool:
     return raw.startswith(_SEGMENT_OPERATION, _CHECKSUM_BYTES)
 
 
+def write_time_us_of(key: bytes, raw: bytes) -> int:
+    """That of the entry or segment at a log key. Raises DataCorrupted where the checksum does not
+    match.
+    """
+    _verify(key, raw, "log entry")
+    if is_segment(raw):
+        *_, write_time_us, _, _, _, _, _ = _SEGMENT.unpack_from(raw, _CHECKSUM_BYTES)
+    else:
+        *_, write_time_us, _, _ = _ENTRY.unpack_from(raw, _CHECKSUM_BYTES)
+    return int(write_time_us)
+
+
 def pack_segment(position: int, write: SegmentWrite, write_time_us: int) -> bytes:
     """The segment whose last entry has `position`."""
     group, name = write.group_id.encode(), write.staged.name.encode()

@@ -20,7 +20,7 @@ import lmdb
 import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
-from tandem.model.write import LogEntry, LogPart, RecordKey, Write
+from tandem.model.write import LogPart, RecordKey, Write
 from tandem.online.apply import check_mark
 from tandem.online.base import (
     Committed,
@@ -37,7 +37,6 @@ from tandem.online.lmdb.staged_files import StagedFiles
 from tandem.online.lmdb.write_changes import Changes, Place, record_keys_of
 from tandem.online.lmdb.write_changes import changes_of as changes_of_writes
 from tandem.online.online_record import OnlineRecord
-from tandem.rows.segment import one_by_one
 
 _Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 _Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type has no public name
@@ -368,16 +367,6 @@ class _LmdbLogSnapshot(LogSnapshot):
         self._read = read
         self._end, self._write_time_us = end
 
-    def entries(
-        self,
-        partition: int,
-        after: int,
-        through: int | None = None,
-        *,
-        group_id: str | None = None,
-    ) -> Iterator[LogEntry]:
-        yield from one_by_one(self.parts(partition, after, through, group_id=group_id))
-
     def parts(
         self,
         partition: int,
@@ -402,6 +391,13 @@ class _LmdbLogSnapshot(LogSnapshot):
                     yield layout.unpack_entry(_PARTITION, key, raw)
                 if is_behind:
                     return
+
+    def written_at_us(self, partition: int, after: int) -> int | None:
+        assert partition == _PARTITION
+        with self._transaction.cursor(self._log) as cursor:
+            if not cursor.set_range(layout.position_key(after + 1)):
+                return None
+            return layout.write_time_us_of(*cursor.item())
 
     def end(self, partition: int) -> int:
         assert partition == _PARTITION

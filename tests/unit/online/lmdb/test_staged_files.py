@@ -12,6 +12,7 @@ import pytest
 
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.online.lmdb import LmdbOnlineStore
+from tandem.rows.segment import one_by_one
 from tandem.testing.segment_contract import NOW_US, rows_to_load, segment_write
 
 ROWS = rows_to_load([(f"k{number}", number) for number in range(100)])
@@ -72,7 +73,7 @@ def test_an_older_snapshot_keeps_the_file(store: LmdbOnlineStore, tmp_path: Path
     with store.log() as log:
         store.trim(0, 100)
         assert store.staging.clean() == 0
-        assert len(list(log.entries(0, 0))) == 100
+        assert len(list(one_by_one(log.parts(0, 0)))) == 100
     assert store.staging.clean() == 1
 
 
@@ -105,7 +106,7 @@ def test_a_changed_byte_is_found(store: LmdbOnlineStore, tmp_path: Path) -> None
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with store.log() as log, pytest.raises(DataCorrupted, match=path.name):
-        list(log.entries(0, 0))
+        list(one_by_one(log.parts(0, 0)))
 
 
 def test_a_missing_file_is_named(store: LmdbOnlineStore, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_missing_file_is_named(store: LmdbOnlineStore, tmp_path: Path) -> None
     (path,) = files(tmp_path)
     path.unlink()
     with store.log() as log, pytest.raises(DataCorrupted, match=path.name):
-        list(log.entries(0, 0))
+        list(one_by_one(log.parts(0, 0)))
 
 
 def test_a_full_disk_is_named(
