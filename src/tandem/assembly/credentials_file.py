@@ -14,7 +14,7 @@ def profiles(text: str, path: Path) -> configparser.ConfigParser:
         interpolation=None, default_section="no section has this name", strict=False
     )
     try:
-        found.read_string(text)
+        found.read_string(text.removeprefix("\ufeff"))  # some editors put it first
     except configparser.Error as error:
         # The error's own text may quote a line, and with it a secret.
         raise ValidationError(

@@ -104,6 +104,11 @@ def test_a_bad_file_is_refused_and_shows_no_secret(tmp_path: Path, text: str) ->
     assert SECRET not in str(raised.value)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = file_with(tmp_path / "keys", "\ufeff" + section("AKIAMARK"))
+    assert AccessKeyFile(path).keys() == {"AKIAMARK": SECRET}
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="no-such-file"):
         AccessKeyFile(tmp_path / "no-such-file")
