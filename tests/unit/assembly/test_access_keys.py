@@ -95,6 +95,8 @@ def test_a_file_that_others_can_read_or_change_is_refused(tmp_path: Path, mode: 
         "[default]\naws_access_key_id = AKIAONE\n",
         "[default]\naws_secret_access_key = " + SECRET,
         section("AKIAONE") + section("AKIAONE", "another-one-of-16", "two"),
+        section("AKIAONE") + section("AKIATWO"),  # one name for both: the first would be lost
+        "[default]\naws_access_key_id = AKIAONE\n" + section("AKIATWO").removeprefix("[default]\n"),
         section("AKIAONE", "short"),
     ],
 )
