@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tandem.errors import ValidationError
 from tandem.sdk.feature_vectors import FeatureVectors
 from tandem.service.feature_vectors import VectorTable
 
@@ -39,3 +40,15 @@ def test_whole_numbers_among_doubles_become_doubles() -> None:
 
 def test_no_entities_make_a_matrix_without_rows() -> None:
     assert FeatureVectors(WHOLE[:0], NO_AGES).to_numpy().shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_no_number_becomes_infinite(dtype: type[np.floating]) -> None:
+    vectors = FeatureVectors(WHOLE, NO_AGES)
+    with pytest.raises(ValidationError, match=f"'c' .* too large for {np.dtype(dtype)}"):
+        vectors.to_numpy(dtype)
+    whole = pa.table({"n": pa.array([70_000], pa.int64())})
+    with pytest.raises(ValidationError, match=r"'n' .* too large for float16"):
+        FeatureVectors(whole, NO_AGES).to_numpy(np.float16)
+    fitting = FeatureVectors(WHOLE.select(["a", "b"]), NO_AGES).to_numpy(dtype)
+    np.testing.assert_array_equal(fitting, np.array(EXPECTED)[:, :2].astype(dtype))
