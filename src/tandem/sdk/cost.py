@@ -19,10 +19,10 @@ from tandem.model.cost import (
     Plan,
     Rates,
     Workload,
-    check_number,
     compare,
 )
 from tandem.model.feature_group import ThroughputMode
+from tandem.model.figures import check_number
 from tandem.model.prices import AWS_US_EAST_1, Prices
 from tandem.model.usage import Peaks, Period, UsageCounts
 from tandem.sdk.arguments import checked, microseconds
