@@ -6,6 +6,7 @@ import pytest
 
 from tandem.errors import ValidationError
 from tandem.sdk.feature_vectors import FeatureVectors
+from tandem.sdk.vector_arguments import with_defaults
 from tandem.service.feature_vectors import VectorTable
 
 ROWS = [[1.5, None, -0.0], [None, 2.5, 1e308], [0.1, 3.5, None]]
@@ -52,3 +53,12 @@ def test_no_number_becomes_infinite(dtype: type[np.floating]) -> None:
         FeatureVectors(whole, NO_AGES).to_numpy(np.float16)
     fitting = FeatureVectors(WHOLE.select(["a", "b"]), NO_AGES).to_numpy(dtype)
     np.testing.assert_array_equal(fitting, np.array(EXPECTED)[:, :2].astype(dtype))
+
+
+@pytest.mark.parametrize("given", ["abc", b"abc"])
+def test_the_letters_of_a_text_are_no_default_list(given: object) -> None:
+    tags = pa.table({"tags": pa.array([None, ["a"]], pa.list_(pa.string()))})
+    with pytest.raises(ValidationError, match="'tags' does not fit its type, list"):
+        with_defaults(tags, {"tags": given})
+    filled = with_defaults(tags, {"tags": ["abc"]})
+    assert filled["tags"].to_pylist() == [["abc"], ["a"]]
