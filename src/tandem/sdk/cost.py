@@ -224,6 +224,8 @@ def prices_of(prices: Prices | str | Path) -> Prices:
     """
     if isinstance(prices, Prices):
         return prices
+    if not isinstance(prices, str | Path):
+        raise ValidationError(f"prices {prices!r:.80} is not valid: give Prices, or a YAML file")
     path = Path(prices)
     found = [document.content for document in documents(path)]
     if len(found) != 1 or not isinstance(found[0], Mapping):
