@@ -193,6 +193,27 @@ def test_a_body_that_is_broken_behind_a_refused_member(groups: Bench, body: byte
     assert (response.status, code(response)) == (400, "SerializationException")
 
 
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        (rb"\ud800", r"\ud800 is half a character: give it whole"),
+        (rb"\\\uDBFFx", r"\uDBFF is half a character: give it whole"),
+        (rb"\ud83d\ude00 \ud800 .", r"\ud800 is half a character: give it whole"),
+    ],
+)
+def test_half_a_character_is_named(groups: Bench, member: bytes, says: str) -> None:
+    response = groups.raw("PUT", b"/FeatureGroup/both", body=b'{"Record": ["' + member + b'"]}')
+    assert (response.status, code(response)) == (400, "SerializationException")
+    assert json.loads(response.body)["message"].endswith(f": {says}")
+
+
+@pytest.mark.parametrize("member", [rb"\ud83d", b"\\ud83d\\", rb"\ud83d\ude", rb"\\ud83d"])
+def test_a_body_that_ends_early_is_called_so(groups: Bench, member: bytes) -> None:
+    response = groups.raw("PUT", b"/FeatureGroup/both", body=b'{"Record": ["' + member)
+    assert (response.status, code(response)) == (400, "SerializationException")
+    assert "truncated" in json.loads(response.body)["message"]
+
+
 @pytest.mark.parametrize("seconds", [b"1e15", b"-1e15", b"9" * 300])
 def test_a_time_that_no_calendar_has(groups: Bench, seconds: bytes) -> None:
     body = b'{"CreationTimeAfter":' + seconds + b"}"

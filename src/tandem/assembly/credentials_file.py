@@ -11,10 +11,10 @@ ID_MEMBER, SECRET_MEMBER = "aws_access_key_id", "aws_secret_access_key"
 def profiles(text: str, path: Path) -> configparser.ConfigParser:
     """The sections of a file of the form of ~/.aws/credentials. Raises ValidationError."""
     found = configparser.ConfigParser(
-        interpolation=None, default_section="no section has this name", strict=False
+        interpolation=None, default_section="no section has this name"
     )
     try:
-        found.read_string(text)
+        found.read_string(text.removeprefix("\ufeff"))  # some editors put it first
     except configparser.Error as error:
         # The error's own text may quote a line, and with it a secret.
         raise ValidationError(

@@ -13,24 +13,14 @@ from typing import NamedTuple
 
 from tandem.errors import ValidationError
 from tandem.model.feature_group import ThroughputMode
+from tandem.model.figures import check_number, check_whole, shown
 from tandem.model.prices import Prices
 from tandem.model.throughput import read_units, write_units
 
 MONTH_HOURS = 730
 _MILLION = 1_000_000
 _HOUR_SECONDS = 3_600
-_FIGURE_MAX = 1e30
 _UTILIZATION_MIN = 1e-6
-"""Products of figures within these bounds are finite."""
-
-
-def check_number(value: float, name: str) -> None:
-    """Raises ValidationError where a value is no number from 0 to 1e30."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and 0 <= value <= _FIGURE_MAX):
-        raise ValidationError(
-            f"{name} {_shown(value)} is not valid: give a number from 0 to {_FIGURE_MAX:g}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +61,7 @@ class Rates:
         for name in ("reads", "writes", "peak_reads", "peak_writes"):
             if (value := getattr(self, name)) is not None:
                 check_number(value, name)
-        _check_whole(self.record_bytes, "record_bytes")
+        check_whole(self.record_bytes, "record_bytes")
 
     def workload(self, *, online_gb: float, offline_gb: float, hours: float) -> Workload:
         each_read = read_units(self.record_bytes)
@@ -104,10 +94,10 @@ class Plan:
         check_number(self.utilization, "utilization")
         if not _UTILIZATION_MIN <= self.utilization <= 1:
             raise ValidationError(
-                f"utilization {_shown(self.utilization)} is not valid: give a share from"
+                f"utilization {shown(self.utilization)} is not valid: give a share from"
                 f" {_UTILIZATION_MIN:g} to 1"
             )
-        _check_whole(self.machines, "machines")
+        check_whole(self.machines, "machines")
 
 
 class Costs(NamedTuple):
@@ -206,19 +196,6 @@ def compare(workload: Workload, prices: Prices, plan: Plan) -> Comparison:
             else _quotient(self_hosted.total - cheaper.storage, cheaper.reads + cheaper.writes),
         ),
     )
-
-
-def _check_whole(value: int, name: str) -> None:
-    if type(value) is not int or not 1 <= value <= _FIGURE_MAX:
-        raise ValidationError(
-            f"{name} {_shown(value)} is not valid: give a whole number from 1 to {_FIGURE_MAX:g}"
-        )
-
-
-def _shown(value: object) -> str:
-    # Python writes no whole number of more than 4,300 digits.
-    is_long = isinstance(value, int) and abs(value) > _FIGURE_MAX
-    return "of more than 30 digits" if is_long else f"{value!r:.80}"
 
 
 def _capacity(peak_units: float, utilization: float) -> int:

@@ -1,9 +1,9 @@
 """What AWS and machines cost: a small table with its date, region and source."""
 
-import math
 from dataclasses import dataclass, fields
 
 from tandem.errors import ValidationError
+from tandem.model.figures import check_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,9 @@ class Prices:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type is str and not isinstance(value, str):
-                raise ValidationError(f"{field.name} {value!r} of the prices is not a text")
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if field.type is float and not (is_number and 0 <= value < math.inf):
-                raise ValidationError(
-                    f"{field.name} {value!r} of the prices is not valid: give a number from 0 on"
-                )
+                raise ValidationError(f"{field.name} {value!r:.80} of the prices is not a text")
+            if field.type is float:
+                check_number(value, f"the price {field.name}")
 
 
 AWS_US_EAST_1 = Prices(

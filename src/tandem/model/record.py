@@ -133,17 +133,21 @@ def canonical_identifier(group: FeatureGroup, text: str) -> str:
     if definition.type is _STRING and text.isascii() and len(text) <= RECORD_IDENTIFIER_BYTES_MAX:
         return text  # as most are
     _check_scalar(definition, text)
-    size = len(text.encode())
-    if size > RECORD_IDENTIFIER_BYTES_MAX:
-        raise ValidationError(
-            f"the record identifier {definition.name!r} has {size} bytes;"
-            f" at most {RECORD_IDENTIFIER_BYTES_MAX} (2 KB) are allowed"
-        )
+    check_identifier_size(definition, len(text.encode()))
     if definition.type is _INTEGRAL:
         return str(int(text))
     if definition.type is _FRACTIONAL:
         return repr(float(text) + 0.0)  # adding zero turns -0.0 into 0.0, which equals it
     return text
+
+
+def check_identifier_size(definition: FeatureDefinition, size: int) -> None:
+    """Raises ValidationError where a record identifier has more than 2 KB."""
+    if size > RECORD_IDENTIFIER_BYTES_MAX:
+        raise ValidationError(
+            f"the record identifier {definition.name!r} has {size} bytes;"
+            f" at most {RECORD_IDENTIFIER_BYTES_MAX} (2 KB) are allowed"
+        )
 
 
 def canonical_identifiers(group: FeatureGroup, texts: Sequence[str]) -> Sequence[str]:

@@ -19,10 +19,10 @@ from tandem.model.cost import (
     Plan,
     Rates,
     Workload,
-    check_number,
     compare,
 )
 from tandem.model.feature_group import ThroughputMode
+from tandem.model.figures import check_number
 from tandem.model.prices import AWS_US_EAST_1, Prices
 from tandem.model.usage import Peaks, Period, UsageCounts
 from tandem.sdk.arguments import checked, microseconds
@@ -224,6 +224,8 @@ def prices_of(prices: Prices | str | Path) -> Prices:
     """
     if isinstance(prices, Prices):
         return prices
+    if not isinstance(prices, str | Path):
+        raise ValidationError(f"prices {prices!r:.80} is not valid: give Prices, or a YAML file")
     path = Path(prices)
     found = [document.content for document in documents(path)]
     if len(found) != 1 or not isinstance(found[0], Mapping):

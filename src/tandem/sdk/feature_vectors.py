@@ -31,7 +31,7 @@ class FeatureVectors(Result):
         objects.
 
         Raises ValidationError where a column does not fit the type: text and collections fit
-        `object` alone; whole numbers have no null; and no number is cut.
+        `object` alone; whole numbers have no null; no number is cut, and none becomes infinite.
         """
         wanted = _dtype(dtype)
         if wanted == np.float64 and all(one == _DOUBLE for one in self._table.schema.types):
@@ -84,7 +84,7 @@ def _column(name: str, column: pa.ChunkedArray, dtype: np.dtype[Any]) -> Any:
             " dtype=object"
         )
     if dtype.kind == "f":
-        return column.to_numpy()  # nulls are NaN
+        return _floats(name, column.to_numpy(), dtype)  # nulls are NaN
     if column.null_count:
         raise ValidationError(
             f"column {name!r} has no value for {column.null_count} entities, and {dtype} has none"
@@ -94,3 +94,15 @@ def _column(name: str, column: pa.ChunkedArray, dtype: np.dtype[Any]) -> Any:
         return column.cast(pa.from_numpy_dtype(dtype)).to_numpy()
     except pa.ArrowInvalid as error:
         raise ValidationError(f"column {name!r} does not fit {dtype}: {error}") from error
+
+
+def _floats(
+    name: str, numbers: npt.NDArray[Any], dtype: np.dtype[Any]
+) -> npt.NDArray[np.floating[Any]]:
+    try:
+        with np.errstate(over="raise"):
+            return numbers.astype(dtype, copy=False)
+    except FloatingPointError as error:
+        raise ValidationError(
+            f"column {name!r} has numbers that are too large for {dtype}: ask for float64"
+        ) from error

@@ -23,6 +23,7 @@ from tandem.sdk.record_values import KeptRecord
 from tandem.service.records import ServedRecord
 
 _TTL_SECONDS = 60.0
+_TTL_SECONDS_MAX = 1e300  # added to a clock, that is finite
 _RECORDS_MAX = 100_000
 _Key = tuple[str, str]
 
@@ -67,8 +68,12 @@ class RecordCache:
         """`timer` counts seconds; `clock` gives those since 1970. Raises ValidationError."""
         if isinstance(max_records, bool) or not isinstance(max_records, int) or max_records < 1:
             raise ValidationError(f"max_records {max_records!r} is not valid: give 1 or more")
-        if not isinstance(ttl_seconds, int | float) or not 0 < ttl_seconds < float("inf"):
-            raise ValidationError(f"ttl_seconds {ttl_seconds!r} is not valid: give more than 0")
+        is_number = isinstance(ttl_seconds, int | float) and not isinstance(ttl_seconds, bool)
+        if not (is_number and 0 < ttl_seconds <= _TTL_SECONDS_MAX):
+            raise ValidationError(
+                f"ttl_seconds {ttl_seconds!r:.80} is not valid: give more than 0, and at most"
+                f" {_TTL_SECONDS_MAX:g}"
+            )
         self._records: MutableMapping[_Key, _Kept] = TLRUCache(
             max_records, ttu=lambda _key, kept, _now: kept.until, timer=timer
         )

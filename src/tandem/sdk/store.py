@@ -32,6 +32,7 @@ from tandem.sdk.arguments import (
     checked,
     checked_flag,
     checked_group_name,
+    checked_sequence,
     checked_text,
     checked_texts_by_name,
     choice,
@@ -428,7 +429,9 @@ class FeatureStore:
         """What the store's own use would cost on AWS, and machines of one's own instead; of some
         feature groups, or of all. Shown as a table.
         """
-        names = None if groups is None else [checked_group_name(name) for name in groups]
+        names = None
+        if groups is not None:
+            names = [checked_group_name(name) for name in checked_sequence(groups, "groups")]
         return cost_of_use(self._backend, names, **how)
 
     def sql(self, statement: str, *, dialect: str = SqlDialect.DUCKDB) -> Result:

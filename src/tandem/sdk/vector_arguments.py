@@ -65,8 +65,12 @@ def _default(name: str, value: Any, type_: pa.DataType) -> pa.Array:
 
 
 def _is_same(found: Any, value: Any) -> bool:
-    """Whether Arrow has taken a value as it is: it cuts 1.5 to a whole number."""
+    """Whether Arrow has taken a value as it is: it cuts 1.5 to a whole number, and a text to its
+    letters.
+    """
     if isinstance(found, list):
+        if isinstance(value, str | bytes):
+            return False
         return len(found) == len(value) and all(map(_is_same, found, value))
     return found is not None and bool(found == value or (found != found and value != value))
 

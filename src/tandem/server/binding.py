@@ -13,6 +13,8 @@ somebody works, and the last one that goes opens none.
 
 import ipaddress
 import socket
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tandem.errors import ValidationError
 
@@ -49,12 +51,26 @@ def are_signatures_required(
 
 def can_be_reached(host: str) -> bool:
     """Whether other machines can reach a host. Raises ValidationError where it is not known."""
-    return not all(ipaddress.ip_address(address).is_loopback for address in _addresses(host))
+    found = resolved(host)
+    return not all(ipaddress.ip_address(one.address).is_loopback for one in found)
 
 
-def _addresses(host: str) -> set[str]:
+class Resolved(NamedTuple):
+    family: socket.AddressFamily
+    address: str
+
+
+def resolved(host: str) -> Sequence[Resolved]:
+    """The addresses of a host. Raises ValidationError where it has none."""
+    if not host.strip():
+        raise ValidationError(
+            "the host is empty: give an address, such as 127.0.0.1, or 0.0.0.0 for all that this"
+            " machine has"
+        )
     try:
         found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError as error:
-        raise ValidationError(f"the host {host!r} cannot be resolved: {error}") from error
-    return {str(entry[4][0]).partition("%")[0] for entry in found}
+    except (OSError, UnicodeError) as error:  # the second of labels that no name may have
+        raise ValidationError(
+            f"the host {host!r:.80} cannot be resolved: {error}: give an address or a name"
+        ) from error
+    return [Resolved(entry[0], str(entry[4][0]).partition("%")[0]) for entry in found]

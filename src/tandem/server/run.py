@@ -28,7 +28,7 @@ from tandem.errors import StoreUnavailable
 from tandem.server.address_file import announced
 from tandem.server.application import Application
 from tandem.server.background import Background, background_companion
-from tandem.server.binding import are_signatures_required
+from tandem.server.binding import are_signatures_required, resolved
 from tandem.server.companion import can_have_companions
 from tandem.server.fast_lane import FastLane
 from tandem.server.hand_over import HandedOver
@@ -226,8 +226,8 @@ async def serve_core(
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    family = resolved(host)[0].family
     try:
-        family = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise StoreUnavailable(

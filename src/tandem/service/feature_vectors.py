@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tandem.errors import ValidationError
 from tandem.model import limits
 from tandem.model.dataset import DatasetGroup
 from tandem.model.feature_group import FeatureGroup
+from tandem.model.record import check_identifier_size
 from tandem.model.targets import TargetStores
 from tandem.model.write import RecordKey, record_keys
 from tandem.online.base import OnlineStore
@@ -178,6 +180,7 @@ def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _E
     identifier = group.record_identifier
     given = label_keys(entities, part.key, identifier).combine_chunks()
     canonical = canonical_identifiers(identifier.type, given)
+    check_identifier_size(identifier, pc.max(pc.binary_length(canonical)).as_py() or 0)
     texts = canonical.to_pylist()
     if canonical.null_count == 0 and len(set(texts)) == len(texts):
         # As most are asked: each row has a key of its own.

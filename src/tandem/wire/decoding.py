@@ -25,6 +25,7 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
 _PATTERN = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
 _STEP = re.compile(r"(\w+)|\[(\d+)\]")
+_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})(?!\\u|\\?\Z)")
 _VALUE_LENGTH_MAX = 64
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -46,7 +47,7 @@ class Decoder(Generic[RequestShape]):
         except msgspec.ValidationError as error:
             raise refusal(error, self._shape, lambda: _untyped(body), at) from None
         except _UNREADABLE as error:
-            raise _not_json(error) from None
+            raise _not_json(error, body) from None
 
     def from_members(self, members: dict[str, Any], *, strict: bool = True) -> RequestShape:
         """The shape that members from a path, a query string or a form make.
@@ -106,11 +107,22 @@ def _untyped(body: bytes | msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(body)
     except _UNREADABLE as error:
-        raise _not_json(error) from None  # it is broken behind the member that was refused first
+        raise _not_json(
+            error, body
+        ) from None  # it is broken behind the member that was refused first
 
 
-def _not_json(error: Exception) -> SerializationError:
-    return SerializationError(f"the body is not JSON that can be read: {error}")
+def why_not_json(error: Exception, body: bytes | msgspec.Raw) -> str:
+    """What is wrong with a body that is not JSON. Behind the first half of a character msgspec
+    takes whatever comes for the end of the body.
+    """
+    if "truncated" in str(error) and (half := _HALF_CHARACTER.search(body)):
+        return f"{half[1].decode()} is half a character: give it whole"
+    return str(error)
+
+
+def _not_json(error: Exception, body: bytes | msgspec.Raw) -> SerializationError:
+    return SerializationError(f"the body is not JSON that can be read: {why_not_json(error, body)}")
 
 
 def _must_not_be_null(place: str) -> ValidationError:

@@ -32,6 +32,7 @@ from tandem.service.feature_groups import FeatureGroups
 from tandem.service.ingestion import Ingestion, IngestOptions, OnError
 from tandem.service.sql import Sql
 from tandem.wire.arns import feature_group_name
+from tandem.wire.decoding import why_not_json
 from tandem.wire.error_table import Dialect, ErrorCode, SerializationError, UnknownOperation
 from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import Call, Operation, Place, Service
@@ -300,7 +301,9 @@ def decode_json(body: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SerializationError(f"the request does not parse: {error}") from None
+        raise SerializationError(
+            f"the request does not parse: {why_not_json(error, body)}"
+        ) from None
 
 
 def arrow_table(body: bytes) -> pa.Table:

@@ -95,6 +95,8 @@ def test_a_file_that_others_can_read_or_change_is_refused(tmp_path: Path, mode: 
         "[default]\naws_access_key_id = AKIAONE\n",
         "[default]\naws_secret_access_key = " + SECRET,
         section("AKIAONE") + section("AKIAONE", "another-one-of-16", "two"),
+        section("AKIAONE") + section("AKIATWO"),  # one name for both: the first would be lost
+        "[default]\naws_access_key_id = AKIAONE\n" + section("AKIATWO").removeprefix("[default]\n"),
         section("AKIAONE", "short"),
     ],
 )
@@ -102,6 +104,11 @@ def test_a_bad_file_is_refused_and_shows_no_secret(tmp_path: Path, text: str) ->
     with pytest.raises(ValidationError) as raised:
         AccessKeyFile(file_with(tmp_path / "keys", text))
     assert SECRET not in str(raised.value)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = file_with(tmp_path / "keys", "\ufeff" + section("AKIAMARK"))
+    assert AccessKeyFile(path).keys() == {"AKIAMARK": SECRET}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

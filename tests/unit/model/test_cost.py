@@ -1,6 +1,7 @@
 """What a workload costs, checked by hand."""
 
 import math
+from dataclasses import fields, replace
 
 import pytest
 
@@ -110,6 +111,8 @@ def test_a_whole_quotient_needs_no_further_unit() -> None:
         (lambda: fifty_million_users(hours=1e300), "hours 1e\\+300"),
         (lambda: Plan(utilization=5e-324), "utilization 5e-324"),
         (lambda: Plan(machines=10**400), "machines of more than 30 digits"),
+        (lambda: replace(AWS_US_EAST_1, machine_hour=10**400), "machine_hour of more than 30"),
+        (lambda: replace(AWS_US_EAST_1, disk_gb_month=1e308), "disk_gb_month 1e\\+308"),
     ],
 )
 def test_impossible_figures_are_named(make, named: str) -> None:
@@ -127,7 +130,9 @@ def test_the_largest_figures_cost_a_finite_amount() -> None:
         offline_gb=1e30,
         hours=1e30,
     )
-    found = compare(most, AWS_US_EAST_1, Plan(utilization=1e-6, machines=10**30))
+    dearest = {one.name: 1e30 for one in fields(Prices) if one.type is float}
+    prices = replace(AWS_US_EAST_1, **dearest)
+    found = compare(most, prices, Plan(utilization=1e-6, machines=10**30))
     for way in (found.on_demand, found.provisioned, found.self_hosted):
         assert math.isfinite(way.total)
 

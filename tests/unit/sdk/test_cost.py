@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,11 +75,18 @@ def test_an_unused_store_costs_its_storage() -> None:
         ({"last": 24}, "last 24"),
         ({"hours": -1}, "hours"),
         ({"prices": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"prices": None}, "prices None"),
     ],
 )
 def test_impossible_arguments_are_named(how: Any, named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         cost_of_use(backend(*USED), None, **how)
+
+
+def test_one_text_is_not_several_groups(tmp_path: Path) -> None:
+    said = "groups 'clicks' is not valid: give a sequence"
+    with tandem.connect(tmp_path / "data") as store, pytest.raises(ValidationError, match=said):
+        store.cost("clicks")
 
 
 def test_it_is_shown_as_a_table() -> None:

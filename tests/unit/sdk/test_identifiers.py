@@ -35,3 +35,16 @@ def test_bytes_are_no_entities(store, given) -> None:
 
 def test_one_text_is_one_entity(store) -> None:
     assert store.feature_vector(["g:n"], "C1").to_arrow().to_pylist() == [{"n": 7}]
+
+
+@pytest.mark.parametrize("given", ["x" * 2_049, "é" * 1_025])
+def test_what_no_record_can_be_called_is_refused_by_every_read(store, given) -> None:
+    group = store.feature_group("g")
+    for read in (
+        lambda: group.get(given),
+        lambda: group.get_many(["C1", given]),
+        lambda: store.feature_vector(["g:n"], ["C1", given]),
+    ):
+        with pytest.raises(ValidationError, match=r"'id' has \d+ bytes; at most 2048"):
+            read()
+    assert store.feature_vector(["g:n"], given[:1_024]).to_arrow().to_pylist() == [{"n": None}]

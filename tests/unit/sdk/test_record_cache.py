@@ -313,7 +313,16 @@ def test_a_cache_belongs_to_one_store(scene: Scene, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"max_records": 0}, {"max_records": 1.5}, {"ttl_seconds": 0}, {"ttl_seconds": "60"}]
+    "given",
+    [
+        {"max_records": 0},
+        {"max_records": 1.5},
+        {"ttl_seconds": 0},
+        {"ttl_seconds": "60"},
+        {"ttl_seconds": True},
+        {"ttl_seconds": 10**400},
+        {"ttl_seconds": float("inf")},
+    ],
 )
 def test_bad_arguments_are_named(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(given))):

@@ -3,7 +3,7 @@
 import pytest
 
 from tandem.errors import ValidationError
-from tandem.server.binding import are_signatures_required
+from tandem.server.binding import are_signatures_required, resolved
 
 LOOPBACK = ["127.0.0.1", "127.0.0.7", "::1", "localhost"]
 OTHERS = ["0.0.0.0", "::", "192.0.2.1"]
@@ -50,3 +50,15 @@ def test_a_server_that_could_answer_nobody_does_not_start(host: str, insecure: b
 def test_a_host_that_is_not_known_is_named() -> None:
     with pytest.raises(ValidationError, match=r"'no\.such\.host\.invalid' cannot be resolved"):
         required("no.such.host.invalid", keys=False)
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_is_said_to_be_empty(host: str) -> None:
+    with pytest.raises(ValidationError, match=r"the host is empty: give an address"):
+        required(host, keys=False)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "no.such.host.invalid"])
+def test_what_no_host_may_be_called_is_refused(host: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be resolved"):
+        resolved(host)
