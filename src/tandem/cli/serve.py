@@ -11,6 +11,7 @@ from tandem.cli.output import Failure
 from tandem.errors import TandemError
 from tandem.server.address_file import DEFAULT_PORT
 from tandem.server.run import serve as run_server
+from tandem.server.without_pandas import keep_out_pandas
 
 _WORKERS_MAX = 64
 
@@ -41,6 +42,7 @@ _WORKERS_MAX = 64
 )
 def serve(data: Path, host: str, port: int, workers: int | None, insecure: bool) -> None:
     """Serve a store over HTTP until stopped."""
+    keep_out_pandas()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
     def say_ready(url: str, requires_signatures: bool) -> None:

@@ -21,6 +21,7 @@ from tandem.assembly.settings import Settings
 from tandem.server.companion import READY, Start
 from tandem.server.processors import leave_some_to_requests
 from tandem.server.run import BACKLOG, serve_core
+from tandem.server.without_pandas import keep_out_pandas
 
 _NICENESS = 10
 """Of what has a low priority: a tenth of a processor is left for it where others want all of it."""
@@ -52,6 +53,7 @@ def run(
 
 def begun(before_threads: Callable[[Settings], None] = lambda _: None) -> Start:
     """What the process is told. From now on it ends with the server."""
+    keep_out_pandas()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
     before_threads(given.read_settings())

@@ -18,7 +18,7 @@ UnprocessedIdentifiers, as the other form has them. Names of features have no sp
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -63,26 +63,14 @@ class BatchGetRecord:
     def __init__(self, core: BatchCore) -> None:
         self._batch_get = core.batch_get
         self._account = core.groups.account
-        self._has_made_arrays = False
         # Of their own, so that large batches leave other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
 
     def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
         return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
 
-    def in_arrow(
-        self, request: shapes.BatchGetRecordRequest
-    ) -> ArrowStreams | Awaitable[ArrowStreams]:
-        if self._has_made_arrays:
-            return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
-        return self._first_streams(request)
-
-    async def _first_streams(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
-        # Arrow looks for pandas at its first array, and that import would hold up every request.
-        loop, most = asyncio.get_running_loop(), limits.BATCH_GET_IDENTIFIERS_MAX
-        answer = await loop.run_in_executor(self._threads, self._streams, request, most)
-        self._has_made_arrays = True
-        return answer
+    def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
+        return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
 
     async def large_in_json(
         self, request: shapes.LargeBatchGetRecordRequest

@@ -61,7 +61,6 @@ class VectorApi:
 
     def __init__(self, core: VectorCore) -> None:
         self._vectors = core.feature_vectors
-        self._has_made_arrays = False
         # Of their own, so that what is large leaves other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-vectors")
         operation = Operation(
@@ -94,13 +93,10 @@ class VectorApi:
         return self._rest.encode_error(code, message, request_id)
 
     async def _answer(self, call: _VectorCall) -> ArrowStreams:
-        if call.entities.num_rows <= _FEW and self._has_made_arrays:
+        if call.entities.num_rows <= _FEW:
             return self._read(call)
-        # The first one, too: Arrow looks for pandas then, and that import would hold up everybody.
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._read, call)
-        self._has_made_arrays = True
-        return answer
+        return await loop.run_in_executor(self._threads, self._read, call)
 
     def _read(self, call: _VectorCall) -> ArrowStreams:
         members: _Members = call.members
