@@ -180,7 +180,8 @@ def _entities(entities: pa.Table, part: DatasetGroup, group: FeatureGroup) -> _E
     identifier = group.record_identifier
     given = label_keys(entities, part.key, identifier).combine_chunks()
     canonical = canonical_identifiers(identifier.type, given)
-    check_identifier_size(identifier, pc.max(pc.binary_length(canonical)).as_py() or 0)
+    if canonical.nbytes > limits.RECORD_IDENTIFIER_BYTES_MAX:  # else none of them can be too long
+        check_identifier_size(identifier, pc.max(pc.binary_length(canonical)).as_py() or 0)
     texts = canonical.to_pylist()
     if canonical.null_count == 0 and len(set(texts)) == len(texts):
         # As most are asked: each row has a key of its own.

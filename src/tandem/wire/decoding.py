@@ -107,9 +107,8 @@ def _untyped(body: bytes | msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(body)
     except _UNREADABLE as error:
-        raise _not_json(
-            error, body
-        ) from None  # it is broken behind the member that was refused first
+        # It is broken behind the member that was refused first.
+        raise _not_json(error, body) from None
 
 
 def why_not_json(error: Exception, body: bytes | msgspec.Raw) -> str:
