@@ -57,6 +57,18 @@ def delivered(data: Path) -> int:
     return len(list(data.glob("s3/**/data/**/*.parquet")))
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_all_processes_may_be_told_to_stop_at_once(tmp_path: Path, workers: str) -> None:
+    # As systemd does: none is missed then, and none cut off by being told twice.
+    with ServerProcess(tmp_path / "data", environment={"TANDEM_WORKERS": workers}) as server:
+        create(server)
+        assert tandem.connect(server.url).sql("SELECT 1 AS one").to_arrow().num_rows == 1
+        os.killpg(server.process.pid, signal.SIGTERM)
+        assert server.process.wait(timeout=60) == 0
+        said = server.log.read_text()
+    assert "ERROR" not in said, said
+
+
 def test_a_killed_one_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", environment=FAST) as server:
         group = create(server)

@@ -35,6 +35,10 @@ class Background:
         """Why the process does not work at the moment; None while it does, or starts."""
         return self._companion.problem
 
+    def expect_end(self) -> None:
+        """Starts no other process where this one ends: the server ends, too."""
+        self._companion.expect_end()
+
     def load(self, target: str, body: bytes) -> dict[str, Any]:
         """Has a request for a load carried out; returns its answer, or raises the error it is.
 

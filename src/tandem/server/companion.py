@@ -81,6 +81,8 @@ class Beside(Protocol):
 
     def wait_until_ready(self) -> None: ...
 
+    def expect_end(self) -> None: ...
+
     def end(self) -> None: ...
 
 
@@ -139,7 +141,7 @@ class Companion:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it was told to end: there will be no other one."""
+        """Whether its end is expected: there will be no other one."""
         return self._is_closing.is_set()
 
     def start(self) -> None:
@@ -160,10 +162,16 @@ class Companion:
         if self._process is not None:
             self._process.kill()
 
-    def end(self) -> None:
-        """Tells the process to end what it has in hand and stop; does not wait for that."""
+    def expect_end(self) -> None:
+        """Starts no other process where this one ends. Whoever stops a server may have told all of
+        its processes at once, as systemd does.
+        """
         with self._replacing:
             self._is_closing.set()
+
+    def end(self) -> None:
+        """Tells the process to end what it has in hand and stop; does not wait for that."""
+        self.expect_end()
         if self._process is not None:
             self._process.terminate()
             self._process.send_signal(signal.SIGCONT)  # one that somebody has halted could not end

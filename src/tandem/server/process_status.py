@@ -116,6 +116,9 @@ class Sibling:
     def start(self) -> None:
         """The server has started it."""
 
+    def expect_end(self) -> None:
+        """The server does."""
+
     def end(self) -> None:
         """The server ends it."""
 

@@ -210,7 +210,7 @@ async def serve_core(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     handed = connections if isinstance(connections, HandedOver) else None
-    server = _Server(config, core, companions.queries, handed)
+    server = _Server(config, core, companions, handed)
     listeners = [connections] if isinstance(connections, socket.socket) else []
     serving = asyncio.create_task(server.serve(sockets=listeners))
     while not server.started and not serving.done():
@@ -253,12 +253,12 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         core: Core,
-        queries: QueryCompanion | None,
+        companions: Companions,
         handed: HandedOver | None,
     ) -> None:
         super().__init__(config)
         self._core = core
-        self._queries = queries
+        self._companions = companions
         self._handed = handed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -289,8 +289,10 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        if self._queries is not None:
-            self._queries.end()
+        if self._companions.background is not None:
+            self._companions.background.expect_end()
+        if self._companions.queries is not None:
+            self._companions.queries.end()
         loop = asyncio.get_running_loop()
         # In a thread, since it waits for them to end.
         loop.call_later(_GRACE_SECONDS, loop.run_in_executor, None, self._core.interrupt)
@@ -305,6 +307,9 @@ class _Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+            # What is left is short, and must not be cut off by whoever says it again: a companion
+            # is told by its server, and by whoever stops both.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class _HandedLane(FastLane):

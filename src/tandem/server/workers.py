@@ -15,7 +15,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import uvloop
@@ -93,13 +93,13 @@ def serve_by_workers(
             opened.callback(companion.close)
             companion.start()
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(_serve(listener, workers, others.get(query_companion.NAME), status, when_ready))
+        runner.run(_serve(listener, workers, others, status, when_ready))
 
 
 async def _serve(
     listener: socket.socket,
     workers: Sequence[Companion],
-    queries: Companion | None,
+    others: Mapping[str, Companion],
     status: StatusFile,
     when_ready: Callable[[], None],
 ) -> None:
@@ -117,10 +117,13 @@ async def _serve(
             if task.done():
                 task.result()
     finally:
+        for other in others.values():
+            other.expect_end()
         for task in (starting, *going_on):
             task.cancel()
         await asyncio.gather(starting, *going_on, return_exceptions=True)
         listener.close()
+        queries = others.get(query_companion.NAME)
         for ending in (*workers, *([queries] if queries else [])):
             ending.end()
         await asyncio.gather(*(asyncio.to_thread(worker.close) for worker in workers))
