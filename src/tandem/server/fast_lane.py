@@ -16,7 +16,8 @@
 * What a client may have held in memory before it has shown a signature has a bound: its head has
   `HEAD_BYTES_MAX`, its body what `Application` says. What comes as headers behind a body is
   dropped, whichever way the request goes. A connection is closed over which no whole head comes
-  for a while.
+  for a while, or of whose body or answer nothing moves as long: what it holds would be held for
+  ever.
 """
 
 import asyncio
@@ -60,6 +61,9 @@ class FastLane(HttpToolsProtocol):
         self._asks_for_upgrade = False
         self._untold_bytes = 0
         """Received since the parser told of a message or of a part of its body."""
+        self._moves = 0
+        """How often the client has sent something, or taken an answer."""
+        self._seen_moves = (0, 0)
         self._unread = self._whole = b""
         """What was received between two messages, until one begins; then it belongs to that one,
         until something else is received.
@@ -83,6 +87,7 @@ class FastLane(HttpToolsProtocol):
         # Behind a message in hand, or its end, others may begin that are not the whole of this.
         self._unread = data if self._is_between_messages else b""
         self._untold_bytes += len(data)
+        self._moves += 1
         self._feed(data)
         self._unread = self._whole = b""
         if (
@@ -205,6 +210,7 @@ class FastLane(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._moves += 1
         held, self._held = self._held, None
         if held is not None:
             self._end(held)
@@ -233,14 +239,26 @@ class FastLane(HttpToolsProtocol):
         """A byte is no request: who sends one now and then would be waited for for ever."""
 
     def timeout_keep_alive_handler(self) -> None:
-        if self.transport.is_closing():
-            return
-        now = self.loop.time()
-        idle_seconds = 0.0 if self._idle_since is None else now - self._idle_since
-        if idle_seconds >= self.timeout_keep_alive:
+        idle_seconds = 0.0
+        if self._idle_since is not None and not self.transport.is_closing():
+            idle_seconds = self.loop.time() - self._idle_since
+        if self._is_stuck():
+            self.transport.abort()  # to close it would wait until what is written is taken
+        elif idle_seconds >= self.timeout_keep_alive:
             self.transport.close()
+            self._look_again(self.timeout_keep_alive)
         else:
             self._look_again(self.timeout_keep_alive - idle_seconds)
+
+    def _is_stuck(self) -> bool:
+        """Whether the client owes the rest of a body, or leaves an answer, and nothing of it has
+        moved since the last look.
+        """
+        unsent_bytes = self.transport.get_write_buffer_size()
+        seen, self._seen_moves = self._seen_moves, (self._moves, unsent_bytes)
+        owes_body = not self._is_between_messages and self._idle_since is None
+        is_waited_for = unsent_bytes > 0 or (owes_body and not self.flow.read_paused)
+        return is_waited_for and self._seen_moves == seen
 
     def _look_again(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

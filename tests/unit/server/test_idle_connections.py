@@ -17,8 +17,16 @@ IDLE_SECONDS = 5
 REQUEST = b"GET /%b HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
+LARGE = bytes(64 << 20)
+"""More than the system takes of an answer that nobody reads."""
+
+
 class Answers:
-    """Takes what is for the lane whole, and the rest by ASGI; answers nothing either way."""
+    """Takes what is for the lane whole, and the rest by ASGI; answers nothing either way, unless
+    something large is asked for.
+    """
+
+    is_large = False
 
     def takes_whole(
         self,
@@ -26,20 +34,24 @@ class Answers:
         query: bytes,
         headers: Mapping[str, str],
     ) -> bool:
+        self.is_large = query == b"large"
         return path == b"/lane"
 
     def again(self, *_request: object) -> None:
         return None
 
     def begin(self, *_request: object) -> Response:
-        return Response(200, [], b"")
+        return Response(200, [], LARGE if self.is_large else b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/long":
             await asyncio.Event().wait()
-        headers = [(b"content-length", b"0")]
+        while (await receive()).get("more_body"):
+            pass
+        body = LARGE if self.is_large else b""
+        headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": body})
 
 
 class Timer:
@@ -179,6 +191,54 @@ def test_behind_a_long_request_no_head_without_an_end_is_read(begun: bytes) -> N
             return received
 
     assert asyncio.run(received()) < 3 * HEAD_BYTES_MAX
+
+
+async def gone(served: Counting) -> bool:
+    """Whether the server has done with a connection, and not only begun to close it."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return served not in served.connections
+
+
+@pytest.mark.parametrize("path", [b"lane", b"beside"])
+def test_a_body_is_waited_for_as_long_as_it_moves(path: bytes) -> None:
+    async def ends() -> list[bool]:
+        async with connected() as (_, writer, clock, served):
+            head = b"PUT /%b HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n" % path
+            ends = []
+            for part in [head, b"a", b"b"]:
+                seen = served.received
+                writer.write(part)
+                while served.received == seen:
+                    await asyncio.sleep(0)
+                clock.forward(IDLE_SECONDS)
+                ends.append(await gone(served))
+            clock.forward(IDLE_SECONDS)
+            return [*ends, await gone(served)]
+
+    assert asyncio.run(ends()) == [False, False, False, True]
+
+
+@pytest.mark.parametrize("close", [b"", b"connection: close\r\n"])
+@pytest.mark.parametrize("path", [b"lane", b"beside"])
+def test_an_answer_is_kept_as_long_as_it_is_taken(path: bytes, close: bytes) -> None:
+    async def ends() -> list[bool]:
+        async with connected() as (reader, writer, clock, served):
+            writer.write(b"GET /%b?large HTTP/1.1\r\nhost: localhost\r\n%b\r\n" % (path, close))
+            while not served.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            ends = []
+            for _ in range(3):
+                unsent = served.transport.get_write_buffer_size()
+                while served.transport.get_write_buffer_size() == unsent:
+                    await reader.read(64 << 10)
+                clock.forward(IDLE_SECONDS)
+                ends.append(await gone(served))
+            for _ in range(3):
+                clock.forward(IDLE_SECONDS)
+            return [*ends, await gone(served)]
+
+    assert asyncio.run(ends()) == [False, False, False, True]
 
 
 def test_an_idle_connection_holds_no_body() -> None:
