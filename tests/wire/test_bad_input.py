@@ -284,6 +284,10 @@ GROUPS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**features(*(definition(name, "Fractional", **VECTOR) for name in "ab")),
          "OnlineStoreConfig": {"EnableOnlineStore": True, "StorageType": "InMemory"}},
         ["'a'", "'b'"]),
+    "a list with a dimension": (
+        {**features(definition("a", **{**VECTOR, "CollectionType": "List"})),
+         "OnlineStoreConfig": {"EnableOnlineStore": True, "StorageType": "InMemory"}},
+        ["'a'", "VectorConfig"]),
     "an empty collection": (
         features(definition("a", CollectionConfig={})), ["'a'", "CollectionConfig"]),
     "no role": ({**offline(), "RoleArn": None}, ["RoleArn"]),

@@ -186,6 +186,26 @@ def test_the_members_of_authorization_may_stand_in_any_order() -> None:
     assert accept(with_headers(request, authorization=other)) == KEY
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{credential}, {names} {signature}",
+        "{credential}, {names}{signature}",
+        "{credential} {names}, {signature}",
+        "{credential}, {names}, {signature}, {signature}",
+        "{credential}, {names}, Signature=, {signature}",
+        "{credential}, {names}, Signature=0,{signature}",
+        "{signature}, {credential}, {names}, {signature}",
+    ],
+)
+def test_each_member_of_authorization_is_there_once_and_by_itself(form: str) -> None:
+    request = signed()
+    algorithm, *members = request.headers["authorization"].replace(",", "").split(" ")
+    credential, names, signature = members
+    other = form.format(credential=credential, names=names, signature=signature)
+    refused(with_headers(request, authorization=f"{algorithm} {other}"), IncompleteSignature)
+
+
 def test_a_key_that_is_not_known_and_a_wrong_secret() -> None:
     assert "'AKIANOBODY'" in refused(signed(key=("AKIANOBODY", SECRET, None)), UnrecognizedClient)
     message = refused(signed(key=(KEY, "x" * 40, None)), InvalidSignature)

@@ -216,19 +216,17 @@ def _check_collections(features: Sequence[FeatureDefinition], storage: StorageTy
     if len(vectors) > 1:
         raise ValidationError(f"a feature group may have one Vector; these are Vectors: {vectors}")
     for feature in features:
-        if feature.collection is None:
-            if feature.vector_dimension is not None:
-                raise ValidationError(
-                    f"feature {feature.name!r} has a VectorConfig but is not a Vector"
-                )
-            continue
-        if storage is not StorageType.IN_MEMORY:
+        if feature.collection is not None and storage is not StorageType.IN_MEMORY:
             raise ValidationError(
                 f"feature {feature.name!r} is a {feature.collection}:"
                 " collections need StorageType InMemory"
             )
         if feature.collection is CollectionType.VECTOR:
             _check_vector(feature)
+        elif feature.vector_dimension is not None:
+            raise ValidationError(
+                f"feature {feature.name!r} has a VectorConfig but is not a Vector"
+            )
 
 
 def _check_vector(feature: FeatureDefinition) -> None:

@@ -16,7 +16,7 @@
 * What a client may have held in memory before it has shown a signature has a bound: its head has
   `HEAD_BYTES_MAX`, its body what `Application` says. What comes as headers behind a body is
   dropped, whichever way the request goes. A connection is closed over which no whole head comes
-  for a while, or nothing of a body.
+  for a while, or nothing of a body, or whose client takes nothing of an answer.
 """
 
 import asyncio
@@ -53,6 +53,8 @@ class FastLane(HttpToolsProtocol):
         self._held: _Exchange | None = None
         self._awaited_since: float | None = None
         """When the client last sent what is waited for: None while it waits itself."""
+        self._untaken_bytes = 0
+        """Of an answer, at the last look at the time; 0 again when the client has taken some."""
         self._default_headers: object = None
         self._answer_starts: dict[int, bytes] = {}
         self._repeated: RepeatedHead | None = None
@@ -208,6 +210,7 @@ class FastLane(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._untaken_bytes = 0
         held, self._held = self._held, None
         if held is not None:
             self._end(held)
@@ -237,16 +240,19 @@ class FastLane(HttpToolsProtocol):
         """A byte is no request: who sends one now and then would be waited for for ever."""
 
     def timeout_keep_alive_handler(self) -> None:
-        if self.transport.is_closing():
+        untaken_bytes = self.transport.get_write_buffer_size()
+        if untaken_bytes and untaken_bytes == self._untaken_bytes:
+            self.transport.abort()  # to close it would wait until they are taken
             return
+        self._untaken_bytes = untaken_bytes
         now = self.loop.time()
         if self.flow.read_paused and self._awaited_since is not None:
             self._awaited_since = now  # what it has sent is not taken from it
         idle_seconds = 0.0 if self._awaited_since is None else now - self._awaited_since
         if idle_seconds >= self.timeout_keep_alive:
             self.transport.close()
-        else:
-            self._look_again(self.timeout_keep_alive - idle_seconds)
+            idle_seconds = 0.0
+        self._look_again(self.timeout_keep_alive - idle_seconds)
 
     def _look_again(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

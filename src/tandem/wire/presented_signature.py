@@ -8,7 +8,7 @@ what is signed can be taken for another: no line breaks, no name twice, no order
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -33,7 +33,8 @@ _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _HEX_SIGNATURE = re.compile(rf"[0-9a-f]{{{SIGNATURE_DIGITS}}}", re.ASCII)
 _CLAIMS_CACHED = 1_024
 _CLAIM_CHARACTERS_MAX = 8_192
-_AUTHORIZATION_MEMBERS = ("Credential", "SignedHeaders", "Signature")
+_CLAIM_MEMBERS = ("Credential", "SignedHeaders")
+_AUTHORIZATION_MEMBERS = (*_CLAIM_MEMBERS, "Signature")
 _QUERY_MEMBERS = {
     "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
     "X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Content-Sha256",
@@ -94,7 +95,7 @@ def presented(request: SignedRequest) -> Presented:
     if is_presigned:
         raise IncompleteSignature("the request is signed twice, in Authorization and in the query")
     headers = request.headers
-    claimed, _, given = authorization.rpartition("Signature=")
+    claimed, _, given = authorization.rpartition(", Signature=")
     if not _HEX_SIGNATURE.fullmatch(given):
         claimed, given = _reordered(authorization)
     claim = _claim(claimed) if len(claimed) <= _CLAIM_CHARACTERS_MAX else _parsed(claimed)
@@ -109,7 +110,7 @@ def _parsed(claimed: str) -> Claim:
     """The claim in what stands before the signature in Authorization."""
     algorithm, _, rest = claimed.strip(" ").partition(" ")
     _check_algorithm(algorithm)
-    members = _members(rest)
+    members = _members(rest, _CLAIM_MEMBERS)
     return _claim_of(members.get("Credential", ""), members.get("SignedHeaders", ""))
 
 
@@ -117,27 +118,25 @@ _claim = lru_cache(_CLAIMS_CACHED)(_parsed)
 
 
 def _reordered(authorization: str) -> tuple[str, str]:
-    """An Authorization whose signature is not its end: what is claimed, and the signature."""
+    """An Authorization that is not written as most are: what is claimed, and the signature."""
     algorithm, _, rest = authorization.strip(" ").partition(" ")
     _check_algorithm(algorithm)
-    members = _members(rest)
+    members = _members(rest, _AUTHORIZATION_MEMBERS)
     given = members.get("Signature", "")
     if not _HEX_SIGNATURE.fullmatch(given):
         raise IncompleteSignature(
             "Authorization needs Credential, SignedHeaders and Signature, which has"
             f" {SIGNATURE_DIGITS} hexadecimal digits in lower case"
         )
-    named = (
-        f"{name}={members[name]}" for name in ("Credential", "SignedHeaders") if name in members
-    )
+    named = (f"{name}={members[name]}" for name in _CLAIM_MEMBERS if name in members)
     return f"{algorithm} {', '.join(named)}", given
 
 
-def _members(text: str) -> dict[str, str]:
+def _members(text: str, names: Sequence[str]) -> dict[str, str]:
     members: dict[str, str] = {}
     for part in text.split(","):
         name, _, value = part.strip(" ").partition("=")
-        if name in _AUTHORIZATION_MEMBERS and name not in members:
+        if name in names and name not in members:
             members[name] = value
         elif part.strip(" "):
             raise IncompleteSignature(

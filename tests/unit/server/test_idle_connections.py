@@ -20,11 +20,18 @@ PAUSING_BYTES = 1 << 20
 """So much of a body is not read while nobody takes it."""
 
 
+LARGE = bytes(64 << 20)
+"""More than the system takes of an answer that nobody reads."""
+
+
 class Answers:
-    """Takes what is for the lane whole, and the rest by ASGI; answers nothing either way."""
+    """Takes what is for the lane whole, and the rest by ASGI; answers nothing either way, unless
+    something large is asked for.
+    """
 
     def __init__(self) -> None:
         self.may_go_on = asyncio.Event()
+        self.is_large = False
 
     def takes_whole(
         self,
@@ -32,13 +39,14 @@ class Answers:
         query: bytes,
         headers: Mapping[str, str],
     ) -> bool:
+        self.is_large = query == b"large"
         return path == b"/lane"
 
     def again(self, *_request: object) -> None:
         return None
 
     def begin(self, *_request: object) -> Response:
-        return Response(200, [], b"")
+        return Response(200, [], LARGE if self.is_large else b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/long":
@@ -48,9 +56,10 @@ class Answers:
         if scope["path"] in ("/reads", "/later"):
             while (await receive()).get("more_body"):
                 pass
-        headers = [(b"content-length", b"0")]
+        body = LARGE if self.is_large else b""
+        headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": body})
 
 
 class Timer:
@@ -253,6 +262,35 @@ def test_a_body_behind_a_request_in_hand_has_its_time_from_when_it_can_come(path
             return await client.rest()
 
     assert asyncio.run(rest()) == b""
+
+
+@pytest.mark.parametrize("close", [b"", b"connection: close\r\n"])
+@pytest.mark.parametrize("path", [b"lane", b"beside"])
+def test_an_answer_is_kept_while_something_of_it_is_taken(path: bytes, close: bytes) -> None:
+    async def ends() -> list[bool]:
+        async with connected() as (reader, writer, clock, served, _):
+            writer.write(b"GET /%b?large HTTP/1.1\r\nhost: localhost\r\n%b\r\n" % (path, close))
+            while not served.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            ends = []
+            for _ in range(3):
+                unsent = served.transport.get_write_buffer_size()
+                while served.transport.get_write_buffer_size() == unsent:
+                    await reader.read(64 << 10)
+                clock.forward(IDLE_SECONDS)
+                ends.append(await gone(served))
+            for _ in range(2):
+                clock.forward(IDLE_SECONDS)
+            return [*ends, await gone(served)]
+
+    assert asyncio.run(ends()) == [False, False, False, True]
+
+
+async def gone(served: Counting) -> bool:
+    """Whether the server has done with a connection, and not only begun to close it."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return served not in served.connections
 
 
 @pytest.mark.parametrize("begun", [b"GET /?", b"no http at all"])
