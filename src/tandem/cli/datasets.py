@@ -9,10 +9,11 @@ import click
 import msgspec
 
 from tandem.cli.name_value import pairs_option
-from tandem.cli.output import print_json, print_line, print_table, print_tables
+from tandem.cli.output import print_json, print_line, print_table, print_tables, rows_by_name
 from tandem.cli.store_option import with_store
 from tandem.errors import ValidationError
 from tandem.model.event_time import parse_iso_or_epoch
+from tandem.rows.python_cells import shown_cells
 from tandem.sdk.arguments import ttl_duration
 from tandem.sdk.dataset import RecordedDataset, TrainingSet
 from tandem.sdk.store import FeatureStore
@@ -153,14 +154,14 @@ def delete(store: FeatureStore, as_json: bool, dataset_id: str) -> None:
 def _show(made: TrainingSet, as_json: bool, out: str | None) -> None:
     files = [] if out is None else made.to_parquet(out)
     if as_json:
-        rows = {} if out is not None else {"rows": made.to_arrow().to_pylist()}
+        rows = {} if out is not None else {"rows": rows_by_name(made.to_arrow())}
         recorded = made.dataset
         record = None if recorded is None else _record(recorded)
         print_json({"dataset": record, "files": files, **rows})
         return
     if out is None:
         first = next(made.batches(_ROWS_SHOWN), None)
-        shown = [] if first is None else list(first.to_pydict().values())
+        shown = [] if first is None else [shown_cells(column) for column in first.columns]
         rows_shown = [[cell(value) for value in row] for row in zip(*shown, strict=True)]
         print_table(Table(made.column_names, rows_shown))
     for file in files:

@@ -7,13 +7,16 @@ import json
 import logging
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
+import pyarrow as pa
 from rich.console import Console
 
+from tandem.rows.python_cells import shown_cells
 from tandem.sdk.tables import Table, printable, styled
 
 _PIPE_WIDTH = 100_000
@@ -98,3 +101,14 @@ def _finite(value: Any) -> Any:
 
 def _json_value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def rows_by_name(table: pa.Table) -> list[dict[str, Any]]:
+    """Each row by column. Of columns that share a name, all but the first get a number."""
+    seen: Counter[str] = Counter()
+    names = []
+    for name in table.column_names:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    columns = [shown_cells(column) for column in table.columns]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]

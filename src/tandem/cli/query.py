@@ -1,12 +1,8 @@
 """`tandem query`."""
 
-from collections import Counter
-from typing import Any
-
 import click
-import pyarrow as pa
 
-from tandem.cli.output import print_json, print_line, print_table
+from tandem.cli.output import print_json, print_line, print_table, rows_by_name
 from tandem.cli.store_option import with_store
 from tandem.query.base import SqlDialect
 from tandem.sdk.store import FeatureStore
@@ -32,19 +28,8 @@ def query(store: FeatureStore, as_json: bool, statement: str, dialect: str) -> N
     """
     result = store.sql(statement, dialect=dialect)
     if as_json:
-        print_json(_rows(result.to_arrow()))
+        print_json(rows_by_name(result.to_arrow()))
         return
     print_table(first_rows(result.to_arrow(), _ROWS_SHOWN_MAX))
     if len(result) > _ROWS_SHOWN_MAX:
         print_line(f"the first {_ROWS_SHOWN_MAX} of {len(result)} rows; --json prints all")
-
-
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Each row by column. Of columns that share a name, all but the first get a number."""
-    seen: Counter[str] = Counter()
-    names = []
-    for name in table.column_names:
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    rows: list[dict[str, Any]] = table.rename_columns(names).to_pylist()
-    return rows

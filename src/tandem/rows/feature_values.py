@@ -17,8 +17,7 @@ from tandem.model import event_time as event_times
 from tandem.model.event_time import EventTime
 from tandem.model.feature_group import CollectionType, FeatureDefinition, FeatureType
 from tandem.model.record import FeatureValue
-
-_UNIT_NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+from tandem.rows.python_cells import python_cells
 
 
 def infer_features(schema: pa.Schema, event_time: str) -> tuple[FeatureDefinition, ...]:
@@ -63,7 +62,7 @@ def text_cells(
     feature: FeatureDefinition, column: pa.Array | pa.ChunkedArray
 ) -> Iterator[str | tuple[str, ...] | ValidationError | None]:
     """The value of each cell as text, None where there is none, or why the cell does not fit."""
-    for cell in _python_cells(column):
+    for cell in python_cells(column):
         try:
             yield None if _is_missing(cell) else _text(feature, cell)
         except ValidationError as error:
@@ -107,22 +106,6 @@ def _scalar_type(name: str, type_: pa.DataType) -> FeatureType:
     if pa.types.is_nested(type_):
         raise ValidationError(f"column {name!r} has type {type_}, which no feature can hold")
     return FeatureType.STRING
-
-
-def _python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    if not pa.types.is_timestamp(column.type):
-        cells: list[Any] = column.to_pylist()
-        return cells
-    # Python's datetime ends at microseconds; event times have nanoseconds.
-    unit = _UNIT_NANOSECONDS[column.type.unit]
-    return [
-        None if count is None else _moment(count * unit)
-        for count in column.cast(pa.int64()).to_pylist()
-    ]
-
-
-def _moment(nanoseconds: int) -> EventTime:
-    return EventTime(*divmod(nanoseconds, 1_000_000_000))
 
 
 def _is_missing(cell: Any) -> bool:

@@ -33,6 +33,7 @@ from tandem.rows.event_time_columns import (
     moments_of_texts,
 )
 from tandem.rows.feature_values import check_column_names, iterate_values
+from tandem.rows.python_cells import shown_cells
 
 IDENTIFIER = "record identifier"
 EVENT_SECONDS = "event seconds"
@@ -86,7 +87,7 @@ def joined(failed: Sequence[pa.Table]) -> pa.Table | None:
 def _as_texts(table: pa.Table) -> pa.Table:
     for index, name in enumerate(table.column_names):
         if name != FAILED_ROW:
-            cells = table.column(index).to_pylist()
+            cells = shown_cells(table.column(index))
             texts = [None if cell is None else str(cell) for cell in cells]
             table = table.set_column(index, name, pa.array(texts, pa.string()))
     return table

@@ -17,6 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from tandem.rows.python_cells import shown_cells
+
 CELL_LENGTH_MAX = 80
 _PLAIN_WIDTH = 160
 _COLUMN_WIDTH_MIN = 24
@@ -91,7 +93,7 @@ def html(shown: Table) -> str:
 
 def first_rows(rows: pa.Table, count: int) -> Table:
     """The first `count` rows. Columns may share a name."""
-    columns = [column.to_pylist() for column in rows.slice(0, count).columns]
+    columns = [shown_cells(column) for column in rows.slice(0, count).columns]
     return Table(rows.column_names, list(zip(*columns, strict=True)))
 
 

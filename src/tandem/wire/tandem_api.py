@@ -249,9 +249,12 @@ class TandemApi:
             return msgspec.convert(answer, IngestResponse)
         table = arrow_table(request.stream)
         done = self._core.ingestion.ingest(request.group, table, request.options)
-        failed = [] if done.failed is None else done.failed.to_pylist()
-        bad_rows = [_BadRow(row[FAILED_ROW], row[FAILED_REASON]) for row in failed]
-        return IngestResponse(done.rows, bad_rows)
+        if done.failed is None:
+            return IngestResponse(done.rows, [])
+        numbers, reasons = (
+            done.failed.column(name).to_pylist() for name in (FAILED_ROW, FAILED_REASON)
+        )
+        return IngestResponse(done.rows, [*map(_BadRow, numbers, reasons)])
 
     async def _describe_ingestion(self, request: IngestionRequest) -> IngestionResponse:
         mark = self._core.ingestion.standing(request.group, request.ingestion_id)

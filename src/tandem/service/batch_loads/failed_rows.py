@@ -19,6 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from tandem.offline.durable_files import DurableFiles, DurableFolders, make_root
+from tandem.rows.python_cells import shown_cells
 from tandem.rows.record_table import joined
 
 _ENDING = ".parquet"
@@ -64,7 +65,7 @@ def file_writer(rows: pa.Table, uri: str) -> Callable[[BinaryIO], object]:
     flat = rows
     for index, field in enumerate(rows.schema):
         if pa.types.is_nested(field.type):  # CSV has no form of its own for these
-            texts = [_text(value) for value in rows.column(index).to_pylist()]
+            texts = [_text(value) for value in shown_cells(rows.column(index))]
             flat = flat.set_column(index, field.name, pa.array(texts, pa.string()))
     return lambda file: pa.csv.write_csv(flat, file)
 
