@@ -199,6 +199,9 @@ def test_a_body_that_is_broken_behind_a_refused_member(groups: Bench, body: byte
         (rb"\ud800", r"\ud800 is half a character: give it whole"),
         (rb"\\\uDBFFx", r"\uDBFF is half a character: give it whole"),
         (rb"\ud83d\ude00 \ud800 .", r"\ud800 is half a character: give it whole"),
+        (rb'\ud800", "much", "more', r"\ud800 is half a character: give it whole"),
+        (rb"\ud800 with more behind it", r"\ud800 is half a character: give it whole"),
+        (rb"\ud800\n with more behind it", r"\ud800 is half a character: give it whole"),
     ],
 )
 def test_half_a_character_is_named(groups: Bench, member: bytes, says: str) -> None:

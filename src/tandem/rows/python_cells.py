@@ -4,7 +4,7 @@ Python's times end at microseconds. Of what is finer, Arrow makes objects of pan
 there, and refuses it, or cuts it off, where it is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,42 +22,34 @@ def python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     """Values of Python; a moment is an EventTime, and a duration or a time of day that Python
     cannot hold is its text.
     """
-    type_ = column.type
-    if pa.types.is_dictionary(type_):
-        return python_cells(column.cast(type_.value_type))
-    if pa.types.is_timestamp(type_):
-        unit = _UNIT_NANOSECONDS[type_.unit]
-        return [None if count is None else _moment(count * unit) for count in _counts(column)]
-    if type_ == pa.duration("ns"):
-        return [None if count is None else _duration(count) for count in _counts(column)]
-    if type_ == pa.time64("ns"):
-        return [None if count is None else _time_of_day(count) for count in _counts(column)]
-    if _is_list(type_) and _is_temporal(type_.value_type):
-        return _lists(column, python_cells)
-    cells: list[Any] = column.to_pylist()
-    return cells
+    return _cells(column, _event_times)
 
 
 def shown_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     """As Arrow gives them, for people; what Python cannot hold is text, in ISO 8601."""
+    return _cells(column, _shown_moments)
+
+
+def _cells(column: pa.Array | pa.ChunkedArray, moments_of: _CellsOf) -> list[Any]:
     type_ = column.type
-    if not _has_nanoseconds(type_):
-        cells: list[Any] = column.to_pylist()
-        return cells
-    if pa.types.is_dictionary(type_):
-        return shown_cells(column.cast(type_.value_type))
-    if pa.types.is_struct(type_):
-        return _structs(column)
-    if _is_list(type_):
-        return _lists(column, shown_cells)
-    if not pa.types.is_timestamp(type_):
-        return python_cells(column)
-    whole = column.cast(pa.timestamp("us", type_.tz), safe=False).to_pylist()
-    texts = column.cast(pa.string()).to_pylist()
-    return [
-        cell if count is None or count % 1_000 == 0 else text.replace(" ", "T")
-        for count, cell, text in zip(_counts(column), whole, texts, strict=True)
-    ]
+    if pa.types.is_timestamp(type_):
+        return moments_of(column)
+    if type_ == pa.duration("ns"):
+        return [None if count is None else _duration(count) for count in _counts(column)]
+    if type_ == pa.time64("ns"):
+        return [None if count is None else _time_of_day(count) for count in _counts(column)]
+    if _holds_times(type_):
+        if pa.types.is_dictionary(type_):
+            return _cells(column.cast(type_.value_type), moments_of)
+        if pa.types.is_map(type_):
+            pair = pa.struct([("key", type_.key_type), ("value", type_.item_type)])
+            pairs = _cells(column.cast(pa.list_(pair)), moments_of)
+            return [cell and [tuple(one.values()) for one in cell] for cell in pairs]
+        if pa.types.is_struct(type_):
+            return list(_structs(column, moments_of))
+        return list(_lists(column, moments_of))
+    cells: list[Any] = column.to_pylist()
+    return cells
 
 
 def _counts(column: pa.Array | pa.ChunkedArray) -> list[int | None]:
@@ -65,8 +57,23 @@ def _counts(column: pa.Array | pa.ChunkedArray) -> list[int | None]:
     return counts
 
 
-def _moment(nanoseconds: int) -> EventTime:
-    return EventTime(*divmod(nanoseconds, _SECOND))
+def _event_times(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    unit = _UNIT_NANOSECONDS[column.type.unit]
+    return [
+        None if count is None else EventTime(*divmod(count * unit, _SECOND))
+        for count in _counts(column)
+    ]
+
+
+def _shown_moments(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    if column.type.unit != "ns":
+        return list(column.to_pylist())
+    whole = column.cast(pa.timestamp("us", column.type.tz), safe=False).to_pylist()
+    texts = column.cast(pa.string()).to_pylist()
+    return [
+        cell if count is None or count % 1_000 == 0 else text.replace(" ", "T")
+        for count, cell, text in zip(_counts(column), whole, texts, strict=True)
+    ]
 
 
 def _duration(nanoseconds: int) -> timedelta | str:
@@ -84,38 +91,27 @@ def _time_of_day(nanoseconds: int) -> Any:
     return f"{whole}.{rest:09}"
 
 
-def _lists(column: pa.Array | pa.ChunkedArray, cells_of: _CellsOf) -> list[Any]:
-    elements = iter(cells_of(pc.list_flatten(column)))
-    lengths: list[int | None] = pc.list_value_length(column).to_pylist()
-    return [
-        None if length is None else [next(elements) for _ in range(length)] for length in lengths
-    ]
+def _lists(column: pa.Array | pa.ChunkedArray, moments_of: _CellsOf) -> Iterator[Any]:
+    elements = iter(_cells(pc.list_flatten(column), moments_of))
+    for length in pc.list_value_length(column).to_pylist():
+        yield None if length is None else [next(elements) for _ in range(length)]
 
 
-def _structs(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+def _structs(column: pa.Array | pa.ChunkedArray, moments_of: _CellsOf) -> Iterator[Any]:
     names = [field.name for field in column.type]
-    columns = [shown_cells(pc.struct_field(column, [index])) for index in range(len(names))]
-    are_there: list[bool] = column.is_valid().to_pylist()
-    return [
-        dict(zip(names, cells, strict=True)) if is_there else None
-        for is_there, *cells in zip(are_there, *columns, strict=True)
-    ]
+    columns = [_cells(pc.struct_field(column, [index]), moments_of) for index in range(len(names))]
+    for is_there, *cells in zip(column.is_valid().to_pylist(), *columns, strict=True):
+        yield dict(zip(names, cells, strict=True)) if is_there else None
 
 
-def _is_list(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_))
-
-
-def _is_temporal(type_: pa.DataType) -> bool:
-    """Of moments, times of day and durations."""
-    return bool(
-        pa.types.is_timestamp(type_) or pa.types.is_time(type_) or pa.types.is_duration(type_)
-    )
-
-
-def _has_nanoseconds(type_: pa.DataType) -> bool:
-    if pa.types.is_dictionary(type_) or _is_list(type_):
-        return _has_nanoseconds(type_.value_type)
+def _holds_times(type_: pa.DataType) -> bool:
+    """Whether there are moments, times of day or durations in it, however deep."""
     if pa.types.is_struct(type_):
-        return any(_has_nanoseconds(field.type) for field in type_)
-    return _is_temporal(type_) and type_.unit == "ns"
+        return any(_holds_times(field.type) for field in type_)
+    if pa.types.is_map(type_):
+        return _holds_times(type_.key_type) or _holds_times(type_.item_type)
+    if hasattr(type_, "value_type"):  # of a list of any kind, or a dictionary
+        return _holds_times(type_.value_type)
+    return bool(
+        pa.types.is_timestamp(type_) or type_ == pa.duration("ns") or type_ == pa.time64("ns")
+    )

@@ -152,7 +152,9 @@ class Companion:
                 self._thread.start()
 
     def wait_until_ready(self) -> None:
-        """Raises StoreUnavailable where that takes too long."""
+        """Raises StoreUnavailable where that takes too long, or will not come."""
+        if self.is_ending and not self.is_ready:
+            raise StoreUnavailable("the server is stopping: try again")
         if not self._is_ready.wait(_SECONDS_TO_READY_MAX):
             raise StoreUnavailable(f"the {self._name} has not started yet: try again")
 

@@ -23,6 +23,8 @@ from tandem.server.processors import leave_some_to_requests
 from tandem.server.run import BACKLOG, serve_core
 from tandem.server.without_pandas import keep_out_pandas
 
+_IDLE_SECONDS = 86_400
+"""The server is no stranger, and takes an answer as slowly as the client for whom it asked."""
 _NICENESS = 10
 """Of what has a low priority: a tenth of a processor is left for it where others want all of it."""
 
@@ -48,7 +50,10 @@ def run(
         when_open(settings)
         listener = opened.enter_context(listening(given.socket))
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(serve_core(core, listener, say_ready, is_insecure=True))
+        serving = serve_core(
+            core, listener, say_ready, is_insecure=True, idle_seconds=_IDLE_SECONDS
+        )
+        runner.run(serving)
 
 
 def begun(before_threads: Callable[[Settings], None] = lambda _: None) -> Start:

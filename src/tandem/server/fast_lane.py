@@ -54,7 +54,8 @@ class FastLane(HttpToolsProtocol):
         self._awaited_since: float | None = None
         """When the client last sent what is waited for: None while it waits itself."""
         self._untaken_bytes = 0
-        """Of an answer, at the last look at the time; 0 again when the client has taken some."""
+        self._untaken_since = 0.0
+        """What is left of answers since when, as far as the looks at the time have seen."""
         self._default_headers: object = None
         self._answer_starts: dict[int, bytes] = {}
         self._repeated: RepeatedHead | None = None
@@ -240,19 +241,25 @@ class FastLane(HttpToolsProtocol):
         """A byte is no request: who sends one now and then would be waited for for ever."""
 
     def timeout_keep_alive_handler(self) -> None:
+        now = self.loop.time()
         untaken_bytes = self.transport.get_write_buffer_size()
-        if untaken_bytes and untaken_bytes == self._untaken_bytes:
+        if untaken_bytes != self._untaken_bytes:
+            self._untaken_bytes, self._untaken_since = untaken_bytes, now
+        elif untaken_bytes and now - self._untaken_since >= self.timeout_keep_alive:
             self.transport.abort()  # to close it would wait until they are taken
             return
-        self._untaken_bytes = untaken_bytes
-        now = self.loop.time()
-        if self.flow.read_paused and self._awaited_since is not None:
-            self._awaited_since = now  # what it has sent is not taken from it
+        if self._awaited_since is not None and (self.flow.read_paused or self._is_answering()):
+            self._awaited_since = now  # it is not the client alone that is waited for
         idle_seconds = 0.0 if self._awaited_since is None else now - self._awaited_since
         if idle_seconds >= self.timeout_keep_alive:
             self.transport.close()
             idle_seconds = 0.0
         self._look_again(self.timeout_keep_alive - idle_seconds)
+
+    def _is_answering(self) -> bool:
+        """Whether a request is in hand, or in line, that has come whole."""
+        last: Any = self.cycle
+        return bool(self.pipeline) or not (last is None or last.response_complete or last.more_body)
 
     def _look_again(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

@@ -48,7 +48,7 @@ from tandem.wire.vector_api import VectorApi
 
 _SHUTDOWN_SECONDS = 15
 _GRACE_SECONDS = 2.0
-_KEEP_ALIVE_SECONDS = 65
+_IDLE_SECONDS = 65
 """Longer than the idle time after which AWS's clients drop a connection of their own."""
 _LATE_SECONDS_MAX = 300.0
 """So much longer than the setting says a write waits for its delivery, before health tells it."""
@@ -194,8 +194,11 @@ async def serve_core(
     is_insecure: bool = False,
     companions: Companions = _ALONE,
     authenticator: Authenticator | None = None,
+    idle_seconds: int = _IDLE_SECONDS,
 ) -> None:
-    """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT."""
+    """Answers what comes to a listener, or is handed over, until SIGTERM or SIGINT. A connection
+    over which nothing moves for `idle_seconds` is closed.
+    """
     config = uvicorn.Config(
         application(
             core, is_insecure=is_insecure, companions=companions, authenticator=authenticator
@@ -206,7 +209,7 @@ async def serve_core(
         access_log=False,
         log_level=logging.WARNING,
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=idle_seconds,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     handed = connections if isinstance(connections, HandedOver) else None

@@ -23,5 +23,5 @@ class _NoPandas(MetaPathFinder):
 
 
 def keep_out_pandas() -> None:
-    """From now on it is in this process as if it were not installed."""
+    """From now on it cannot be imported in this process, as if it were not installed."""
     sys.meta_path.insert(0, _NoPandas())

@@ -92,6 +92,8 @@ def serve_by_workers(
         for companion in (*others.values(), *workers):
             opened.callback(companion.close)
             companion.start()
+        # To be told twice must not cut off what is left to be closed behind the loop.
+        opened.callback(signal.signal, signal.SIGTERM, signal.SIG_IGN)
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         runner.run(_serve(listener, workers, others, status, when_ready))
 
@@ -117,8 +119,8 @@ async def _serve(
             if task.done():
                 task.result()
     finally:
-        for other in others.values():
-            other.expect_end()
+        for companion in (*workers, *others.values()):
+            companion.expect_end()
         for task in (starting, *going_on):
             task.cancel()
         await asyncio.gather(starting, *going_on, return_exceptions=True)

@@ -25,7 +25,8 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (\S+)")
 _PATTERN = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
 _STEP = re.compile(r"(\w+)|\[(\d+)\]")
-_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})(?!\\u|\\?\Z)")
+_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*+(\\u[dD][89abAB][0-9a-fA-F]{2})(?!\\u|\\?\Z)")
+_OF_HALF_CHARACTERS = ("truncated", "hex escape", "surrogate")
 _VALUE_LENGTH_MAX = 64
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -112,12 +113,15 @@ def _untyped(body: bytes | msgspec.Raw) -> Any:
 
 
 def why_not_json(error: Exception, body: bytes | msgspec.Raw) -> str:
-    """What is wrong with a body that is not JSON. Behind the first half of a character msgspec
-    takes whatever comes for the end of the body.
+    """What is wrong with a body that is not JSON. Of half a character msgspec says that the body is
+    truncated, or an escape; where it stands it does not say.
     """
-    if "truncated" in str(error) and (half := _HALF_CHARACTER.search(body)):
+    reason = str(error)
+    if any(word in reason for word in _OF_HALF_CHARACTERS) and (
+        half := _HALF_CHARACTER.search(body)
+    ):
         return f"{half[1].decode()} is half a character: give it whole"
-    return str(error)
+    return reason
 
 
 def _not_json(error: Exception, body: bytes | msgspec.Raw) -> SerializationError:

@@ -55,6 +55,28 @@ def test_nothing_is_cut_off(
     assert python_cells(column.slice(1)) == expected[1:]
 
 
+@pytest.mark.parametrize(
+    ("type_", "cell", "expected"),
+    [
+        (pa.map_(pa.string(), pa.timestamp("ns")), [("a", 1)], [("a", EventTime(0, 1))]),
+        (pa.list_(pa.timestamp("ns"), 1), [1], [EventTime(0, 1)]),
+        (pa.list_view(pa.timestamp("ns")), [1], [EventTime(0, 1)]),
+        (pa.list_(pa.list_(pa.timestamp("ns"))), [[1]], [[EventTime(0, 1)]]),
+        (
+            pa.struct({"a": pa.struct({"b": pa.time64("ns")})}),
+            {"a": {"b": 1}},
+            {"a": {"b": "00:00:00.000000001"}},
+        ),
+    ],
+    ids=str,
+)
+def test_nor_deep_inside(type_: pa.DataType, cell: Any, expected: Any) -> None:
+    column = pa.array([cell, None, cell], type_)
+    assert python_cells(column) == [expected, None, expected]
+    assert python_cells(pa.chunked_array([column.slice(1)])) == [None, expected]
+    assert len(shown_cells(column)) == 3
+
+
 def test_repeated_moments_are_moments() -> None:
     column = pa.array([1, 1, None], pa.timestamp("ns")).dictionary_encode()
     assert python_cells(column) == [EventTime(0, 1), EventTime(0, 1), None]

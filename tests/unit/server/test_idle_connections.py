@@ -286,6 +286,35 @@ def test_an_answer_is_kept_while_something_of_it_is_taken(path: bytes, close: by
     assert asyncio.run(ends()) == [False, False, False, True]
 
 
+def test_an_answer_has_its_time_whenever_the_clock_is_looked_at() -> None:
+    async def ends() -> list[bool]:
+        async with connected() as (_, writer, clock, served, _):
+            clock.forward(0.1 * IDLE_SECONDS)
+            writer.write(REQUEST % b"beside?large")
+            while not served.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            ends = []
+            for share in (0.95, 0.9, 1.2):
+                clock.forward(share * IDLE_SECONDS)
+                ends.append(await gone(served))
+            return ends
+
+    assert asyncio.run(ends()) == [False, False, True]
+
+
+def test_a_request_in_line_is_answered_though_the_next_one_stalls() -> None:
+    async def answered() -> bytes:
+        async with connected() as client:
+            first, second = REQUEST % b"lane", REQUEST % b"later"
+            await client.send(first + second + b"GET /lane HTTP/1.1\r\n")
+            await client.answer()
+            client.clock.forward(3 * IDLE_SECONDS)
+            client.answers.may_go_on.set()
+            return await client.answer()
+
+    assert asyncio.run(answered()).startswith(b"HTTP/1.1 200")
+
+
 async def gone(served: Counting) -> bool:
     """Whether the server has done with a connection, and not only begun to close it."""
     for _ in range(10):

@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 
 _TEXT = pa.large_string()
 _PLAIN_MIN, _PLAIN_MAX = 1e-3, 1e7
+_A_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_YEAR_10000 = 253_402_300_800
+"""In seconds since 1970."""
 
 SlowTexts = Callable[[pa.Array], list[str | None]]
 
@@ -96,9 +99,9 @@ def _with_exponent(texts: pa.Array) -> pa.Array:
 
 def _is_recent(column: pa.Array) -> bool:
     """Whether no moment is before 1970, where cutting off is not rounding down, or after 9999."""
-    found = pc.min_max(column).as_py()
+    found = pc.min_max(column.cast(pa.int64())).as_py()
     least, most = found["min"], found["max"]
-    return least is None or (least.year >= 1970 and most.year <= 9999)
+    return least is None or (least >= 0 and most < _YEAR_10000 * _A_SECOND[column.type.unit])
 
 
 def _scalar(text: str) -> pa.Scalar:

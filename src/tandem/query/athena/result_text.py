@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tandem.query.athena.result_columns import csv_lines, text_column
 
@@ -54,7 +55,8 @@ def _quoted(text: str) -> str:
 def _values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     type_ = column.type
     if pa.types.is_timestamp(type_) and type_.unit == "ns":
-        column = column.cast(pa.timestamp("us", tz=type_.tz), safe=False)
+        column = pc.floor_temporal(column, unit="microsecond")
+        column = column.cast(pa.timestamp("us", tz=type_.tz))
     return list(column.to_pylist())
 
 

@@ -46,6 +46,8 @@ ROW = pa.struct([("a", pa.int64()), ("b", pa.string())])
         (datetime(2024, 1, 1), pa.timestamp("us"), "2024-01-01 00:00:00.000", "timestamp"),
         (datetime(24, 1, 1, 1, 2, 3, 456_789), pa.timestamp("us"), "0024-01-01 01:02:03.456", "timestamp"),
         (datetime(2024, 1, 1), pa.timestamp("ns"), "2024-01-01 00:00:00.000", "timestamp"),
+        (1_001, pa.timestamp("ns"), "1970-01-01 00:00:00.000", "timestamp"),
+        (-1, pa.timestamp("ns"), "1969-12-31 23:59:59.999", "timestamp"),
         (datetime(2024, 1, 1, tzinfo=UTC), pa.timestamp("us", "UTC"), "2024-01-01 00:00:00.000 UTC",
          "timestamp with time zone"),
         (timedelta(days=1, hours=2, milliseconds=5), pa.duration("us"), "1 02:00:00.005",
