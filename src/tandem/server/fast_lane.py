@@ -20,6 +20,9 @@
 """
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
@@ -37,6 +40,7 @@ from tandem.wire.router import Begun
 
 HEAD_BYTES_MAX = 256 << 10
 """GetRecord may name 2,500 features of 64 characters in its query."""
+_INT = struct.Struct("i")
 _NOWHERE: Any = deque(maxlen=0)
 """A list of headers that takes none."""
 _STATUS_LINES = {
@@ -242,7 +246,7 @@ class FastLane(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         now = self.loop.time()
-        untaken_bytes = self.transport.get_write_buffer_size()
+        untaken_bytes = self._count_untaken_bytes()
         if untaken_bytes != self._untaken_bytes:
             self._untaken_bytes, self._untaken_since = untaken_bytes, now
         elif untaken_bytes and now - self._untaken_since >= self.timeout_keep_alive:
@@ -255,6 +259,17 @@ class FastLane(HttpToolsProtocol):
             self.transport.close()
             idle_seconds = 0.0
         self._look_again(self.timeout_keep_alive - idle_seconds)
+
+    def _count_untaken_bytes(self) -> int:
+        """Of answers, where the system does not take all of them."""
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
+            return 0
+        # The system has megabytes of its own in hand, and takes more when a third of them is gone:
+        # of a slow client, which takes minutes for that, only the system knows that it takes any.
+        connection = self.transport.get_extra_info("socket")
+        (sent,) = _INT.unpack(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))
+        return int(waiting + sent)
 
     def _is_answering(self) -> bool:
         """Whether a request is in hand, or in line, that has come whole."""

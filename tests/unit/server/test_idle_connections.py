@@ -302,6 +302,19 @@ def test_an_answer_has_its_time_whenever_the_clock_is_looked_at() -> None:
     assert asyncio.run(ends()) == [False, False, True]
 
 
+def test_what_the_system_has_in_hand_counts_as_well() -> None:
+    # It takes more of an answer when much of that is gone, which a slow client takes minutes for.
+    async def counts() -> tuple[int, int]:
+        async with connected() as (_, writer, _, served, _):
+            writer.write(REQUEST % b"lane?large")
+            while not served.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+            return served._count_untaken_bytes(), served.transport.get_write_buffer_size()
+
+    untaken, waiting = asyncio.run(counts())
+    assert untaken > waiting > 0
+
+
 def test_a_request_in_line_is_answered_though_the_next_one_stalls() -> None:
     async def answered() -> bytes:
         async with connected() as client:
