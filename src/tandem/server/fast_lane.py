@@ -268,8 +268,11 @@ class FastLane(HttpToolsProtocol):
         # The system has megabytes of its own in hand, and takes more when a third of them is gone:
         # of a slow client, which takes minutes for that, only the system knows that it takes any.
         connection = self.transport.get_extra_info("socket")
-        (sent,) = _INT.unpack(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))
-        return int(waiting + sent)
+        try:
+            sent = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(_INT.size))
+        except OSError:  # this one does not tell
+            return waiting
+        return waiting + int(_INT.unpack(sent)[0])
 
     def _is_answering(self) -> bool:
         """Whether a request is in hand, or in line, that has come whole."""
