@@ -22,6 +22,7 @@ from tandem.errors import AccessForbidden, NotAuthenticated
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
 from tandem.server.health import Health
 from tandem.server.s3_requests import S3Requests
+from tandem.server.turns import Turns
 from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request, Response, new_request_id
 from tandem.wire.router import Begun, Router
@@ -73,6 +74,7 @@ class Application:
     health          answers whoever asks how the server is
     is_insecure     answers requests under any host name, as behind a proxy
     s3              answers those of S3; None where the gateway is off
+    turns           in which the requests of the fast lane are begun
     authenticator   looks at signatures; None where requests need none. It has its place in the
                     router and the gateway, and here where it decides about a body or health
     """
@@ -90,6 +92,7 @@ class Application:
         self._health = health
         self._s3 = s3
         self._authenticator = authenticator
+        self.turns = Turns()
         self._answers_pages = is_insecure or authenticator is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,8 +8,8 @@
 
 * `Application.takes_whole` alone decides which requests come here; both ways lead to one router, so
   answers say the same.
-* The call runs in the parser's callback. A read is answered there; a write has a task that waits
-  for its commit.
+* The call runs in the parser's callback, where reads pass writes (`turns`). A read is answered
+  there; a write has a task that waits for its commit.
 * A head that a connection has sent before, but for the target, needs no parser (`repeated_head`).
 * Requests of one connection are answered in their order, one at a time. While one waits, or the
   client does not take its answers, nothing more is read from it.
@@ -211,7 +211,7 @@ class FastLane(HttpToolsProtocol):
             if kept and kept.look_at(exchange.path, exchange.query):
                 exchange.repeated = kept
         if exchange.has_turn:
-            self._answer(exchange)
+            self._take_turn(exchange)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -300,7 +300,7 @@ class FastLane(HttpToolsProtocol):
         if not self.transport.is_closing():
             exchange.has_turn = True
             if not exchange.more_body:
-                self._answer(exchange)
+                self._take_turn(exchange)
 
     def _exchange(self) -> "_Exchange | None":
         """The request at hand, if it is for the lane."""
@@ -317,6 +317,12 @@ class FastLane(HttpToolsProtocol):
             return None
         is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         return _Exchange(method, path, query, headers, keep_alive=is_kept)
+
+    def _take_turn(self, exchange: "_Exchange") -> None:
+        if exchange.method == "GET":
+            self._answer(exchange)
+        else:
+            self._application.turns.take(self.loop, self._answer, exchange)
 
     def _answer(self, exchange: "_Exchange") -> None:
         body = None if exchange.is_too_large else bytes(exchange.body)

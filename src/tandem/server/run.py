@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -54,6 +55,7 @@ _LATE_SECONDS_MAX = 300.0
 """So much longer than the setting says a write waits for its delivery, before health tells it."""
 _NEW_OBJECTS = 20_000
 """So many begin a collection of the youngest."""
+_SWITCH_SECONDS = 0.0005
 BACKLOG = 1_024
 
 
@@ -223,6 +225,8 @@ async def serve_core(
         gc.freeze()
         # What writes leave until they are committed is no garbage, however often it is looked at.
         gc.set_threshold(_NEW_OBJECTS)
+        # A commit's thread computes for a millisecond: no read waits for the whole of it.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         when_ready()
     await serving
     gc.unfreeze()  # else what native modules own is not freed at the end, and they complain

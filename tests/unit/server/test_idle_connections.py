@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from tandem.server.asgi import Receive, Scope, Send
 from tandem.server.fast_lane import HEAD_BYTES_MAX, FastLane
+from tandem.server.turns import Turns
 from tandem.wire.http import Response
 
 IDLE_SECONDS = 5
@@ -30,6 +31,7 @@ class Answers:
     """
 
     def __init__(self) -> None:
+        self.turns = Turns()
         self.may_go_on = asyncio.Event()
         self.is_large = False
 

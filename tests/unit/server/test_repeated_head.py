@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from tandem.server.application import Again
 from tandem.server.asgi import Receive, Scope, Send, headers_of, path_of
 from tandem.server.fast_lane import FastLane
+from tandem.server.turns import Turns
 from tandem.wire.http import Response
 
 HEAD = b"GET %b HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
@@ -22,6 +23,9 @@ ONE, OTHER = b"/FeatureGroup/a?x=1", b"/FeatureGroup/b?x=%20y+z"
 
 class Echo:
     """Answers with what it was asked."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
 
     def takes_whole(self, path: bytes, query: bytes, headers: Mapping[str, str]) -> bool:
         del query, headers
