@@ -32,8 +32,9 @@ from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
 from benchmarks.engines.log_end import PARTITION, End
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.write import LogEntry
+from tandem.online import layout
 from tandem.online.base import LogSnapshot, Outcome, Request
-from tandem.online.lmdb import LmdbOnlineStore, layout
+from tandem.online.lmdb import LmdbOnlineStore
 from tandem.online.lmdb.store import (
     _DATABASES,
     _END,
@@ -43,7 +44,7 @@ from tandem.online.lmdb.store import (
     _sync_folder,
     _Transaction,
 )
-from tandem.online.lmdb.write_changes import Changes, Place
+from tandem.online.write_changes import Changes, Place
 from tandem.testing.replay import as_write
 
 _HEAD = struct.Struct(">IIQqI")

@@ -31,10 +31,10 @@ from benchmarks.engines.left_out import LogOfEntries, NoStaging, only_writes
 from benchmarks.engines.log_end import PARTITION, End
 from tandem.errors import StoreUnavailable
 from tandem.model.write import LogEntry, RecordKey
+from tandem.online import layout
 from tandem.online.base import LogSnapshot, OnlineStore, Outcome, Request
-from tandem.online.lmdb import layout
-from tandem.online.lmdb.write_changes import Place, changes_of, record_keys_of
 from tandem.online.online_record import OnlineRecord
+from tandem.online.write_changes import Place, changes_of, record_keys_of
 
 _RECORDS, _LOG, _EXPIRIES = _FAMILIES = ("records", "log", "expiries")
 _CACHE_BYTES = 256 << 20

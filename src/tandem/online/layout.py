@@ -1,4 +1,5 @@
-"""How keys, records and log entries lie in LMDB. All numbers are big-endian.
+"""How keys, records and log entries lie in an engine of keys and values. All numbers are
+big-endian.
 
     records    group (12, hash) | 0 | identifier                          at most 480 bytes
                group (12, hash) | 1 | identifier[:400] | SHA-256 (32)     longer identifiers
@@ -15,8 +16,9 @@
     staged     name of a staged file        ->  how many segments of it the log has
     marks      name                         ->  CRC-32 | expiry | content
 
-LMDB's pages have no checksum, so every value carries a CRC-32 over its key and itself. LMDB keys
-end at 511 bytes; the longest here, in `expiries`, has 8 + 12 + 1 + 480.
+Engines have no checksums of what they hold (LMDB's pages, Redis' memory), so every value carries a
+CRC-32 over its key and itself. LMDB's keys end at 511 bytes; the longest here, in `expiries`, has
+8 + 12 + 1 + 480.
 """
 
 import hashlib
@@ -35,10 +37,6 @@ from tandem.online.base import Mark, SegmentWrite
 from tandem.online.features_json import decode_features
 from tandem.online.online_record import OnlineRecord
 from tandem.rows.segment import Segment
-
-FORMAT_VERSION = 2
-READABLE_FORMATS = (1, 2)
-"""Format 1 had no segments and no marks; else it is the same."""
 
 _GROUP_BYTES = 12
 _WHOLE_IDENTIFIER_MAX = 480

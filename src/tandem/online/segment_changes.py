@@ -9,8 +9,8 @@ from typing import NamedTuple
 from tandem.model.decision import Effect, effect_of_put
 from tandem.model.event_time import EventTime
 from tandem.model.time_to_live import is_expired
+from tandem.online import layout
 from tandem.online.base import NewestRows
-from tandem.online.lmdb import layout
 
 PackedRecord = tuple[bytes, bytes, tuple[int, int], int | None]
 """A record as it lies in the database if it wins: key and value; and its event time and expiry."""

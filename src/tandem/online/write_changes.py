@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from tandem.model.decision import Effect, Refusal
 from tandem.model.write import Write
+from tandem.online import layout
 from tandem.online.apply import Applied, apply
 from tandem.online.base import Committed, Outcome
-from tandem.online.lmdb import layout
 from tandem.online.online_record import OnlineRecord
 
 _KEEP, _FORGET = Effect.KEEP, Effect.FORGET

@@ -8,7 +8,7 @@ import lmdb
 
 from tandem.model.write import Write
 from tandem.online.lmdb import LmdbOnlineStore
-from tandem.online.lmdb.write_changes import Changes, Place, changes_of, record_keys_of
+from tandem.online.write_changes import Changes, Place, changes_of, record_keys_of
 
 
 class AnswersBeforeSync(LmdbOnlineStore):

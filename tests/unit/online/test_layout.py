@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tandem.errors import DataCorrupted
 from tandem.model.write import RecordKey
+from tandem.online import layout
 from tandem.online.base import Mark
-from tandem.online.lmdb import LmdbOnlineStore, layout
+from tandem.online.lmdb import LmdbOnlineStore
 from tandem.online.online_record import OnlineRecord
 from tandem.testing.segment_contract import rows_to_load, segment_write
 from tandem.testing.writes import a_put

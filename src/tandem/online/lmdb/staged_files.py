@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.online.base import NewestRows, Prepared, StagedRows, Staging
-from tandem.online.lmdb.segment_changes import packed_records
+from tandem.online.segment_changes import packed_records
 
 _WHOLE, _PARTIAL = ".arrow", ".partial"
 _LOCK = "lock"

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from tandem.errors import DataCorrupted, StoreUnavailable, TandemError
 from tandem.model.write import LogPart, RecordKey, Write
+from tandem.online import layout
 from tandem.online.apply import check_mark
 from tandem.online.base import (
     Committed,
@@ -31,12 +32,11 @@ from tandem.online.base import (
     Request,
     SegmentWrite,
 )
-from tandem.online.lmdb import layout
-from tandem.online.lmdb.segment_changes import PackedRecord, changes_of
 from tandem.online.lmdb.staged_files import StagedFiles
-from tandem.online.lmdb.write_changes import Changes, Place, record_keys_of
-from tandem.online.lmdb.write_changes import changes_of as changes_of_writes
 from tandem.online.online_record import OnlineRecord
+from tandem.online.segment_changes import PackedRecord, changes_of
+from tandem.online.write_changes import Changes, Place, record_keys_of
+from tandem.online.write_changes import changes_of as changes_of_writes
 
 _Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 _Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type has no public name
@@ -46,6 +46,9 @@ _DATABASES = 6
 _READERS_MAX = 1_024
 _LOG_END = b"log end"
 _FORMAT = b"format"
+_FORMAT_VERSION = 2
+_READABLE_FORMATS = (1, 2)
+"""Format 1 had no segments and no marks; else it is the same."""
 _COUNT = struct.Struct(">Q")
 _END = struct.Struct(">Qq")
 """The last position and the last write time. The log may be trimmed to nothing; this stays."""
@@ -108,13 +111,13 @@ class LmdbOnlineStore(OnlineStore):
     def _check_format(self) -> None:
         with self._begin(write=True) as transaction:
             found = transaction.get(_FORMAT, db=self._meta)
-            if found is not None and found[0] not in layout.READABLE_FORMATS:
+            if found is not None and found[0] not in _READABLE_FORMATS:
                 raise StoreUnavailable(
                     f"the online store in {self._path} has format {found[0]}; this version of"
-                    f" Tandem reads format {layout.FORMAT_VERSION}: use the version that wrote it"
+                    f" Tandem reads format {_FORMAT_VERSION}: use the version that wrote it"
                 )
-            if found is None or found[0] != layout.FORMAT_VERSION:
-                transaction.put(_FORMAT, bytes([layout.FORMAT_VERSION]), db=self._meta)
+            if found is None or found[0] != _FORMAT_VERSION:
+                transaction.put(_FORMAT, bytes([_FORMAT_VERSION]), db=self._meta)
 
     def write(self, writes: Sequence[Request], clock: Callable[[], int]) -> list[Outcome]:
         with self._begin(write=True) as transaction:
