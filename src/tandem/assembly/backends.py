@@ -12,6 +12,7 @@ from typing import Any
 
 from tandem.assembly.buckets import BucketFiles, BucketsInMemory
 from tandem.assembly.settings import Settings
+from tandem.assembly.token_key import store_id
 from tandem.errors import ValidationError
 from tandem.model.feature_group import FeatureGroup
 from tandem.offline.base import OfflineStore
@@ -25,6 +26,7 @@ from tandem.service.throughput import Buckets
 
 _ONLINE_STORES = {
     "lmdb": "tandem.online.lmdb:LmdbOnlineStore",
+    "redis": "tandem.online.redis:RedisOnlineStore",
     "memory": "tandem.online.memory:MemoryOnlineStore",
 }
 _OFFLINE_STORES = {
@@ -44,12 +46,28 @@ _QUERY_ENGINES = {
 
 
 def online_store(settings: Settings) -> OnlineStore:
+    if settings.online_store == "redis":
+        _check_installed(
+            "redis",
+            "online_store 'redis' needs the client of Redis",
+            "redis",
+            "online_store 'lmdb'",
+        )
     backend = _load("online_store", settings.online_store, _ONLINE_STORES)
-    store: OnlineStore = (
-        backend()
-        if settings.online_store == "memory"
-        else backend(path=settings.data / "online", map_size_bytes=settings.online_map_size_bytes)
-    )
+    store: OnlineStore
+    if settings.online_store == "memory":
+        store = backend()
+    elif settings.online_store == "redis":
+        store = backend(
+            url=settings.redis_url,
+            prefix=settings.redis_prefix,
+            owner=store_id(settings.data),
+            is_trusted=settings.redis_is_trusted,
+        )
+    else:
+        store = backend(
+            path=settings.data / "online", map_size_bytes=settings.online_map_size_bytes
+        )
     return store
 
 
@@ -76,13 +94,12 @@ def offline_store(settings: Settings, manifests: ManifestRegistry) -> OfflineSto
 
 
 def _iceberg(settings: Settings) -> OfflineStore:
-    try:
-        import_module("pyiceberg.catalog.sql")
-    except ImportError as error:
-        raise ValidationError(
-            "TableFormat 'Iceberg' needs PyIceberg, which is not installed here: run"
-            " pip install 'tandem-feature-store[iceberg]', or use TableFormat 'Glue'"
-        ) from error
+    _check_installed(
+        "pyiceberg.catalog.sql",
+        "TableFormat 'Iceberg' needs PyIceberg",
+        "iceberg",
+        "TableFormat 'Glue'",
+    )
     backend = _load("offline_store", _ICEBERG, {})
     store: OfflineStore = backend(
         root=history_folder(settings), catalog=settings.data / "iceberg.sqlite"
@@ -131,6 +148,16 @@ def scratch_folder(settings: Settings) -> Path:
     folder = settings.data / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _check_installed(module: str, need: str, extra: str, instead: str) -> None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise ValidationError(
+            f"{need}, which is not installed here: run pip install"
+            f" 'tandem-feature-store[{extra}]', or use {instead}"
+        ) from error
 
 
 def _load(setting: str, name: str, table: dict[str, str]) -> Callable[..., Any]:

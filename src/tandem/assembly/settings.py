@@ -25,12 +25,19 @@ class Settings:
     data                       the folder that holds everything; made where it is missing
     account_id                 the 12 digits in ARNs and in the paths of history
     region                     the region in ARNs and in the paths of history
-    online_store               backend of the online store: "lmdb", "memory" or "module:Class"
+    online_store               backend of the online store: "lmdb", "redis" (or Valkey), "memory"
+                               or "module:Class"
     offline_store              backend of the offline store: "files" (Parquet or Iceberg, as each
                                group says), "memory" or "module:Class"
     registry                   backend of the registry: "sql", "memory" or "module:Class"
     query_engine               backend for SQL and joins: "duckdb", "memory" or "module:Class"
     online_map_size_bytes      the most that the online store may grow to; reserves no disk
+    redis_url                  where that Redis is: redis://host:port/number, rediss:// with TLS,
+                               or unix:///path; user:password@ may stand before the host
+    redis_prefix               what the keys of this store begin with there: a name of its own for
+                               each data folder
+    redis_is_trusted           starts without a look whether Redis syncs each write before it
+                               answers: for services that do not tell, and are durable otherwise
     delivery_interval_seconds  the longest a write waits before its delivery to history begins
     delivery_entries_max       entries that begin a delivery at once, and the most in one
     delivery_bytes_max         bytes of feature values in one delivery; they are held in memory
@@ -71,6 +78,9 @@ class Settings:
     registry: str = "sql"
     query_engine: str = "duckdb"
     online_map_size_bytes: int = 64 << 30
+    redis_url: str = field(default="redis://localhost:6379/0", repr=False)
+    redis_prefix: str = "tandem"
+    redis_is_trusted: bool = False
     delivery_interval_seconds: float = 5.0
     delivery_entries_max: int = 50_000
     delivery_bytes_max: int = 64 << 20

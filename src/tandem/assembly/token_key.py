@@ -1,5 +1,6 @@
 """The key that seals NextTokens: made once for a data folder, shared by all who serve it."""
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -16,8 +17,17 @@ def holds_store(folder: Path) -> bool:
 
 
 def token_key(folder: Path) -> bytes:
-    """The key of a data folder, made where it is missing. Losing it only ends listings."""
+    """The key of a data folder, made where it is missing. Losing it ends listings, and the claim to
+    what is in other places: see `store_id`.
+    """
     return key_in(folder / _FILE)
+
+
+def store_id(folder: Path) -> str:
+    """What tells a data folder's store from others, in a place that many may use. It does not tell
+    the key.
+    """
+    return hashlib.blake2b(token_key(folder), digest_size=16, person=b"tandem store").hexdigest()
 
 
 def key_in(path: Path) -> bytes:

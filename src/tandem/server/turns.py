@@ -26,7 +26,7 @@ class Turns:
         self._is_next_coming = False
 
     def take(self, loop: asyncio.AbstractEventLoop, begin: _Begin, request: Any) -> None:
-        """Begins a request: at once, where the slice of this round has time left, else in its turn."""
+        """Begins a request: at once where this round's slice has time left, else in its turn."""
         if self._loop is not loop:
             self._loop, self._is_next_coming = loop, False
             self._waiting.clear()

@@ -1,0 +1,172 @@
+"""Redis as the store needs it: to read at one moment, and to change what was read, or nothing.
+
+* Whoever changes something has read it first, with the version that it had, decides in Python, and
+  has the commands applied by one script, which looks at the version. Of two that decide at once one
+  is told to read again. Nobody holds a lock, so nobody can die with one.
+* The script applies a change once: a caller that lost its answer asks again with the same token.
+  The client does that by itself for some seconds, so a restart of Redis is only slow.
+* An answer comes after the change is on disk where Redis syncs its log of commands each time, which
+  is looked at when the store is opened.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    RedisError,
+)
+from redis.retry import Retry
+
+from tandem.errors import StoreUnavailable, ValidationError
+from tandem.online.redis.names import STANDING_FIELDS, Command, Names, Standing, standing
+
+Pipeline = redis.client.Pipeline
+_Found = TypeVar("_Found")
+_RETRIES = 6
+_PAUSE_SECONDS = (0.05, 1.0)
+"""Between the first two attempts, and at most: about three seconds in all."""
+_TIMEOUT_SECONDS, _CONNECT_TIMEOUT_SECONDS = 10.0, 2.0
+_CALL_KEPT_SECONDS = 3_600
+_WORDS_MAX = 1_000
+"""Of one command: Lua takes fewer than 8,000 from a table."""
+
+# KEYS: meta, the token of this caller's last change.
+# ARGV: the version, the token of this change, how long to keep that; then each command: how many
+# words it has, and these.
+_APPLY = """
+if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+local at = 4
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+return 1
+"""
+
+
+class Decided(NamedTuple, Generic[_Found]):
+    """What was decided on what a store was at `version`: what to change, and what to answer then.
+    Without commands there is nothing to change.
+    """
+
+    version: int
+    commands: Sequence[Command]
+    found: _Found
+
+
+class Engine:
+    """Safe to use from many threads, and after a fork."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        if not prefix or set(prefix) & set("{}"):
+            raise ValidationError(
+                f"redis_prefix {prefix!r} is not valid: it is a name without braces"
+            )
+        self.names = Names(prefix)
+        self.place = _place(url)
+        self._client = _client(url)
+        self._apply = self._client.register_script(_APPLY)
+        self._calls = self.names.calls(secrets.token_hex(8).encode())
+        self._changing = threading.Lock()
+        self._is_closed = False
+
+    @property
+    def client(self) -> "redis.Redis":
+        """For single commands. Raises StoreUnavailable where the store is closed."""
+        if self._is_closed:
+            raise StoreUnavailable("the online store is closed: connect again")
+        return self._client
+
+    def read(self, ask: Callable[[Pipeline], object]) -> tuple[Standing, list[Any]]:
+        """The answers to what `ask` asks for, and where the store stood: of one moment."""
+        with self.errors_named():
+            pipeline = self.client.pipeline(transaction=True)
+            pipeline.hmget(self.names.meta, STANDING_FIELDS)
+            ask(pipeline)
+            at, *answers = pipeline.execute()
+        return standing(at), answers
+
+    def change(self, decide: Callable[[], "Decided[_Found]"]) -> _Found:
+        """Reads and decides by `decide`, until nobody has come between, and applies the commands,
+        all or none of them. Of this process one at a time.
+        """
+        with self._changing:
+            while True:
+                decided = decide()
+                if not decided.commands or self._applied(decided.version, decided.commands):
+                    return decided.found
+
+    def _applied(self, version: int, commands: Sequence[Command]) -> bool:
+        words: list[Any] = [version, secrets.token_bytes(16), _CALL_KEPT_SECONDS]
+        for command in commands:
+            words.append(len(command))
+            words += command
+        with self.errors_named():
+            return bool(self._apply([self.names.meta, self._calls], words, client=self.client))
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._client.close()
+
+    @contextmanager
+    def errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
+            raise StoreUnavailable(
+                f"Redis at {self.place} lets this store not in ({error}): give redis_url a user and"
+                " a password that may use all commands on its keys"
+            ) from error
+        except OutOfMemoryError as error:
+            raise StoreUnavailable(
+                f"Redis at {self.place} has no memory left: raise its maxmemory"
+            ) from error
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(
+                f"Redis at {self.place} does not answer as it should ({error}): see that it runs"
+                " there, and try again"
+            ) from error
+
+
+def in_parts(start: Command, words: Sequence[Any]) -> Iterator[Command]:
+    """Commands that begin alike and together take all the words."""
+    for at in range(0, len(words), _WORDS_MAX):
+        yield (*start, *words[at : at + _WORDS_MAX])
+
+
+def _client(url: str) -> "redis.Redis":
+    base, cap = _PAUSE_SECONDS
+    if url.startswith("valkey"):  # the client knows one name of both
+        url = f"redis{url.removeprefix('valkey')}"
+    try:
+        return redis.Redis.from_url(
+            url,
+            retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES),
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        )
+    except ValueError as error:
+        raise ValidationError(
+            f"redis_url is not valid ({error}): it is redis://host:port/number, rediss:// with TLS,"
+            " or unix:///path"
+        ) from error
+
+
+def _place(url: str) -> str:
+    """Without user and password."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path

@@ -1,0 +1,76 @@
+"""What is looked at when a store is opened: a Redis that loses nothing, and whose store it is."""
+
+from collections.abc import Mapping
+
+from tandem.errors import StoreUnavailable
+from tandem.online.redis.engine import Engine
+
+_FORMAT = b"1"
+_VERSION_MIN = (6, 2)
+_SYNCED = {"appendonly": "yes", "appendfsync": "always"}
+
+
+def check_server(engine: Engine, *, is_trusted: bool) -> None:
+    """Raises StoreUnavailable where Redis could lose what it has answered, as far as it can be
+    asked; `is_trusted`: its owner says that it does not.
+    """
+    with engine.errors_named():
+        told = engine.client.info()
+    version = str(told.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2]) < _VERSION_MIN:
+        raise StoreUnavailable(
+            f"Redis at {engine.place} is version {version}: the online store needs Redis 6.2,"
+            " Valkey 7.2, or a newer one"
+        )
+    if told.get("cluster_enabled"):
+        raise StoreUnavailable(
+            f"Redis at {engine.place} is part of a cluster, which the online store cannot use yet:"
+            " give redis_url one that is not"
+        )
+    policy = told.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise StoreUnavailable(
+            f"Redis at {engine.place} would evict records when its memory is full (maxmemory-policy"
+            f" {policy}): set it to noeviction"
+        )
+    if not is_trusted:
+        _check_synced(engine)
+
+
+def _check_synced(engine: Engine) -> None:
+    with engine.errors_named():
+        found = {name: engine.client.config_get(name).get(name) for name in _SYNCED}
+    if found != _SYNCED:
+        raise StoreUnavailable(
+            f"Redis at {engine.place} would lose writes that it has answered when it ends"
+            f" suddenly ({_listed(found)}): set {_listed(_SYNCED)}, or redis_is_trusted where that"
+            " is looked after in another way"
+        )
+
+
+def _listed(settings: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def claim(engine: Engine, owner: str) -> None:
+    """Makes the store `owner`'s. Raises StoreUnavailable where it is another one's: two that
+    deliver one log would each lose a part of it.
+    """
+    meta = engine.names.meta
+    with engine.errors_named():
+        pipeline = engine.client.pipeline(transaction=True)
+        pipeline.hsetnx(meta, "format", _FORMAT)
+        pipeline.hsetnx(meta, "owner", owner)
+        pipeline.hsetnx(meta, "version", 0)
+        pipeline.hmget(meta, "format", "owner")
+        *_, (found_format, found_owner) = pipeline.execute()
+    if found_format != _FORMAT:
+        raise StoreUnavailable(
+            f"the online store in Redis at {engine.place} has format {found_format.decode()}; this"
+            f" version of Tandem reads format {_FORMAT.decode()}: use the version that wrote it"
+        )
+    if found_owner != owner.encode():
+        raise StoreUnavailable(
+            f"the online store in Redis at {engine.place} belongs to another data folder: give"
+            " redis_prefix a name of its own"
+        )
