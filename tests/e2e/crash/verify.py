@@ -2,8 +2,9 @@
 
     python verify.py DATA ACCOUNT
 
-prints a JSON list of what is wrong; it is empty where nothing is. A store that was never synced may
-abort the process that reads it, which the caller takes as wrong too.
+with the server's settings in the environment, prints a JSON list of what is wrong; it is empty
+where nothing is. A store that was never synced may abort the process that reads it, which the
+caller takes as wrong too.
 """
 
 import json
@@ -17,7 +18,7 @@ import pyarrow.dataset as ds
 from pyiceberg.catalog.sql import SqlCatalog
 
 from tandem.assembly.core import Core
-from tandem.assembly.settings import Settings
+from tandem.assembly.settings import settings_from_environment
 from tandem.model.decision import NewestState
 from tandem.model.feature_group import TableFormat
 from tandem.model.record import FeatureValue
@@ -31,7 +32,7 @@ SHOWN = 3
 
 
 def check(data: Path, account: dict[str, Any]) -> list[str]:
-    core = Core(Settings(data=data), in_background=False)
+    core = Core(settings_from_environment(data=data), in_background=False)
     try:
         before = {group: token_counts_in_history(core, group) for group in GROUPS}
         core.delivery.deliver_all()
