@@ -40,7 +40,7 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], said: str) -> Non
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("rocks", r"use one of \['lmdb', 'memory'\]"),
+        ("rocks", r"use one of \['lmdb', 'memory', 'redis'\]"),
         ("no.such.module:Class", "cannot be loaded"),
         ("tandem.online.memory:NoSuchClass", "cannot be loaded"),
     ],

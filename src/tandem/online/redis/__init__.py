@@ -1,4 +1,4 @@
-"""An online store in Redis or Valkey: for many servers that share one, and reads from memory."""
+"""An online store in Redis or Valkey: newest records and log in memory, synced to its disk."""
 
 from tandem.online.redis.store import RedisOnlineStore
 
