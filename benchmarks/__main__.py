@@ -22,6 +22,7 @@ from benchmarks import (
     growth,
     harness,
     ingest,
+    redis_store,
     sagemaker_ingest,
     serving,
     stream,
@@ -46,6 +47,7 @@ COMPARED: dict[str, Callable[[float], list[Ratio]]] = {
     "writes": writes.run,
     "vectors": vectors.run,
     "embedded": embedded.run,
+    "redis-store": redis_store.run,
     "feast-serving": feast_serving.run,
 }
 """Those of serving, which give ratios with targets; they take the seconds of a measurement."""

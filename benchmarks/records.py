@@ -34,9 +34,9 @@ def rows(records: int = RECORDS, features: int = FEATURES, first: int = 0) -> pa
     )
 
 
-def fill(data: Path, group: str = GROUP, *, offline: bool = True) -> None:
+def fill(data: Path, group: str = GROUP, *, offline: bool = True, **settings: str) -> None:
     """The group, with its records, in the folder of a store that no server has open yet."""
-    with tandem.connect(data) as store:
+    with tandem.connect(data, **settings) as store:
         made = store.create_feature_group(
             group, features=rows(), record_identifier="id", event_time="time", offline=offline
         )

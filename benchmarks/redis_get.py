@@ -30,7 +30,7 @@ def running(folder: Path, keys: int, value_bytes: int) -> Iterator[int]:
     command += ["--appendonly", "no", "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            _wait_for(port)
+            wait_for(port)
             pin(process.pid)
             # Of ten times as many random keys, few are missed.
             _benchmark(port, "set", keys, value_bytes, 50, 10 * keys)
@@ -56,7 +56,7 @@ def _benchmark(
     return Load(float(row["rps"]), p50_ms, p99_ms, count)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS_MAX
     while True:
         try:

@@ -66,10 +66,10 @@ def running(data: Path, *arguments: str, **settings: str) -> Iterator[Server]:
             process.terminate()
 
 
-def pin(pid: int) -> None:
-    """All threads of a process to the first processor."""
+def pin(pid: int, processors: set[int] | None = None) -> None:
+    """All threads of a process to the first processor, or to others."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), first_processor())
+        os.sched_setaffinity(int(task.name), processors or first_processor())
 
 
 def first_processor() -> set[int]:
