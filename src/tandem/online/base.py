@@ -155,8 +155,8 @@ class OnlineStore(ABC):
 
     partitions  the number of log partitions; positions count within one
     staging     where the rows of segments are kept
-    is_remote   whether `get` waits for another process: an event loop must not wait for it, and who
-                has several questions asks them in one call
+    is_remote   whether `get` waits for another process. An event loop must not wait for it, and
+                whoever has several questions asks them in one call.
     """
 
     partitions: int = 1
