@@ -1,6 +1,7 @@
 """Reads of an event loop from a remote store: those that wait are one call, and one fails alone."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -229,6 +230,20 @@ def test_a_call_wakes_the_loop_once(
         assert len(wakes) == len(store.calls) == 2
 
     asyncio.run(ask())
+
+
+def test_its_thread_ends_with_it(store: RemoteStore) -> None:
+    def threads() -> set[threading.Thread]:
+        return {one for one in threading.enumerate() if one.name == "tandem-reads"}
+
+    before = threads()
+    reads = GatheredReads(store)
+    assert asyncio.run(one(reads, "k1")) == [["v1"]]
+    (mine,) = threads() - before
+    del reads
+    gc.collect()
+    mine.join(60)
+    assert not mine.is_alive()
 
 
 def test_errors_are_of_their_kind(store: RemoteStore, reads: GatheredReads) -> None:

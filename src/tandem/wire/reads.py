@@ -11,10 +11,13 @@
 """
 
 import asyncio
+import threading
+import weakref
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias
 
 from tandem.errors import StoreUnavailable, TandemError
@@ -27,6 +30,8 @@ _KEYS_MAX = 2_000
 
 Answer: TypeAlias = Sequence[Found]
 """For each key of a question its record, None, or the error that it alone has."""
+# An executor would add half to the time that it takes to a thread and back.
+_Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
 
 class GatheredReads:
@@ -34,8 +39,12 @@ class GatheredReads:
 
     def __init__(self, store: OnlineStore) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tandem-reads")
+        self._calls: _Calls = SimpleQueue()
         self._of_loop: _LoopReads | None = None
+        threading.Thread(
+            target=_carry_out, args=(self._calls,), name="tandem-reads", daemon=True
+        ).start()
+        weakref.finalize(self, self._calls.put, None)  # ends the thread
 
     def ask(self, keys: Sequence[RecordKey]) -> "asyncio.Future[Answer]":
         """What is there of each key, all read at one moment. The future raises StoreUnavailable;
@@ -44,7 +53,7 @@ class GatheredReads:
         loop = asyncio.get_running_loop()
         reads = self._of_loop
         if reads is None or reads.loop is not loop:
-            reads = self._of_loop = _LoopReads(loop, self._store, self._thread)
+            reads = self._of_loop = _LoopReads(loop, self._store, self._calls)
         return reads.ask(keys)
 
 
@@ -54,14 +63,12 @@ class _Question(NamedTuple):
 
 
 class _LoopReads:
-    """All but `_carry_out` runs in the loop, so nothing is locked."""
+    """All but `_read` runs in the loop, so nothing is locked."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, store: OnlineStore, thread: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, store: OnlineStore, calls: _Calls) -> None:
         self.loop = loop
         self._store = store
-        self._thread = thread
+        self._calls = calls
         self._waiting: deque[_Question] = deque()
         self._is_busy = False
         """A call is under way, or will begin in this round."""
@@ -82,7 +89,7 @@ class _LoopReads:
         questions = self._next()
         self._is_busy = bool(questions)
         if questions:
-            self._thread.submit(self._carry_out, questions)
+            self._calls.put(partial(self._read, questions))
 
     def _next(self) -> list[_Question]:
         """The questions of the next call; those are left out that nobody waits for any more."""
@@ -98,7 +105,7 @@ class _LoopReads:
             self._waiting.popleft()
         return taken
 
-    def _carry_out(self, questions: Sequence[_Question]) -> None:
+    def _read(self, questions: Sequence[_Question]) -> None:
         answers: Sequence[Answer] | BaseException
         try:
             answers = _answers(self._store, [question.keys for question in questions])
@@ -120,6 +127,12 @@ class _LoopReads:
         for (_, wait), answer in zip(questions, answers, strict=True):
             if not wait.done():  # it is, where the client has gone
                 wait.set_result(answer)
+
+
+def _carry_out(calls: _Calls) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # it holds what it has read
 
 
 def _answers(store: OnlineStore, asked: Sequence[Sequence[RecordKey]]) -> list[Answer]:
