@@ -127,9 +127,9 @@ class Postponed:
 class Bench:
     """The whole stack below HTTP, with a clock that tests move by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: MemoryOnlineStore | None = None) -> None:
         self.now_us = START_US
-        self.store = MemoryOnlineStore()
+        self.store = store or MemoryOnlineStore()
         self._commits = GroupCommit(self.store, self.clock)
         self.registry = MemoryRegistry()
         self.offline = MemoryOfflineStore()
@@ -162,6 +162,7 @@ class Bench:
         )
         limits = ExecutionLimits(at_once=2, seconds_max=60, kept_max=100, memory_bytes=256 << 20)
         self.core = SimpleNamespace(
+            online=self.store,
             athena=Athena(parts, self.presence, limits),
             groups=groups,
             updates=updates,

@@ -9,8 +9,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
-from tandem.errors import TandemError, ValidationError
+from tandem.errors import StoreUnavailable, TandemError, ValidationError
 from tandem.model.feature_group import FeatureDefinition, FeatureGroup, feature_names
 from tandem.model.limits import LARGE_BATCH_BYTES_MAX
 from tandem.model.record import canonical_identifier, canonical_identifiers
@@ -24,7 +25,7 @@ from tandem.service.records import check_is_online, check_names
 from tandem.service.throughput import Throughput
 
 _AT_ONCE = 512
-_Found = OnlineRecord | TandemError | None
+Found = OnlineRecord | TandemError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class RecordsFound:
     """
 
     features: Sequence[FeatureDefinition]
-    records: Sequence[_Found]
+    records: Sequence[Found]
     kept: frozenset[str] | None = None
     stored: Sequence[FeatureDefinition] = ()
 
@@ -77,11 +78,21 @@ class BatchGet:
 
         Raises StoreUnavailable.
         """
-        questions = [self._question(one) for one in asked]
-        keys = [key for one in questions for key in one.keys]
-        records = self._read(keys, bytes_max)
+        question = self.question(asked)
+        return self._found(question, self._read(question.keys, bytes_max))
+
+    def question(self, asked: Sequence[RecordsAsked]) -> "BatchQuestion":
+        """What `read` would read. Raises as it does; reads nothing."""
+        parts = [self._part(one) for one in asked]
+        return BatchQuestion(parts, [key for one in parts for key in one.keys])
+
+    def found(self, question: "BatchQuestion", records: Sequence[Found]) -> list[RecordsFound]:
+        """What `read` gives, where `records` is what was read for all keys of the question."""
+        return self._found(question, _there(records, self._clock() // 1_000))
+
+    def _found(self, question: "BatchQuestion", records: Sequence[Found]) -> list[RecordsFound]:
         found, start = [], 0
-        for one in questions:
+        for one in question.parts:
             end = start + len(one.keys)
             of_one = self._metered(one, _among_errors(records[start:end], one.errors))
             stored = () if one.group is None else one.group.features
@@ -89,18 +100,18 @@ class BatchGet:
             start = end
         return found
 
-    def _metered(self, question: "_Question", found: Sequence[_Found]) -> Sequence[_Found]:
-        """The records of a question, up to the first that its group has no units for."""
-        if question.group is None:
+    def _metered(self, part: "_Part", found: Sequence[Found]) -> Sequence[Found]:
+        """The records of a part, up to the first that its group has no units for."""
+        if part.group is None:
             return found
         read = [one.features_json for one in found if type(one) is OnlineRecord]
-        allowed = self._throughput.read(question.group, read, some=True)
+        allowed = self._throughput.read(part.group, read, some=True)
         if allowed == len(read):
             return found
         places = [place for place, one in enumerate(found) if isinstance(one, OnlineRecord)]
         return found[: places[allowed]]
 
-    def _question(self, asked: RecordsAsked) -> "_Question":
+    def _part(self, asked: RecordsAsked) -> "_Part":
         try:
             group = self._groups.find_for_reading(asked.group_name)
             check_is_online(group)
@@ -109,7 +120,7 @@ class BatchGet:
         except TandemError as error:
             if error.retryable:
                 raise
-            return _Question(None, (), (), dict.fromkeys(range(len(asked.identifiers)), error))
+            return _Part(None, (), (), dict.fromkeys(range(len(asked.identifiers)), error))
         features = readable.current_features
         if asked.names:
             features = tuple(readable.features_by_name[name] for name in dict.fromkeys(asked.names))
@@ -117,37 +128,49 @@ class BatchGet:
         is_part = bool(asked.names) or readable is not group
         keys, errors = _keys(group, asked.identifiers)
         kept = frozenset(feature_names(features)) if is_part else None
-        return _Question(group, features, keys, errors, kept)
+        return _Part(group, features, keys, errors, kept)
 
-    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> Sequence[_Found]:
+    def _read(self, keys: Sequence[RecordKey], bytes_max: int) -> Sequence[Found]:
         now_ms = self._clock() // 1_000
-        found: list[_Found] = []
+        found: list[Found] = []
         size = 0
         for start in range(0, len(keys), _AT_ONCE):
             if size > bytes_max:
                 break
-            records = [
-                None if type(one) is OnlineRecord and one.is_gone(now_ms) else one
-                for one in self._get(keys[start : start + _AT_ONCE])
-            ]
+            records = _there(read_each(self._store, keys[start : start + _AT_ONCE]), now_ms)
             found += records
             if len(keys) > _AT_ONCE:
                 texts = (one.features_json for one in records if isinstance(one, OnlineRecord))
                 size += sum(map(len, texts))
         return found
 
-    def _get(self, keys: Sequence[RecordKey]) -> Sequence[_Found]:
-        """The records; one by one where one of them is damaged, so that it fails alone."""
-        try:
-            return self._store.get(keys)
-        except TandemError as error:
-            if error.retryable:
-                raise
-            return [error] if len(keys) == 1 else [self._get([key])[0] for key in keys]
+
+def read_each(store: OnlineStore, keys: Sequence[RecordKey]) -> Sequence[Found]:
+    """The records; one by one where one of them is damaged, so that it fails alone. Raises
+    StoreUnavailable.
+    """
+    try:
+        return store.get(keys)
+    except StoreUnavailable:
+        raise
+    except TandemError as error:
+        return [error] if len(keys) == 1 else [read_each(store, [key])[0] for key in keys]
+
+
+def _there(records: Sequence[Found], now_ms: int) -> list[Found]:
+    """The records, without those that readers are not told of."""
+    return [None if type(one) is OnlineRecord and one.is_gone(now_ms) else one for one in records]
+
+
+class BatchQuestion(NamedTuple):
+    """Records of several groups, before anything is read: the keys of all parts, in their order."""
+
+    parts: "Sequence[_Part]"
+    keys: Sequence[RecordKey]
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Part:
     """As `RecordsFound`, before anything is read. Without a group, it cannot be read.
 
     keys      of the identifiers that can be keys, in order
@@ -177,12 +200,12 @@ def _keys(
     return record_keys(group.group_id, canonical), errors
 
 
-def _among_errors(records: Sequence[_Found], errors: Mapping[int, TandemError]) -> Sequence[_Found]:
+def _among_errors(records: Sequence[Found], errors: Mapping[int, TandemError]) -> Sequence[Found]:
     """The records, as far as they were read, with the errors at their places."""
     return list(_in_place(records, errors)) if errors else records
 
 
-def _in_place(records: Sequence[_Found], errors: Mapping[int, TandemError]) -> Iterator[_Found]:
+def _in_place(records: Sequence[Found], errors: Mapping[int, TandemError]) -> Iterator[Found]:
     left = iter(records)
     for place in count():
         try:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,7 +49,7 @@ from tandem.service.throughput import Throughput
 
 _ALL: frozenset[str] = frozenset()
 _new_tuple = tuple.__new__  # of a named tuple's own, which takes twice as long
-_PUT, _UPDATE = Operation.PUT, Operation.UPDATE
+_PUT = Operation.PUT
 
 
 class DeletionMode(StrEnum):
@@ -64,6 +65,14 @@ class ServedRecord(msgspec.Struct, frozen=True, gc=False):
 
     def values(self) -> tuple[FeatureValue, ...]:
         return decode_features(self.features_json)
+
+
+class RecordsQuestion(NamedTuple):
+    """Records of one group before they are read; `wanted` as `_wanted` has it."""
+
+    group: FeatureGroup
+    keys: Sequence[RecordKey]
+    wanted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,8 @@ class Records:
 
         Raises ResourceNotFound, ValidationError and Throttled.
         """
-        return self._commit_one(self.check_put(group_name, values, targets, ttl))
+        write = self.check_put(group_name, values, targets, ttl)
+        return self._commit_one(write, write.values)
 
     def check_put(
         self,
@@ -126,10 +136,11 @@ class Records:
         self, writes: Sequence[Write], *, is_metered: bool = True
     ) -> Future[list[TandemError | None]]:
         """Commits checked writes in one transaction; for each the error, or None. Those that their
-        group has no units for are left out: Throttled.
+        group has no units for are left out: Throttled. For puts and deletes: what an update costs
+        is not known of itself.
         """
         errors: list[TandemError | None] = [
-            self._throttled(write) if is_metered else None for write in writes
+            self._throttled(write, write.values) if is_metered else None for write in writes
         ]
         admitted = [index for index, error in enumerate(errors) if error is None]
 
@@ -140,21 +151,13 @@ class Records:
 
         return self._commits.submit_for([writes[index] for index in admitted], answer)
 
-    def _commit_one(self, write: Write) -> Future[None]:
-        if (error := self._throttled(write)) is not None:
+    def _commit_one(self, write: Write, values: Sequence[FeatureValue]) -> Future[None]:
+        if (error := self._throttled(write, values)) is not None:
             raise error
         return self._commits.submit_for([write], partial(_accept, write))
 
-    def _throttled(self, write: Write) -> Throttled | None:
-        """Counts a write; the error where its group has no units for it. An update costs what the
-        record is after it.
-        """
-        values = write.values
-        if write.operation is _UPDATE:
-            newest = self._store.get([write.key])[0]
-            if newest is not None and not newest.is_deleted:
-                stored = decode_features(newest.features_json)
-                values = merge_values(write.feature_order, stored, values)
+    def _throttled(self, write: Write, values: Sequence[FeatureValue]) -> Throttled | None:
+        """Counts a write that costs what `values` do; the error where its group has no units."""
         return self._throughput.write(write.key.group_id, record_size(values))
 
     def update(
@@ -171,6 +174,18 @@ class Records:
         has a default. Raises ResourceNotFound, ValidationError, Throttled, and ConflictError where
         the event time is older than the record's.
         """
+        write = self.check_update(group_name, identifier, values, targets, ttl)
+        return self.commit_update(write, self._store.get((write.key,))[0])
+
+    def check_update(
+        self,
+        group_name: str,
+        identifier: str,
+        values: Sequence[FeatureValue],
+        targets: TargetStores | None = None,
+        ttl: TtlDuration | None = None,
+    ) -> Write:
+        """The write that `update` would submit. Raises as `update` does; reads nothing."""
         group = self._groups.find_for_writing(group_name)
         by_name = _check_update(group, identifier, values, ttl)
         chosen = check_targets(group, targets)
@@ -178,7 +193,7 @@ class Records:
             raise ValidationError("TargetStores of an update must include OnlineStore")
         moment = by_name.get(group.event_time_name)
         event_time = parse_event_time(group, str(moment.value)) if moment else None
-        write = Write(
+        return Write(
             operation=Operation.UPDATE,
             key=RecordKey(group.group_id, canonical_identifier(group, identifier)),
             event_time=event_time,
@@ -188,7 +203,16 @@ class Records:
             feature_order=tuple(feature_names(group.features)),
             invoked_at_us=self._clock(),
         )
-        return self._commit_one(write)
+
+    def commit_update(self, write: Write, newest: OnlineRecord | None) -> Future[None]:
+        """Submits what `check_update` gave; `newest` is the record as it was just read, since an
+        update costs what the record is after it. Raises Throttled.
+        """
+        values = write.values
+        if newest is not None and not newest.is_deleted:
+            stored = decode_features(newest.features_json)
+            values = merge_values(write.feature_order, stored, values)
+        return self._commit_one(write, values)
 
     def delete(
         self,
@@ -203,9 +227,8 @@ class Records:
         A soft delete with an older event time than the record's leaves the record; a hard delete
         must be newer, else ValidationError.
         """
-        return self._commit_one(
-            self.check_delete(group_name, identifier, event_time, mode, targets)
-        )
+        write = self.check_delete(group_name, identifier, event_time, mode, targets)
+        return self._commit_one(write, write.values)
 
     def check_delete(
         self,
@@ -241,6 +264,7 @@ class Records:
         With `names` only those features, in definition order. Raises ResourceNotFound (no such
         group), ValidationError and Throttled.
         """
+        # `question` and `served` of one record, without their calls, which would be felt here.
         group = self._groups.find_for_reading(group_name)
         # As most are: all of the record is served, and no call is needed to say so.
         is_plain = group.has_online_store and group.for_readers is group and not names
@@ -264,18 +288,30 @@ class Records:
 
         Raises Throttled where the group has no units for all of them.
         """
+        question = self.question(group_name, identifiers, names)
+        return self.served(question, self._store.get(question.keys))
+
+    def question(
+        self, group_name: str, identifiers: Sequence[str], names: Sequence[str] = ()
+    ) -> RecordsQuestion:
+        """What `get_many` would read. Raises as it does, but for Throttled; reads nothing."""
         group = self._groups.find_for_reading(group_name)
         wanted = _wanted(group, names)
         keys = record_keys(group.group_id, canonical_identifiers(group, identifiers))
+        return RecordsQuestion(group, keys, wanted)
+
+    def served(
+        self, question: RecordsQuestion, found: Sequence[OnlineRecord | None]
+    ) -> list[ServedRecord | None]:
+        """What is served of the records that were found for the keys of a question, which is
+        counted. Raises Throttled.
+        """
         now_ms = self._clock() // 1_000
-        records = [
-            None if record is None or record.is_gone(now_ms) else record
-            for record in self._store.get(keys)
-        ]
+        records = [None if one is None or one.is_gone(now_ms) else one for one in found]
         # What was read is metered, whole, and not what is answered of it.
         read = [record.features_json for record in records if record is not None]
-        self._throughput.read(group, read)
-        return [None if record is None else _served(record, wanted) for record in records]
+        self._throughput.read(question.group, read)
+        return [None if record is None else _served(record, question.wanted) for record in records]
 
     def list(
         self,

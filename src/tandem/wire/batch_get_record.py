@@ -18,7 +18,7 @@ UnprocessedIdentifiers, as the other form has them. Names of features have no sp
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -33,15 +33,17 @@ from tandem.online.online_record import OnlineRecord
 from tandem.rows.features_table import feature_columns
 from tandem.rows.history_rows import arrow_type
 from tandem.rows.kept_by_definition import KeptByDefinition
-from tandem.service.batch_get import BatchGet, RecordsAsked, RecordsFound
+from tandem.service.batch_get import BatchGet, BatchQuestion, RecordsAsked, RecordsFound
 from tandem.service.feature_groups import FeatureGroups
 from tandem.wire.arns import feature_group_name
 from tandem.wire.error_table import Dialect, error_code
 from tandem.wire.operation import ArrowStreams, Operation, Service
+from tandem.wire.reads import Answer, GatheredReads
 from tandem.wire.shapes import featurestore_runtime as shapes
 
 _Asked = shapes.BatchGetRecordRequest | shapes.LargeBatchGetRecordRequest
 _Entry = shapes.BatchGetRecordIdentifier
+_Pairs = Iterable[tuple[_Entry, RecordsFound]]
 _Answer = TypeVar("_Answer")
 _THREADS = 4
 _MOMENT = pa.timestamp("ms", "UTC")
@@ -66,72 +68,47 @@ class BatchGetRecord:
         # Of their own, so that large batches leave other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-batches")
 
-    def in_json(self, request: shapes.BatchGetRecordRequest) -> shapes.BatchGetRecordResponse:
-        return self._answer(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+    def in_json(
+        self, request: shapes.BatchGetRecordRequest
+    ) -> shapes.BatchGetRecordResponse | Awaitable[shapes.BatchGetRecordResponse]:
+        return _in_json(request, self._read(request, limits.BATCH_GET_IDENTIFIERS_MAX))
 
-    def in_arrow(self, request: shapes.BatchGetRecordRequest) -> ArrowStreams:
-        return self._streams(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+    def in_arrow(
+        self, request: shapes.BatchGetRecordRequest
+    ) -> ArrowStreams | Awaitable[ArrowStreams]:
+        return _in_arrow(request, self._read(request, limits.BATCH_GET_IDENTIFIERS_MAX))
 
     async def large_in_json(
         self, request: shapes.LargeBatchGetRecordRequest
     ) -> shapes.BatchGetRecordResponse:
-        return await self._in_thread(self._answer, request)
+        return await self._in_thread(_in_json, request)
 
     async def large_in_arrow(self, request: shapes.LargeBatchGetRecordRequest) -> ArrowStreams:
-        return await self._in_thread(self._streams, request)
+        return await self._in_thread(_in_arrow, request)
 
     async def _in_thread(
         self,
-        work: Callable[[shapes.LargeBatchGetRecordRequest, int], _Answer],
+        write: Callable[[_Asked, _Pairs], _Answer],
         request: shapes.LargeBatchGetRecordRequest,
     ) -> _Answer:
-        loop = asyncio.get_running_loop()
-        most = limits.LARGE_BATCH_RECORDS_MAX
-        return await loop.run_in_executor(self._threads, work, request, most)
+        def work() -> _Answer:
+            return write(request, self._read(request, limits.LARGE_BATCH_RECORDS_MAX))
 
-    def _answer(self, request: _Asked, records_max: int) -> shapes.BatchGetRecordResponse:
-        answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
-        expiry = request.expiration_time_response
-        for entry, found in self._read(request, records_max):
-            name = entry.feature_group_name
-            # Fewer records than identifiers: the rest is for `_unprocessed`.
-            pairs = zip(entry.record_identifiers_value_as_string, found.records, strict=False)
-            for identifier, record in pairs:
-                if isinstance(record, OnlineRecord):
-                    answer.records.append(
-                        shapes.BatchGetRecordResultDetail(
-                            feature_group_name=name,
-                            record_identifier_value_as_string=identifier,
-                            record=Raw(found.json_of(record)),
-                            expires_at=expires_at(record.expires_at_ms, expiry),
-                        )
-                    )
-                elif record is not None:
-                    answer.errors.append(_error(name, identifier, record))
-            answer.unprocessed_identifiers += _unprocessed(entry, found)
-        return answer
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _streams(self, request: _Asked, records_max: int) -> ArrowStreams:
-        shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
-        pieces: list[bytes | pa.Buffer] = []
-        for entry, found in self._read(request, records_max):
-            pieces += _stream(entry, found, shows_expiry=shows_expiry)
-        return ArrowStreams(b"".join(pieces))
+    def _read(self, request: _Asked, records_max: int) -> _Pairs:
+        asked = self._checked(request, records_max)
+        return _pairs(request, asked, self._batch_get.read(_readable(asked)))
 
-    def _read(self, request: _Asked, records_max: int) -> Iterator[tuple[_Entry, RecordsFound]]:
+    def _checked(self, request: _Asked, records_max: int) -> "_Checked":
+        """What is asked of each entry, or why it cannot be asked. Raises ValidationError."""
         count = sum(len(one.record_identifiers_value_as_string) for one in request.identifiers)
         if count > records_max:
             raise ValidationError(
                 f"Identifiers ask for {count} records; at most {records_max} are allowed in one"
                 " call"
             )
-        asked = [self._asked(entry) for entry in request.identifiers]
-        found = iter(self._batch_get.read([one for one in asked if isinstance(one, RecordsAsked)]))
-        for entry, one in zip(request.identifiers, asked, strict=True):
-            if isinstance(one, RecordsAsked):
-                yield entry, next(found)
-            else:
-                yield entry, RecordsFound((), [one] * len(entry.record_identifiers_value_as_string))
+        return [self._asked(entry) for entry in request.identifiers]
 
     def _asked(self, entry: _Entry) -> RecordsAsked | TandemError:
         try:
@@ -140,6 +117,93 @@ class BatchGetRecord:
             return error
         identifiers = entry.record_identifiers_value_as_string
         return RecordsAsked(name, identifiers, entry.feature_names or ())
+
+
+class GatheredBatchGetRecord(BatchGetRecord):
+    """The same over a remote store: a batch is read together with what else comes at the time."""
+
+    def __init__(self, core: BatchCore, reads: GatheredReads) -> None:
+        super().__init__(core)
+        self._reads = reads
+
+    def in_json(
+        self, request: shapes.BatchGetRecordRequest
+    ) -> Awaitable[shapes.BatchGetRecordResponse]:
+        return self._gathered(_in_json, request)
+
+    def in_arrow(self, request: shapes.BatchGetRecordRequest) -> Awaitable[ArrowStreams]:
+        return self._gathered(_in_arrow, request)
+
+    def _gathered(
+        self,
+        write: Callable[[_Asked, _Pairs], _Answer],
+        request: shapes.BatchGetRecordRequest,
+    ) -> Awaitable[_Answer]:
+        asked = self._checked(request, limits.BATCH_GET_IDENTIFIERS_MAX)
+        question = self._batch_get.question(_readable(asked))
+        records = self._reads.ask(question.keys)
+        return self._written(write, request, asked, question, records)
+
+    async def _written(
+        self,
+        write: Callable[[_Asked, _Pairs], _Answer],
+        request: shapes.BatchGetRecordRequest,
+        asked: "_Checked",
+        question: BatchQuestion,
+        records: Awaitable[Answer],
+    ) -> _Answer:
+        found = self._batch_get.found(question, await records)
+        return write(request, _pairs(request, asked, found))
+
+
+_Checked = Sequence[RecordsAsked | TandemError]
+
+
+def _readable(asked: _Checked) -> Sequence[RecordsAsked]:
+    return [one for one in asked if isinstance(one, RecordsAsked)]
+
+
+def _pairs(
+    request: _Asked, asked: _Checked, found: Iterable[RecordsFound]
+) -> Iterator[tuple[_Entry, RecordsFound]]:
+    """Each entry with what is there of it; `found` is of those that can be read."""
+    left = iter(found)
+    for entry, one in zip(request.identifiers, asked, strict=True):
+        if isinstance(one, RecordsAsked):
+            yield entry, next(left)
+        else:
+            yield entry, RecordsFound((), [one] * len(entry.record_identifiers_value_as_string))
+
+
+def _in_json(request: _Asked, pairs: _Pairs) -> shapes.BatchGetRecordResponse:
+    answer = shapes.BatchGetRecordResponse(records=[], errors=[], unprocessed_identifiers=[])
+    expiry = request.expiration_time_response
+    for entry, found in pairs:
+        name = entry.feature_group_name
+        # Fewer records than identifiers: the rest is for `_unprocessed`.
+        each = zip(entry.record_identifiers_value_as_string, found.records, strict=False)
+        for identifier, record in each:
+            if isinstance(record, OnlineRecord):
+                answer.records.append(
+                    shapes.BatchGetRecordResultDetail(
+                        feature_group_name=name,
+                        record_identifier_value_as_string=identifier,
+                        record=Raw(found.json_of(record)),
+                        expires_at=expires_at(record.expires_at_ms, expiry),
+                    )
+                )
+            elif record is not None:
+                answer.errors.append(_error(name, identifier, record))
+        answer.unprocessed_identifiers += _unprocessed(entry, found)
+    return answer
+
+
+def _in_arrow(request: _Asked, pairs: _Pairs) -> ArrowStreams:
+    shows_expiry = request.expiration_time_response is shapes.ExpirationTimeResponse.ENABLED
+    pieces: list[bytes | pa.Buffer] = []
+    for entry, found in pairs:
+        pieces += _stream(entry, found, shows_expiry=shows_expiry)
+    return ArrowStreams(b"".join(pieces))
 
 
 def stream_pieces(

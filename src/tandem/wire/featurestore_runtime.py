@@ -21,14 +21,17 @@ from tandem.model.record import FeatureValue
 from tandem.model.targets import TARGET_STORES_BY_NAME, TargetStores
 from tandem.model.time_to_live import TtlDuration
 from tandem.model.write import Write
-from tandem.service.records import DeletionMode
+from tandem.online.online_record import OnlineRecord
+from tandem.service.batch_get import Found
+from tandem.service.records import DeletionMode, RecordsQuestion
 from tandem.wire.arns import feature_group_name
-from tandem.wire.batch_get_record import BatchGetRecord, expires_at
+from tandem.wire.batch_get_record import BatchGetRecord, GatheredBatchGetRecord, expires_at
 from tandem.wire.commits import CommitWaits
 from tandem.wire.decoding import Decoder
 from tandem.wire.error_table import Dialect, SerializationError, error_code
 from tandem.wire.operation import Core, Operation, Service
 from tandem.wire.paging import PageTokens
+from tandem.wire.reads import Answer, GatheredReads
 from tandem.wire.shapes import featurestore_runtime as shapes
 
 _ONE_GROUP = "/FeatureGroup/{FeatureGroupName}"
@@ -36,9 +39,9 @@ _entry_decoder = Decoder(shapes.BatchWriteRecordEntry)
 
 
 class FeatureStoreRuntime:
-    def __init__(self, core: Core, tokens: PageTokens) -> None:
+    def __init__(self, core: Core, tokens: PageTokens, batch_get: BatchGetRecord) -> None:
         self._records = core.records
-        self.batch_get = BatchGetRecord(core)
+        self.batch_get = batch_get
         self._account = core.groups.account
         self._tokens = tokens
         self._commits = CommitWaits(core.commits)
@@ -54,7 +57,9 @@ class FeatureStoreRuntime:
             )
         )
 
-    def get_record(self, request: shapes.GetRecordRequest) -> shapes.GetRecordResponse:
+    def get_record(
+        self, request: shapes.GetRecordRequest
+    ) -> shapes.GetRecordResponse | Awaitable[shapes.GetRecordResponse]:
         found = self._records.get(
             self._group(request.feature_group_name),
             request.record_identifier_value_as_string,
@@ -164,6 +169,58 @@ class FeatureStoreRuntime:
         return feature_group_name(name_or_arn, self._account)
 
 
+class RemoteStoreRuntime(FeatureStoreRuntime):
+    """The same over a remote store: what is read at the time is read together, beside the loop."""
+
+    def __init__(self, core: Core, tokens: PageTokens, reads: GatheredReads) -> None:
+        super().__init__(core, tokens, GatheredBatchGetRecord(core, reads))
+        self._reads = reads
+
+    def get_record(self, request: shapes.GetRecordRequest) -> Awaitable[shapes.GetRecordResponse]:
+        question = self._records.question(
+            self._group(request.feature_group_name),
+            (request.record_identifier_value_as_string,),
+            request.feature_names or (),
+        )
+        return self._served(question, self._reads.ask(question.keys), request)
+
+    async def _served(
+        self,
+        question: RecordsQuestion,
+        records: Awaitable[Answer],
+        request: shapes.GetRecordRequest,
+    ) -> shapes.GetRecordResponse:
+        (record,) = await records
+        (found,) = self._records.served(question, (_undamaged(record),))
+        if found is None:
+            return shapes.GetRecordResponse()
+        return shapes.GetRecordResponse(
+            record=Raw(found.features_json),
+            expires_at=expires_at(found.expires_at_ms, request.expiration_time_response),
+        )
+
+    def update_record(self, request: shapes.UpdateRecordRequest) -> Awaitable[None]:
+        write = self._records.check_update(
+            self._group(request.feature_group_name),
+            request.record_identifier_value_as_string,
+            _values(request.features),
+            _targets(request.target_stores),
+            _ttl(request.ttl_duration),
+        )
+        return self._updated(write, self._reads.ask((write.key,)))
+
+    async def _updated(self, write: Write, records: Awaitable[Answer]) -> None:
+        (record,) = await records
+        self._commits.gather()
+        await self._commits.until(self._records.commit_update(write, _undamaged(record)))
+
+
+def _undamaged(record: Found) -> OnlineRecord | None:
+    if isinstance(record, TandemError):
+        raise record
+    return record
+
+
 def _entry(raw: Raw, index: int) -> shapes.BatchWriteRecordEntry:
     place = f"Entries[{index}]"
     try:
@@ -210,7 +267,11 @@ def _ttl(ttl: shapes.TtlDuration | None) -> TtlDuration | None:
 
 
 def featurestore_runtime_service(core: Core, tokens: PageTokens) -> Service:
-    handlers = FeatureStoreRuntime(core, tokens)
+    handlers = (
+        RemoteStoreRuntime(core, tokens, GatheredReads(core.online))
+        if core.online.is_remote
+        else FeatureStoreRuntime(core, tokens, BatchGetRecord(core))
+    )
     return Service(
         name="sagemaker-featurestore-runtime",
         dialect=Dialect.RUNTIME,

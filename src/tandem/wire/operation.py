@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from tandem.errors import TandemError
+from tandem.online.base import OnlineStore
 from tandem.service.adoption import Adoption
 from tandem.service.aliases import Aliases
 from tandem.service.athena import Athena
@@ -72,6 +73,9 @@ class Core(Protocol):
 
     @property
     def history_files(self) -> HistoryFileLists: ...
+
+    @property
+    def online(self) -> OnlineStore: ...
 
     @property
     def search(self) -> Search: ...

@@ -257,7 +257,9 @@ class TandemApi:
         return IngestResponse(done.rows, [*map(_BadRow, numbers, reasons)])
 
     async def _describe_ingestion(self, request: IngestionRequest) -> IngestionResponse:
-        mark = self._core.ingestion.standing(request.group, request.ingestion_id)
+        standing = self._core.ingestion.standing
+        # Not in the threads of queries, which may be long.
+        mark = await asyncio.to_thread(standing, request.group, request.ingestion_id)
         return IngestionResponse(mark.rows, mark.chunk_rows)
 
     async def _in_thread(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:

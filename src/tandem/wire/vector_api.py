@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from tandem.errors import ResourceNotFound, ValidationError
+from tandem.online.base import OnlineStore
 from tandem.service.dataset_request import TrainingSetRequest
 from tandem.service.feature_vectors import FeatureVectors
 from tandem.wire.batch_get_record import stream_pieces
@@ -34,10 +35,15 @@ _REQUEST_KEY = b"tandem.request"
 _AGES = "Ages"
 _THREADS = 4
 _FEW = 128
-"""Vectors of so many entities take less time than it takes to have a thread make them."""
+"""Vectors of so many entities take less time than it takes to have a thread make them, unless they
+are read from a remote store.
+"""
 
 
 class VectorCore(Protocol):
+    @property
+    def online(self) -> OnlineStore: ...
+
     @property
     def feature_vectors(self) -> FeatureVectors: ...
 
@@ -61,6 +67,7 @@ class VectorApi:
 
     def __init__(self, core: VectorCore) -> None:
         self._vectors = core.feature_vectors
+        self._at_once_max = -1 if core.online.is_remote else _FEW
         # Of their own, so that what is large leaves other operations their threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tandem-vectors")
         operation = Operation(
@@ -93,7 +100,7 @@ class VectorApi:
         return self._rest.encode_error(code, message, request_id)
 
     async def _answer(self, call: _VectorCall) -> ArrowStreams:
-        if call.entities.num_rows <= _FEW:
+        if call.entities.num_rows <= self._at_once_max:
             return self._read(call)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._read, call)
