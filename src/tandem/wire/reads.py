@@ -30,7 +30,6 @@ _KEYS_MAX = 2_000
 
 Answer: TypeAlias = Sequence[Found]
 """For each key of a question its record, None, or the error that it alone has."""
-# An executor would add half to the time that it takes to a thread and back.
 _Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
 
@@ -41,6 +40,7 @@ class GatheredReads:
         self._store = store
         self._calls: _Calls = SimpleQueue()
         self._of_loop: _LoopReads | None = None
+        # An executor would add half to the time that it takes to a thread and back.
         threading.Thread(
             target=_carry_out, args=(self._calls,), name="tandem-reads", daemon=True
         ).start()
