@@ -12,7 +12,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-_SLICE_SECONDS = 0.0003
+_SLICE_SECONDS = 0.00015
+"""Two or three writes."""
 _Begin = Callable[[Any], None]
 
 

@@ -1,7 +1,7 @@
 """Writes of the event loop, and its waiting for their commits.
 
 * A commit takes all writes that have come: it is held as long as each round of the loop brings more
-  of them, and for about 2 ms at most. The first answers of a commit are on their way while the
+  of them, and for about 4 ms at most. The first answers of a commit are on their way while the
   last ones are written, so clients that wait would otherwise fall apart into many small commits.
 * A commit ends the wait of many requests at once. Each wake-up of a loop from another thread costs
   a call of the system, so all that are ready are woken by one.
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tandem.service.group_commit import GroupCommit
 
-_GATHER_SECONDS_MAX = 0.002
+_GATHER_SECONDS_MAX = 0.004
 _HOLD_SECONDS_MAX = 0.05
 """For a loop that has stopped. One that runs releases what it holds after a round, however long
 it was: a commit that begins within a round takes the interpreter from it again and again.
