@@ -174,7 +174,8 @@ class OnlineStore(ABC):
         this one, or just after the last one where the clock has stepped back. So a call without
         writes is a barrier: all later calls have later write times.
         Raises StoreUnavailable where the disk is full or the store closed, and ConflictError where
-        a mark is not the expected one; nothing was written then.
+        a mark is not the expected one; nothing was written then. Raises AnswerLost where a remote
+        store may have written all of it.
         """
 
     @abstractmethod

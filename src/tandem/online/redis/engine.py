@@ -4,7 +4,8 @@
   has the commands applied by one script, which looks at the version. Of two that decide at once one
   is told to read again. Nobody holds a lock, so nobody can die with one.
 * The script applies a change once: a caller that lost its answer asks again with the same token.
-  The client does that by itself for some seconds, so a restart of Redis is only slow.
+  The client does that by itself for some seconds, so a restart of Redis is only slow. Behind that
+  nobody knows whether it was applied: AnswerLost.
 * An answer comes after the change is on disk where Redis syncs its log of commands each time, which
   is looked at when the store is opened.
 """
@@ -21,13 +22,15 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
+    ConnectionError,  # noqa: A004 - those of the system are OSErrors
     NoPermissionError,
     OutOfMemoryError,
     RedisError,
+    TimeoutError,  # noqa: A004
 )
 from redis.retry import Retry
 
-from tandem.errors import StoreUnavailable, ValidationError
+from tandem.errors import AnswerLost, StoreUnavailable, ValidationError
 from tandem.online.redis.names import STANDING_FIELDS, Command, Names, Standing, standing
 
 Pipeline = redis.client.Pipeline
@@ -115,7 +118,7 @@ class Engine:
         for command in commands:
             words.append(len(command))
             words += command
-        with self.errors_named():
+        with self.errors_named(of_connection=AnswerLost):
             return bool(self._apply([self.names.meta, self._calls], words, client=self.client))
 
     def close(self) -> None:
@@ -123,7 +126,10 @@ class Engine:
         self._client.close()
 
     @contextmanager
-    def errors_named(self) -> Iterator[None]:
+    def errors_named(
+        self, *, of_connection: type[StoreUnavailable] = StoreUnavailable
+    ) -> Iterator[None]:
+        """Makes errors of the client ours."""
         try:
             yield
         except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
@@ -135,11 +141,13 @@ class Engine:
             raise StoreUnavailable(
                 f"Redis at {self.place} has no memory left: raise its maxmemory"
             ) from error
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(
-                f"Redis at {self.place} does not answer as it should ({error}): see that it runs"
-                " there, and try again"
+        except (ConnectionError, TimeoutError, OSError) as error:
+            raise of_connection(
+                f"Redis at {self.place} does not answer ({error}): see that it runs there, and try"
+                " again"
             ) from error
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis at {self.place} refuses a command: {error}") from error
 
 
 def in_parts(start: Command, words: Sequence[Any]) -> Iterator[Command]:
@@ -155,7 +163,8 @@ def _client(url: str) -> "redis.Redis":
     try:
         return redis.Redis.from_url(
             url,
-            retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES),
+            # Not where Redis stands still: that has taken the time of all attempts already.
+            retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES, (ConnectionError,)),
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_CONNECT_TIMEOUT_SECONDS,
         )
