@@ -71,13 +71,15 @@ class Decided(NamedTuple, Generic[_Found]):
 class Engine:
     """Safe to use from many threads, and after a fork."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, owner: str = "") -> None:
         if not prefix or set(prefix) & set("{}"):
             raise ValidationError(
                 f"redis_prefix {prefix!r} is not valid: it is a name without braces"
             )
         self.names = Names(prefix)
         self.place = _place(url)
+        self.owner = owner.encode()
+        self._position_seen = 0
         self._client = _client(url)
         self._apply = self._client.register_script(_APPLY)
         self._calls = self.names.calls(secrets.token_hex(8).encode())
@@ -92,13 +94,29 @@ class Engine:
         return self._client
 
     def read(self, ask: Callable[[Pipeline], object]) -> tuple[Standing, list[Any]]:
-        """The answers to what `ask` asks for, and where the store stood: of one moment."""
+        """The answers to what `ask` asks for, and where the store stood: of one moment. Raises
+        StoreUnavailable where Redis has lost what it had answered.
+        """
+        # Before the call: while it is under way, another one may see more.
+        seen = self._position_seen
         with self.errors_named():
             pipeline = self.client.pipeline(transaction=True)
             pipeline.hmget(self.names.meta, STANDING_FIELDS)
             ask(pipeline)
-            at, *answers = pipeline.execute()
-        return standing(at), answers
+            values, *answers = pipeline.execute()
+        at = standing(values)
+        self._check_nothing_lost(at, seen)
+        self._position_seen = max(at.position, self._position_seen)
+        return at, answers
+
+    def _check_nothing_lost(self, at: Standing, seen: int) -> None:
+        """New entries would take positions that count as delivered, and never come into history."""
+        if at.owner != self.owner or at.position < seen:
+            raise StoreUnavailable(
+                f"Redis at {self.place} has lost writes that it had answered, or the whole store:"
+                f" its log ends at position {at.position}, and ended at {seen}. Restore Redis and"
+                " the data folder from one backup, and start again"
+            )
 
     def change(self, decide: Callable[[], "Decided[_Found]"]) -> _Found:
         """Reads and decides by `decide`, until nobody has come between, and applies the commands,
