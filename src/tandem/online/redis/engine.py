@@ -12,7 +12,7 @@
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -36,6 +36,10 @@ _RETRIES = 6
 _PAUSE_SECONDS = (0.05, 1.0)
 """Between the first two attempts, and at most: about three seconds in all."""
 _TIMEOUT_SECONDS, _CONNECT_TIMEOUT_SECONDS = 10.0, 2.0
+_APPLY_ATTEMPTS = 3
+"""A change that takes long may be under way still: only who waits on learns of it."""
+_CONNECTIONS_MAX = 10_000
+"""As many as Redis takes by default: each thread that calls has one."""
 _CALL_KEPT_SECONDS = 3_600
 _WORDS_MAX = 1_000
 """Of one command: Lua takes fewer than 8,000 from a table."""
@@ -77,10 +81,10 @@ class Engine:
                 f"redis_prefix {prefix!r} is not valid: it is a name without braces"
             )
         self.names = Names(prefix)
-        self.place = _place(url)
         self.owner = owner.encode()
         self._position_seen = 0
         self._client = _client(url)
+        self.place = _place(url)
         self._apply = self._client.register_script(_APPLY)
         self._calls = self.names.calls(secrets.token_hex(8).encode())
         self._changing = threading.Lock()
@@ -133,8 +137,12 @@ class Engine:
         for command in commands:
             words.append(len(command))
             words += command
+        keys = [self.names.meta, self._calls]
         with self.errors_named():
-            return bool(self._apply([self.names.meta, self._calls], words, client=self.client))
+            for _ in range(_APPLY_ATTEMPTS - 1):
+                with suppress(redis.TimeoutError):
+                    return bool(self._apply(keys, words, client=self.client))
+            return bool(self._apply(keys, words, client=self.client))
 
     def close(self) -> None:
         self._is_closed = True
@@ -171,17 +179,24 @@ def _client(url: str) -> "redis.Redis":
     if url.startswith("valkey"):  # the client knows one name of both
         url = f"redis{url.removeprefix('valkey')}"
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
-            retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES),
+            # Not after a timeout: a Redis that hangs would be waited for again and again.
+            retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES, (redis.ConnectionError,)),
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            max_connections=_CONNECTIONS_MAX,
         )
-    except ValueError as error:
+        # Makes a connection's object, which knows the options, and connects nowhere.
+        client.connection_pool.make_connection()
+    except (ValueError, TypeError, RedisError):
+        # Its reason may quote a password that was cut at such a character.
         raise ValidationError(
-            f"redis_url is not valid ({error}): it is redis://host:port/number, rediss:// with TLS,"
-            " or unix:///path"
-        ) from error
+            "redis_url is not valid: it is redis://host:port/number, rediss:// with TLS, or"
+            " unix:///path; in a user and a password, characters such as / ? # [ @ are written as"
+            " %2F and so on"
+        ) from None
+    return client
 
 
 def _place(url: str) -> str:
