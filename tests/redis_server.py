@@ -1,9 +1,12 @@
 """A real Redis, or Valkey, for tests; they are skipped where there is none."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -47,6 +50,15 @@ class RedisServer:
     @property
     def client(self) -> "redis.Redis":
         return redis.Redis.from_url(self.url, retry=None, socket_timeout=5)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It lives and takes connections meanwhile, and answers nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()

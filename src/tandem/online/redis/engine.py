@@ -39,6 +39,10 @@ _RETRIES = 6
 _PAUSE_SECONDS = (0.05, 1.0)
 """Between the first two attempts, and at most: about three seconds in all."""
 _TIMEOUT_SECONDS, _CONNECT_TIMEOUT_SECONDS = 10.0, 2.0
+_APPLY_ATTEMPTS = 3
+"""A change that takes long may be under way still: only who waits on learns of it."""
+_CONNECTIONS_MAX = 10_000
+"""As many as Redis takes by default: each thread that calls has one."""
 _CALL_KEPT_SECONDS = 3_600
 _WORDS_MAX = 1_000
 """Of one command: Lua takes fewer than 8,000 from a table."""
@@ -74,14 +78,16 @@ class Decided(NamedTuple, Generic[_Found]):
 class Engine:
     """Safe to use from many threads, and after a fork."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, owner: str = "") -> None:
         if not prefix or set(prefix) & set("{}"):
             raise ValidationError(
                 f"redis_prefix {prefix!r} is not valid: it is a name without braces"
             )
         self.names = Names(prefix)
-        self.place = _place(url)
+        self.owner = owner.encode()
+        self._position_seen = 0
         self._client = _client(url)
+        self.place = _place(url)
         self._apply = self._client.register_script(_APPLY)
         self._calls = self.names.calls(secrets.token_hex(8).encode())
         self._changing = threading.Lock()
@@ -95,13 +101,29 @@ class Engine:
         return self._client
 
     def read(self, ask: Callable[[Pipeline], object]) -> tuple[Standing, list[Any]]:
-        """The answers to what `ask` asks for, and where the store stood: of one moment."""
+        """The answers to what `ask` asks for, and where the store stood: of one moment. Raises
+        StoreUnavailable where Redis has lost what it had answered.
+        """
+        # Before the call: while it is under way, another one may see more.
+        seen = self._position_seen
         with self.errors_named():
             pipeline = self.client.pipeline(transaction=True)
             pipeline.hmget(self.names.meta, STANDING_FIELDS)
             ask(pipeline)
-            at, *answers = pipeline.execute()
-        return standing(at), answers
+            values, *answers = pipeline.execute()
+        at = standing(values)
+        self._check_nothing_lost(at, seen)
+        self._position_seen = max(at.position, self._position_seen)
+        return at, answers
+
+    def _check_nothing_lost(self, at: Standing, seen: int) -> None:
+        """New entries would take positions that count as delivered, and never come into history."""
+        if at.owner != self.owner or at.position < seen:
+            raise StoreUnavailable(
+                f"Redis at {self.place} has lost writes that it had answered, or the whole store:"
+                f" its log ends at position {at.position}, and ended at {seen}. Restore Redis and"
+                " the data folder from one backup, and start again"
+            )
 
     def change(self, decide: Callable[[], "Decided[_Found]"]) -> _Found:
         """Reads and decides by `decide`, until nobody has come between, and applies the commands,
@@ -118,8 +140,16 @@ class Engine:
         for command in commands:
             words.append(len(command))
             words += command
+        keys = [self.names.meta, self._calls]
         with self.errors_named(of_connection=AnswerLost):
-            return bool(self._apply([self.names.meta, self._calls], words, client=self.client))
+            attempts = 0
+            while True:
+                attempts += 1
+                try:
+                    return bool(self._apply(keys, words, client=self.client))
+                except TimeoutError:
+                    if attempts == _APPLY_ATTEMPTS:
+                        raise
 
     def close(self) -> None:
         self._is_closed = True
@@ -161,18 +191,24 @@ def _client(url: str) -> "redis.Redis":
     if url.startswith("valkey"):  # the client knows one name of both
         url = f"redis{url.removeprefix('valkey')}"
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
-            # Not where Redis stands still: that has taken the time of all attempts already.
+            # Not after a timeout: a Redis that hangs would be waited for again and again.
             retry=Retry(ExponentialBackoff(base=base, cap=cap), _RETRIES, (ConnectionError,)),
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            max_connections=_CONNECTIONS_MAX,
         )
-    except ValueError as error:
+        # Makes a connection's object, which knows the options, and connects nowhere.
+        client.connection_pool.make_connection()
+    except (ValueError, TypeError, RedisError):
+        # Its reason may quote a password that was cut at such a character.
         raise ValidationError(
-            f"redis_url is not valid ({error}): it is redis://host:port/number, rediss:// with TLS,"
-            " or unix:///path"
-        ) from error
+            "redis_url is not valid: it is redis://host:port/number, rediss:// with TLS, or"
+            " unix:///path; in a user and a password, characters such as / ? # [ @ are written as"
+            " %2F and so on"
+        ) from None
+    return client
 
 
 def _place(url: str) -> str:

@@ -19,8 +19,8 @@ from tandem.errors import StoreUnavailable
 from tandem.model.write import LogPart
 from tandem.online import layout
 from tandem.online.base import LogSnapshot
-from tandem.online.redis.engine import Engine
-from tandem.online.redis.names import STANDING_FIELDS, VALUE, Standing, standing
+from tandem.online.redis.engine import Engine, Pipeline
+from tandem.online.redis.names import VALUE, Standing
 
 _PARTITION = 0
 _PAGE_ENTRIES = 1_000
@@ -37,16 +37,16 @@ def open_snapshot(
     name = secrets.token_hex(8).encode()
     entered = _ENTERED.pack(begins_behind, _now_ms() + _OPEN_SECONDS_MAX * 1_000)
     names = engine.names
-    with engine.errors_named():
-        pipeline = engine.client.pipeline(transaction=True)
-        pipeline.hset(names.snapshots, name, entered)
+
+    def ask(asked: Pipeline) -> None:
+        asked.hset(names.snapshots, name, entered)
         # Else whoever is about to trim, and has looked for snapshots, would not see this one.
-        pipeline.hincrby(names.meta, "version", 1)
-        pipeline.hmget(names.meta, STANDING_FIELDS)
-        pipeline.hgetall(names.marks)
-        *_, at, marks = pipeline.execute()
+        asked.hincrby(names.meta, "version", 1)
+        asked.hgetall(names.marks)
+
+    at, (*_, marks) = engine.read(ask)
     try:
-        yield RedisLogSnapshot(engine, name, standing(at), marks, read)
+        yield RedisLogSnapshot(engine, name, at, marks, read)
     finally:
         with engine.errors_named():
             engine.client.hdel(names.snapshots, name)

@@ -49,16 +49,20 @@ class Names:
 
 
 class Standing(NamedTuple):
-    """Where a store stood when it was read; `version` grows with every change of it."""
+    """Where a store stood when it was read; `version` grows with every change of it. Without an
+    owner, nobody has opened it, or Redis has lost it since.
+    """
 
+    owner: bytes | None
     version: int
     position: int
     write_time_us: int
     trimmed: int
 
 
-STANDING_FIELDS = ("version", "position", "write_time_us", "trimmed")
+STANDING_FIELDS = ("owner", "version", "position", "write_time_us", "trimmed")
 
 
 def standing(values: list[bytes | None]) -> Standing:
-    return Standing(*(int(value or 0) for value in values))
+    owner, *numbers = values
+    return Standing(owner, *(int(number or 0) for number in numbers))

@@ -52,15 +52,15 @@ def _listed(settings: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def claim(engine: Engine, owner: str) -> None:
-    """Makes the store `owner`'s. Raises StoreUnavailable where it is another one's: two that
+def claim(engine: Engine) -> None:
+    """Makes the store its owner's. Raises StoreUnavailable where it is another one's: two that
     deliver one log would each lose a part of it.
     """
     meta = engine.names.meta
     with engine.errors_named():
         pipeline = engine.client.pipeline(transaction=True)
         pipeline.hsetnx(meta, "format", _FORMAT)
-        pipeline.hsetnx(meta, "owner", owner)
+        pipeline.hsetnx(meta, "owner", engine.owner)
         pipeline.hsetnx(meta, "version", 0)
         pipeline.hmget(meta, "format", "owner")
         *_, (found_format, found_owner) = pipeline.execute()
@@ -69,7 +69,7 @@ def claim(engine: Engine, owner: str) -> None:
             f"the online store in Redis at {engine.place} has format {found_format.decode()}; this"
             f" version of Tandem reads format {_FORMAT.decode()}: use the version that wrote it"
         )
-    if found_owner != owner.encode():
+    if found_owner != engine.owner:
         raise StoreUnavailable(
             f"the online store in Redis at {engine.place} belongs to another data folder: give"
             " redis_prefix a name of its own"

@@ -39,9 +39,9 @@ class RedisOnlineStore(OnlineStore):
     def __init__(
         self, url: str, prefix: str = "tandem", *, owner: str = "", is_trusted: bool = False
     ) -> None:
-        self._engine = Engine(url, prefix)
+        self._engine = Engine(url, prefix, owner)
         check_server(self._engine, is_trusted=is_trusted)
-        claim(self._engine, owner)
+        claim(self._engine)
         self._names = self._engine.names
         self._staged = StagedInRedis(self._engine)
         self.staging = self._staged

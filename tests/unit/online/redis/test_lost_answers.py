@@ -3,13 +3,15 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
 
 from redis_server import RedisServer
-from tandem.errors import AnswerLost
+from tandem.errors import AnswerLost, StoreUnavailable
 from tandem.online.base import Committed, OnlineStore
 from tandem.online.redis import RedisOnlineStore, engine
 from tandem.rows.segment import one_by_one
@@ -18,13 +20,14 @@ from tandem.testing.writes import a_put
 
 class Proxy:
     """Passes everything on, but for the answers of changes: so many of them are lost, each with its
-    connection.
+    connection, or stay away for good.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.to_lose = 0
+        self.to_hold = 0
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -42,6 +45,10 @@ class Proxy:
                 answer = server.recv(1 << 20)
                 if re.search(rb"EVALSHA", asked) and self.to_lose and b"NOSCRIPT" not in answer:
                     self.to_lose -= 1
+                    return
+                if re.search(rb"EVALSHA", asked) and self.to_hold and b"NOSCRIPT" not in answer:
+                    self.to_hold -= 1
+                    client.recv(1)
                     return
                 client.sendall(answer)
 
@@ -98,3 +105,35 @@ def test_what_stays_lost_is_told(proxy: Proxy, prefix: str) -> None:
         proxy.to_lose = 0
         store.write([a_put("behind")], lambda: 1)
         assert logged(store) == ["before", "lost", "behind"]
+
+
+def test_a_write_that_is_slow_is_waited_for_and_written_once(
+    proxy: Proxy, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.2)
+    with closing(RedisOnlineStore(proxy.url, prefix)) as store:
+        store.write([a_put("before")], lambda: 1)
+        proxy.to_hold = 2
+        store.write([a_put("slow")], lambda: 1)
+        assert proxy.to_hold == 0
+        assert logged(store) == ["before", "slow"]
+
+
+def test_a_redis_that_hangs_is_waited_for_once(
+    server: RedisServer, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.5)
+    with closing(RedisOnlineStore(server.url, prefix)) as store, server.stopped():
+        for call in (lambda: store.get([a_put("a").key]), lambda: store.write([], lambda: 1)):
+            begin = time.monotonic()
+            with pytest.raises(StoreUnavailable, match="Timeout"):
+                call()
+            assert time.monotonic() - begin < 1.5
+
+
+def test_many_threads_may_wait_at_once(server: RedisServer, prefix: str) -> None:
+    with closing(RedisOnlineStore(server.url, prefix)) as store, ThreadPoolExecutor(150) as readers:
+        with server.stopped():
+            asked = [readers.submit(store.get, [a_put("a").key]) for _ in range(150)]
+            time.sleep(0.5)
+        assert [one.result() for one in asked] == [[None]] * 150

@@ -69,6 +69,23 @@ def test_a_url_of_something_else_is_refused(url: str) -> None:
         RedisOnlineStore(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://me:sec/ret@localhost",
+        "redis://me:sec#ret@localhost",
+        "redis://me:sec[ret@localhost",
+        "redis://me:secret@localhost?socket_timeout=x",
+        "redis://me:secret@localhost?unknown=x",
+        "rediss://me:secret@localhost?ssl_cert_reqs=x",
+    ],
+)
+def test_a_url_that_cannot_be_used_tells_nothing_of_its_password(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"redis_url is not valid.*%2F") as told:
+        RedisOnlineStore(url)
+    assert "sec" not in str(told.value)
+
+
 @pytest.mark.parametrize("prefix", ["", "a{b}"])
 def test_a_prefix_is_a_name(server: RedisServer, prefix: str) -> None:
     with pytest.raises(ValidationError, match="redis_prefix"):
