@@ -25,8 +25,10 @@ from tandem.model.write import RecordKey
 from tandem.online.base import OnlineStore
 from tandem.service.batch_get import Found, read_each
 
-_KEYS_MAX = 2_000
-"""Bounds how long one call takes, and so how long the next one waits."""
+_KEYS_MAX = 512
+"""Bounds how long one call takes, and so how long the next one waits; and its memory: a record has
+350 KB at most.
+"""
 
 Answer: TypeAlias = Sequence[Found]
 """For each key of a question its record, None, or the error that it alone has."""
