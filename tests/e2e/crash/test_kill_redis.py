@@ -2,17 +2,19 @@
 whichever of the two is killed: the server, Redis, or both.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from e2e.crash.test_kill import ROUNDS, SETTINGS, rounds, verify
+from e2e.crash.test_kill import SETTINGS, rounds, verify
 from e2e.crash.workload import Account, Writers, create_groups
 from e2e.server_process import ServerProcess
 from redis_server import MISSING, PROGRAM, RedisServer
 
+ROUNDS = int(os.environ.get("TANDEM_KILL_ROUNDS", "2"))
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
 
