@@ -377,6 +377,20 @@ def resident_kb(server: ServerProcess) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_who_ends_its_side_gets_what_waits_for_its_turn(server: ServerProcess) -> None:
+    clients = [Connection(server) for _ in range(100)]
+    os.kill(server.process.pid, signal.SIGSTOP)  # so that they come together
+    for client in clients:
+        client.send(batch(20))
+        client.socket.shutdown(socket.SHUT_WR)
+    os.kill(server.process.pid, signal.SIGCONT)
+    for client in clients:
+        status, _, body = client.answer()
+        assert (status, len(json.loads(body)["Records"])) == (200, 20)
+        assert client.is_closed()
+        client.close()
+
+
 def test_a_client_that_takes_no_answers_is_not_read_from(server: ServerProcess) -> None:
     """Each answer is 2 MB. Would all be made at once, the server would hold 400 MB."""
     before_kb = resident_kb(server)

@@ -62,6 +62,7 @@ class FastLane(HttpToolsProtocol):
         """What is left of answers since when, as far as the looks at the time have seen."""
         self._default_headers: object = None
         self._answer_starts: dict[int, bytes] = {}
+        self._waits_for_turn = False
         self._repeated: RepeatedHead | None = None
         """What may come again, while no request is under way and the parser is between two."""
         self._is_between_messages = True
@@ -102,6 +103,13 @@ class FastLane(HttpToolsProtocol):
                 f"The head of the request is larger than {HEAD_BYTES_MAX} bytes: send less in its"
                 " URL and its headers."
             )
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether it stays open, for what is answered as soon as its turn comes."""
+        last: Any = self.cycle
+        if self._waits_for_turn:
+            last.keep_alive = False
+        return self._waits_for_turn
 
     def _feed(self, data: bytes) -> None:
         """As uvicorn's `data_received`, but for requests that ask for another protocol: the parser
@@ -322,9 +330,11 @@ class FastLane(HttpToolsProtocol):
         if exchange.method == "GET":
             self._answer(exchange)
         else:
+            self._waits_for_turn = True
             self._application.turns.take(self.loop, self._answer, exchange)
 
     def _answer(self, exchange: "_Exchange") -> None:
+        self._waits_for_turn = False
         body = None if exchange.is_too_large else bytes(exchange.body)
         exchange.body = b""  # the exchange stays until the next one: a client may keep many idle
         begun = self._application.begin(
