@@ -73,7 +73,7 @@ class Decided(NamedTuple, Generic[_Found]):
 
 
 class Engine:
-    """Safe to use from many threads, and after a fork."""
+    """Safe to use from many threads; a child after a fork may read."""
 
     def __init__(self, url: str, prefix: str, owner: str = "") -> None:
         if not prefix or set(prefix) & set("{}"):

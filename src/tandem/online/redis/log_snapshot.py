@@ -11,7 +11,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
@@ -48,7 +48,8 @@ def open_snapshot(
     try:
         yield RedisLogSnapshot(engine, name, at, marks, read)
     finally:
-        with engine.errors_named():
+        # Where this is lost, it counts as open until its time is over.
+        with suppress(StoreUnavailable), engine.errors_named():
             engine.client.hdel(names.snapshots, name)
 
 
