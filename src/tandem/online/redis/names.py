@@ -13,6 +13,7 @@ they share a slot. Values are packed as `tandem.online.layout` says.
     {prefix}:snapshots    hash: open snapshots of the log: what they begin behind, and until when
                           they may be open
     {prefix}:calls:<id>   string: the token of a process' last change; expires
+    {prefix}:trial        what commands are tried with when a store is opened; gone behind that
 """
 
 from typing import NamedTuple
@@ -39,6 +40,7 @@ class Names:
         self.loads = self._start + b"loads"
         self.marks = self._start + b"marks"
         self.snapshots = self._start + b"snapshots"
+        self.trial = self._start + b"trial"
         self.record_start = self._start + b"r:"
 
     def record(self, key: bytes) -> bytes:

@@ -2,12 +2,33 @@
 
 from collections.abc import Mapping
 
+from redis.exceptions import OutOfMemoryError, ResponseError
+
 from tandem.errors import StoreUnavailable
 from tandem.online.redis.engine import Engine
 
 _FORMAT = b"1"
 _VERSION_MIN = (6, 2)
 _SYNCED = {"appendonly": "yes", "appendfsync": "always"}
+# What changes are made of. One that fails in the middle is not undone, so nothing may fail there.
+_TRY = """
+local key = KEYS[1]
+redis.call('UNLINK', key)
+redis.call('HSET', key, 'a', 1)
+redis.call('HINCRBY', key, 'a', 1)
+redis.call('HGET', key, 'a')
+redis.call('HDEL', key, 'a')
+redis.call('SET', key, 1, 'EX', 60)
+redis.call('GET', key)
+redis.call('MSET', key, 1)
+redis.call('UNLINK', key)
+redis.call('ZADD', key, 0, 'a')
+redis.call('ZREMRANGEBYLEX', key, '-', '(a')
+redis.call('ZREM', key, 'a')
+redis.call('XADD', key, '1-0', 'v', 1)
+redis.call('XTRIM', key, 'MINID', '2-0')
+redis.call('UNLINK', key)
+"""
 
 
 def check_server(engine: Engine, *, is_trusted: bool) -> None:
@@ -35,6 +56,22 @@ def check_server(engine: Engine, *, is_trusted: bool) -> None:
         )
     if not is_trusted:
         _check_synced(engine)
+    _try_commands(engine)
+
+
+def _try_commands(engine: Engine) -> None:
+    attempt = engine.client.register_script(_TRY)
+    with engine.errors_named():
+        try:
+            attempt([engine.names.trial])
+        except OutOfMemoryError:
+            raise
+        except ResponseError as error:
+            raise StoreUnavailable(
+                f"Redis at {engine.place} does not carry out all that the online store is made of"
+                f" ({error}): give redis_url a user that may use scripts and all commands on the"
+                " store's keys"
+            ) from error
 
 
 def _check_synced(engine: Engine) -> None:

@@ -63,6 +63,17 @@ def test_a_wrong_password_is_told(server: RedisServer) -> None:
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("command", ["evalsha", "xadd", "zremrangebylex", "mset"])
+def test_a_user_who_may_not_use_all_commands_is_told_before_a_change_fails_in_its_middle(
+    server: RedisServer, prefix: str, command: str
+) -> None:
+    allowed = ["+@all", f"-{command}"]
+    server.client.acl_setuser("few", enabled=True, nopass=True, keys=["*"], commands=allowed)
+    with pytest.raises(StoreUnavailable, match=r"give redis_url a user that may use scripts"):
+        RedisOnlineStore(server.url.replace("//", "//few:any@"), prefix)
+    assert server.client.keys(f"{{{prefix}}}:meta") == []
+
+
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", ""])
 def test_a_url_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match=r"redis_url is not valid.*redis://host:port"):
