@@ -1,4 +1,4 @@
-"""Redis as the store needs it: to read at one moment, and to change what was read, or nothing.
+"""Redis as the store needs it: to change what was read, or nothing.
 
 * Whoever changes something has read it first, with the version that it had, decides in Python, and
   has the commands applied by one script, which looks at the version. Of two that decide at once one
@@ -45,14 +45,16 @@ _WORDS_MAX = 1_000
 """Of one command: Lua takes fewer than 8,000 from a table."""
 
 # KEYS: meta, the token of this caller's last change.
-# ARGV: the version, the token of this change, how long to keep that; then each command: how many
-# words it has, and these.
+# ARGV: the version, the token of this change, how long to keep that, whether the change makes room;
+# then each command: how many words it has, and these.
+# Where memory is full, Redis lets a script go on that begins with a removal.
 _APPLY = """
 if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+if ARGV[4] == '1' then redis.call('UNLINK', KEYS[2]) end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'version', 1)
-local at = 4
+local at = 5
 while at <= #ARGV do
   local last = at + tonumber(ARGV[at])
   redis.call(unpack(ARGV, at + 1, last))
@@ -64,12 +66,13 @@ return 1
 
 class Decided(NamedTuple, Generic[_Found]):
     """What was decided on what a store was at `version`: what to change, and what to answer then.
-    Without commands there is nothing to change.
+    Without commands there is nothing to change. What makes room is done where memory is full, too.
     """
 
     version: int
     commands: Sequence[Command]
     found: _Found
+    makes_room: bool = False
 
 
 class Engine:
@@ -98,13 +101,15 @@ class Engine:
         return self._client
 
     def read(self, ask: Callable[[Pipeline], object]) -> tuple[Standing, list[Any]]:
-        """The answers to what `ask` asks for, and where the store stood: of one moment. Raises
-        StoreUnavailable where Redis has lost what it had answered.
+        """Where the store stood, and the answers to what `ask` asks for: of that moment or later,
+        and of that moment alone where the version is still the same when they are acted on. Not a
+        transaction: Redis takes none where its memory is full. Raises StoreUnavailable where Redis
+        has lost what it had answered.
         """
         # Before the call: while it is under way, another one may see more.
         seen = self._position_seen
         with self.errors_named():
-            pipeline = self.client.pipeline(transaction=True)
+            pipeline = self.client.pipeline(transaction=False)
             pipeline.hmget(self.names.meta, STANDING_FIELDS)
             ask(pipeline)
             values, *answers = pipeline.execute()
@@ -129,12 +134,13 @@ class Engine:
         with self._changing:
             while True:
                 decided = decide()
-                if not decided.commands or self._applied(decided.version, decided.commands):
+                if not decided.commands or self._applied(decided):
                     return decided.found
 
-    def _applied(self, version: int, commands: Sequence[Command]) -> bool:
-        words: list[Any] = [version, secrets.token_bytes(16), _CALL_KEPT_SECONDS]
-        for command in commands:
+    def _applied(self, decided: Decided[Any]) -> bool:
+        words: list[Any] = [decided.version, secrets.token_bytes(16), _CALL_KEPT_SECONDS]
+        words.append(int(decided.makes_room))
+        for command in decided.commands:
             words.append(len(command))
             words += command
         keys = [self.names.meta, self._calls]

@@ -1,6 +1,7 @@
 """What is looked at when a store is opened: a Redis that loses nothing, and whose store it is."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from redis.exceptions import OutOfMemoryError, ResponseError
 
@@ -95,12 +96,16 @@ def claim(engine: Engine) -> None:
     """
     meta = engine.names.meta
     with engine.errors_named():
-        pipeline = engine.client.pipeline(transaction=True)
-        pipeline.hsetnx(meta, "format", _FORMAT)
-        pipeline.hsetnx(meta, "owner", engine.owner)
-        pipeline.hsetnx(meta, "version", 0)
-        pipeline.hmget(meta, "format", "owner")
-        *_, (found_format, found_owner) = pipeline.execute()
+        # Nothing is written where it is claimed already, since memory may be full.
+        found = engine.client.hmget(meta, "format", "owner", "version")
+        if None in found:
+            pipeline = engine.client.pipeline(transaction=True)
+            pipeline.hsetnx(meta, "format", _FORMAT)
+            pipeline.hsetnx(meta, "owner", engine.owner)
+            pipeline.hsetnx(meta, "version", 0)
+            pipeline.hmget(meta, "format", "owner", "version")
+            *_, found = pipeline.execute()
+    found_format, found_owner, _ = cast("list[bytes]", found)
     if found_format != _FORMAT:
         raise StoreUnavailable(
             f"the online store in Redis at {engine.place} has format {found_format.decode()}; this"

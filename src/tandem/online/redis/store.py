@@ -144,7 +144,7 @@ class RedisOnlineStore(OnlineStore):
             commands.append((b"HSET", names.meta, b"write_time_us", write_time_us))
         over = [name for name, raw in marks.items() if layout.unpack_mark(name, raw)[0] <= now_ms]
         commands += in_parts((b"HDEL", names.marks), over)
-        return Decided(at.version, commands, len(expired))
+        return Decided(at.version, commands, len(expired), makes_room=True)
 
     def forget(self, group_id: str, limit: int) -> int:
         return self._engine.change(lambda: self._forgotten(group_id, limit))
@@ -162,7 +162,8 @@ class RedisOnlineStore(OnlineStore):
             for key, raw in held.items()
             if (record := layout.unpack_newest(key, raw)).expires_at_ms is not None
         ]
-        return Decided(at.version, _without(self._engine, list(held), expiries), len(held))
+        commands = _without(self._engine, list(held), expiries)
+        return Decided(at.version, commands, len(held), makes_room=True)
 
     def close(self) -> None:
         self._engine.close()
