@@ -40,6 +40,7 @@ _APPLY_ATTEMPTS = 3
 """A change that takes long may be under way still: only who waits on learns of it."""
 _CONNECTIONS_MAX = 10_000
 """As many as Redis takes by default: each thread that calls has one."""
+_MEND = "restore Redis and the data folder from one backup, and start again"
 _CALL_KEPT_SECONDS = 3_600
 _WORDS_MAX = 1_000
 """Of one command: Lua takes fewer than 8,000 from a table."""
@@ -118,13 +119,20 @@ class Engine:
         self._position_seen = max(at.position, self._position_seen)
         return at, answers
 
+    def check_owner(self, owner: bytes | None) -> None:
+        """Raises StoreUnavailable where the store is another's than at its opening, or nobody's."""
+        if owner != self.owner:
+            raise StoreUnavailable(
+                f"Redis at {self.place} has lost the store that was opened there: {_MEND}"
+            )
+
     def _check_nothing_lost(self, at: Standing, seen: int) -> None:
         """New entries would take positions that count as delivered, and never come into history."""
-        if at.owner != self.owner or at.position < seen:
+        self.check_owner(at.owner)
+        if at.position < seen:
             raise StoreUnavailable(
-                f"Redis at {self.place} has lost writes that it had answered, or the whole store:"
-                f" its log ends at position {at.position}, and ended at {seen}. Restore Redis and"
-                " the data folder from one backup, and start again"
+                f"Redis at {self.place} has lost writes that it had answered: its log ends at"
+                f" position {at.position}, and ended at {seen}: {_MEND}"
             )
 
     def change(self, decide: Callable[[], "Decided[_Found]"]) -> _Found:

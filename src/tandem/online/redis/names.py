@@ -2,6 +2,7 @@
 they share a slot. Values are packed as `tandem.online.layout` says.
 
     {prefix}:meta         hash: format, owner, version, position, write time, trimmed
+    {prefix}:owner        string: the owner again, where one call gives it and records
     {prefix}:r:<key>      string: a record
     {prefix}:keys         sorted set, by its bytes: the keys of all records
     {prefix}:expiries     likewise: expiry and key of each record that expires
@@ -32,6 +33,7 @@ class Names:
     def __init__(self, prefix: str) -> None:
         self._start = f"{{{prefix}}}:".encode()
         self.meta = self._start + b"meta"
+        self.owner = self._start + b"owner"
         self.keys = self._start + b"keys"
         self.expiries = self._start + b"expiries"
         self.log = self._start + b"log"

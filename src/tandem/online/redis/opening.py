@@ -98,11 +98,12 @@ def claim(engine: Engine) -> None:
     with engine.errors_named():
         # Nothing is written where it is claimed already, since memory may be full.
         found = engine.client.hmget(meta, "format", "owner", "version")
-        if None in found:
+        if None in found or not engine.client.exists(engine.names.owner):
             pipeline = engine.client.pipeline(transaction=True)
             pipeline.hsetnx(meta, "format", _FORMAT)
             pipeline.hsetnx(meta, "owner", engine.owner)
             pipeline.hsetnx(meta, "version", 0)
+            pipeline.setnx(engine.names.owner, engine.owner)
             pipeline.hmget(meta, "format", "owner", "version")
             *_, found = pipeline.execute()
     found_format, found_owner, _ = cast("list[bytes]", found)

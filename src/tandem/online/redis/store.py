@@ -82,13 +82,15 @@ class RedisOnlineStore(OnlineStore):
         ]
 
     def _raw(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        """The records as they are packed, all from one moment."""
-        if not keys:
-            return []
+        """The records as they are packed, all from one moment. Raises StoreUnavailable where Redis
+        has lost the store: its records are not absent then.
+        """
         start = self._names.record_start
         with self._engine.errors_named():
-            found = self._engine.client.mget([start + key for key in keys])
-        return cast("list[bytes | None]", found)
+            words = [self._names.owner, *[start + key for key in keys]]
+            owner, *found = cast("list[bytes | None]", self._engine.client.mget(words))
+        self._engine.check_owner(owner)
+        return found
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         found: list[tuple[str, OnlineRecord]] = []
