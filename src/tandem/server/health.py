@@ -30,6 +30,8 @@ from tandem.wire.http import Response
 _FRESH_SECONDS = 1.0
 """Whoever asks more often gets the same answer: to ask costs the server nothing."""
 _FILES_MAX = 100
+_LOOK_SECONDS_MAX = 2.0
+"""A store elsewhere may hang for longer, and whoever asks takes no answer for a dead server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,31 @@ class Health:
         self._sources = sources
         self._known: dict[str, Any] = {}
         self._known_until = 0.0
+        self._looking: asyncio.Future[dict[str, Any]] | None = None
 
     async def answer(self, *, is_detailed: bool) -> Response:
         """The answer; that it is degraded, but not why, where the asker may be a web page."""
         if time.monotonic() >= self._known_until:
-            found = await asyncio.to_thread(self._look)
+            found = await self._found()
             self._known = {**found, **self._sources.processes()}
             self._known_until = time.monotonic() + _FRESH_SECONDS
         shown = self._known if is_detailed else {"status": self._known["status"]}
         return Response(200, [("content-type", "application/json")], msgspec.json.encode(shown))
+
+    async def _found(self) -> dict[str, Any]:
+        """What a look finds; of one at a time, since a store that hangs holds up each of them."""
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self._look))
+            self._looking.add_done_callback(self._looked)
+        looking = self._looking
+        await asyncio.wait({looking}, timeout=_LOOK_SECONDS_MAX)
+        if not looking.done():
+            return {"status": "degraded", "reason": "the stores do not answer at the moment"}
+        return looking.result()
+
+    def _looked(self, _: asyncio.Future[dict[str, Any]]) -> None:
+        # What is found too late to be answered is not told to who asks later.
+        self._looking = None
 
     def _look(self) -> dict[str, Any]:
         sources = self._sources

@@ -1,4 +1,4 @@
-"""Redis as the store needs it: to read at one moment, and to change what was read, or nothing.
+"""Redis as the store needs it: to change what was read, or nothing.
 
 * Whoever changes something has read it first, with the version that it had, decides in Python, and
   has the commands applied by one script, which looks at the version. Of two that decide at once one
@@ -43,19 +43,22 @@ _APPLY_ATTEMPTS = 3
 """A change that takes long may be under way still: only who waits on learns of it."""
 _CONNECTIONS_MAX = 10_000
 """As many as Redis takes by default: each thread that calls has one."""
+_MEND = "restore Redis and the data folder from one backup, and start again"
 _CALL_KEPT_SECONDS = 3_600
 _WORDS_MAX = 1_000
 """Of one command: Lua takes fewer than 8,000 from a table."""
 
 # KEYS: meta, the token of this caller's last change.
-# ARGV: the version, the token of this change, how long to keep that; then each command: how many
-# words it has, and these.
+# ARGV: the version, the token of this change, how long to keep that, whether the change makes room;
+# then each command: how many words it has, and these.
+# Where memory is full, Redis lets a script go on that begins with a removal.
 _APPLY = """
 if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+if ARGV[4] == '1' then redis.call('UNLINK', KEYS[2]) end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'version', 1)
-local at = 4
+local at = 5
 while at <= #ARGV do
   local last = at + tonumber(ARGV[at])
   redis.call(unpack(ARGV, at + 1, last))
@@ -67,16 +70,17 @@ return 1
 
 class Decided(NamedTuple, Generic[_Found]):
     """What was decided on what a store was at `version`: what to change, and what to answer then.
-    Without commands there is nothing to change.
+    Without commands there is nothing to change. What makes room is done where memory is full, too.
     """
 
     version: int
     commands: Sequence[Command]
     found: _Found
+    makes_room: bool = False
 
 
 class Engine:
-    """Safe to use from many threads, and after a fork."""
+    """Safe to use from many threads; a child after a fork may read."""
 
     def __init__(self, url: str, prefix: str, owner: str = "") -> None:
         if not prefix or set(prefix) & set("{}"):
@@ -101,13 +105,15 @@ class Engine:
         return self._client
 
     def read(self, ask: Callable[[Pipeline], object]) -> tuple[Standing, list[Any]]:
-        """The answers to what `ask` asks for, and where the store stood: of one moment. Raises
-        StoreUnavailable where Redis has lost what it had answered.
+        """Where the store stood, and the answers to what `ask` asks for: of that moment or later,
+        and of that moment alone where the version is still the same when they are acted on. Not a
+        transaction: Redis takes none where its memory is full. Raises StoreUnavailable where Redis
+        has lost what it had answered.
         """
         # Before the call: while it is under way, another one may see more.
         seen = self._position_seen
         with self.errors_named():
-            pipeline = self.client.pipeline(transaction=True)
+            pipeline = self.client.pipeline(transaction=False)
             pipeline.hmget(self.names.meta, STANDING_FIELDS)
             ask(pipeline)
             values, *answers = pipeline.execute()
@@ -116,13 +122,20 @@ class Engine:
         self._position_seen = max(at.position, self._position_seen)
         return at, answers
 
+    def check_owner(self, owner: bytes | None) -> None:
+        """Raises StoreUnavailable where the store is another's than at its opening, or nobody's."""
+        if owner != self.owner:
+            raise StoreUnavailable(
+                f"Redis at {self.place} has lost the store that was opened there: {_MEND}"
+            )
+
     def _check_nothing_lost(self, at: Standing, seen: int) -> None:
         """New entries would take positions that count as delivered, and never come into history."""
-        if at.owner != self.owner or at.position < seen:
+        self.check_owner(at.owner)
+        if at.position < seen:
             raise StoreUnavailable(
-                f"Redis at {self.place} has lost writes that it had answered, or the whole store:"
-                f" its log ends at position {at.position}, and ended at {seen}. Restore Redis and"
-                " the data folder from one backup, and start again"
+                f"Redis at {self.place} has lost writes that it had answered: its log ends at"
+                f" position {at.position}, and ended at {seen}: {_MEND}"
             )
 
     def change(self, decide: Callable[[], "Decided[_Found]"]) -> _Found:
@@ -132,12 +145,13 @@ class Engine:
         with self._changing:
             while True:
                 decided = decide()
-                if not decided.commands or self._applied(decided.version, decided.commands):
+                if not decided.commands or self._applied(decided):
                     return decided.found
 
-    def _applied(self, version: int, commands: Sequence[Command]) -> bool:
-        words: list[Any] = [version, secrets.token_bytes(16), _CALL_KEPT_SECONDS]
-        for command in commands:
+    def _applied(self, decided: Decided[Any]) -> bool:
+        words: list[Any] = [decided.version, secrets.token_bytes(16), _CALL_KEPT_SECONDS]
+        words.append(int(decided.makes_room))
+        for command in decided.commands:
             words.append(len(command))
             words += command
         keys = [self.names.meta, self._calls]

@@ -11,7 +11,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
@@ -20,11 +20,21 @@ from tandem.model.write import LogPart
 from tandem.online import layout
 from tandem.online.base import LogSnapshot
 from tandem.online.redis.engine import Engine, Pipeline
-from tandem.online.redis.names import VALUE, Standing
+from tandem.online.redis.names import STANDING_FIELDS, VALUE, Standing, standing
 
 _PARTITION = 0
 _PAGE_ENTRIES = 1_000
 _OPEN_SECONDS_MAX = 600
+# KEYS: meta, snapshots, marks. ARGV: the name of a snapshot, what is entered of it, and the fields
+# of where the store stands.
+# It begins with a removal, so that the log can be read, and delivered, where memory is full.
+# Without the new version, whoever is about to trim, and has looked for snapshots, would not see it.
+_ENTER = """
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+return {redis.call('HMGET', KEYS[1], unpack(ARGV, 3)), redis.call('HGETALL', KEYS[3])}
+"""
 _ENTERED = struct.Struct(">Qq")
 """What a snapshot begins behind, and until when it may be open (milliseconds since 1970)."""
 
@@ -37,18 +47,18 @@ def open_snapshot(
     name = secrets.token_hex(8).encode()
     entered = _ENTERED.pack(begins_behind, _now_ms() + _OPEN_SECONDS_MAX * 1_000)
     names = engine.names
+    keys = (names.meta, names.snapshots, names.marks)
 
     def ask(asked: Pipeline) -> None:
-        asked.hset(names.snapshots, name, entered)
-        # Else whoever is about to trim, and has looked for snapshots, would not see this one.
-        asked.hincrby(names.meta, "version", 1)
-        asked.hgetall(names.marks)
+        asked.eval(_ENTER, len(keys), *keys, name, entered, *STANDING_FIELDS)
 
-    at, (*_, marks) = engine.read(ask)
+    _, ((values, words),) = engine.read(ask)
+    marks = dict(zip(words[::2], words[1::2], strict=True))
     try:
-        yield RedisLogSnapshot(engine, name, at, marks, read)
+        yield RedisLogSnapshot(engine, name, standing(values), marks, read)
     finally:
-        with engine.errors_named():
+        # Where this is lost, it counts as open until its time is over.
+        with suppress(StoreUnavailable), engine.errors_named():
             engine.client.hdel(names.snapshots, name)
 
 
@@ -144,10 +154,11 @@ class RedisLogSnapshot(LogSnapshot):
     def _page(self, reached: int, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
         names = self._engine.names
         with self._engine.errors_named():
-            pipeline = self._engine.client.pipeline(transaction=True)
-            pipeline.hexists(names.snapshots, self._name)
+            pipeline = self._engine.client.pipeline(transaction=False)
             pipeline.xrange(names.log, b"%d-0" % (reached + 1), b"+", count)
-            is_open, page = pipeline.execute()
+            # Behind it: what is still entered then was kept until then.
+            pipeline.hexists(names.snapshots, self._name)
+            page, is_open = pipeline.execute()
         if not is_open:
             raise StoreUnavailable(
                 f"the log was read for more than {_OPEN_SECONDS_MAX} seconds in one go, and parts"

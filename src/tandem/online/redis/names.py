@@ -2,6 +2,7 @@
 they share a slot. Values are packed as `tandem.online.layout` says.
 
     {prefix}:meta         hash: format, owner, version, position, write time, trimmed
+    {prefix}:owner        string: the owner again, where one call gives it and records
     {prefix}:r:<key>      string: a record
     {prefix}:keys         sorted set, by its bytes: the keys of all records
     {prefix}:expiries     likewise: expiry and key of each record that expires
@@ -13,6 +14,7 @@ they share a slot. Values are packed as `tandem.online.layout` says.
     {prefix}:snapshots    hash: open snapshots of the log: what they begin behind, and until when
                           they may be open
     {prefix}:calls:<id>   string: the token of a process' last change; expires
+    {prefix}:trial        what commands are tried with when a store is opened; gone behind that
 """
 
 from typing import NamedTuple
@@ -31,6 +33,7 @@ class Names:
     def __init__(self, prefix: str) -> None:
         self._start = f"{{{prefix}}}:".encode()
         self.meta = self._start + b"meta"
+        self.owner = self._start + b"owner"
         self.keys = self._start + b"keys"
         self.expiries = self._start + b"expiries"
         self.log = self._start + b"log"
@@ -39,6 +42,7 @@ class Names:
         self.loads = self._start + b"loads"
         self.marks = self._start + b"marks"
         self.snapshots = self._start + b"snapshots"
+        self.trial = self._start + b"trial"
         self.record_start = self._start + b"r:"
 
     def record(self, key: bytes) -> bytes:

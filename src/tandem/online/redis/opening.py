@@ -1,6 +1,9 @@
 """What is looked at when a store is opened: a Redis that loses nothing, and whose store it is."""
 
 from collections.abc import Mapping
+from typing import cast
+
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from tandem.errors import StoreUnavailable
 from tandem.online.redis.engine import Engine
@@ -8,6 +11,25 @@ from tandem.online.redis.engine import Engine
 _FORMAT = b"1"
 _VERSION_MIN = (6, 2)
 _SYNCED = {"appendonly": "yes", "appendfsync": "always"}
+# What changes are made of. One that fails in the middle is not undone, so nothing may fail there.
+_TRY = """
+local key = KEYS[1]
+redis.call('UNLINK', key)
+redis.call('HSET', key, 'a', 1)
+redis.call('HINCRBY', key, 'a', 1)
+redis.call('HGET', key, 'a')
+redis.call('HDEL', key, 'a')
+redis.call('SET', key, 1, 'EX', 60)
+redis.call('GET', key)
+redis.call('MSET', key, 1)
+redis.call('UNLINK', key)
+redis.call('ZADD', key, 0, 'a')
+redis.call('ZREMRANGEBYLEX', key, '-', '(a')
+redis.call('ZREM', key, 'a')
+redis.call('XADD', key, '1-0', 'v', 1)
+redis.call('XTRIM', key, 'MINID', '2-0')
+redis.call('UNLINK', key)
+"""
 
 
 def check_server(engine: Engine, *, is_trusted: bool) -> None:
@@ -35,6 +57,22 @@ def check_server(engine: Engine, *, is_trusted: bool) -> None:
         )
     if not is_trusted:
         _check_synced(engine)
+    _try_commands(engine)
+
+
+def _try_commands(engine: Engine) -> None:
+    attempt = engine.client.register_script(_TRY)
+    with engine.errors_named():
+        try:
+            attempt([engine.names.trial])
+        except OutOfMemoryError:
+            raise
+        except ResponseError as error:
+            raise StoreUnavailable(
+                f"Redis at {engine.place} does not carry out all that the online store is made of"
+                f" ({error}): give redis_url a user that may use scripts and all commands on the"
+                " store's keys"
+            ) from error
 
 
 def _check_synced(engine: Engine) -> None:
@@ -58,12 +96,17 @@ def claim(engine: Engine) -> None:
     """
     meta = engine.names.meta
     with engine.errors_named():
-        pipeline = engine.client.pipeline(transaction=True)
-        pipeline.hsetnx(meta, "format", _FORMAT)
-        pipeline.hsetnx(meta, "owner", engine.owner)
-        pipeline.hsetnx(meta, "version", 0)
-        pipeline.hmget(meta, "format", "owner")
-        *_, (found_format, found_owner) = pipeline.execute()
+        # Nothing is written where it is claimed already, since memory may be full.
+        found = engine.client.hmget(meta, "format", "owner", "version")
+        if None in found or not engine.client.exists(engine.names.owner):
+            pipeline = engine.client.pipeline(transaction=True)
+            pipeline.hsetnx(meta, "format", _FORMAT)
+            pipeline.hsetnx(meta, "owner", engine.owner)
+            pipeline.hsetnx(meta, "version", 0)
+            pipeline.setnx(engine.names.owner, engine.owner)
+            pipeline.hmget(meta, "format", "owner", "version")
+            *_, found = pipeline.execute()
+    found_format, found_owner, _ = cast("list[bytes]", found)
     if found_format != _FORMAT:
         raise StoreUnavailable(
             f"the online store in Redis at {engine.place} has format {found_format.decode()}; this"

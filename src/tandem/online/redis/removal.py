@@ -23,7 +23,7 @@ def trimmed(engine: Engine, through: int) -> Decided[None]:
         return Decided(at.version, (), None)
     needed, over = needed_behind(begin, snapshots)
     commands = [(b"HSET", names.meta, b"trimmed", begin), *_log_through(names, needed, over)]
-    return Decided(at.version, commands, None)
+    return Decided(at.version, commands, None, makes_room=True)
 
 
 def cleaned(engine: Engine) -> Decided[int]:
@@ -51,7 +51,7 @@ def cleaned(engine: Engine) -> Decided[int]:
         commands += _log_through(names, needed, over)
     commands += in_parts((b"HDEL", names.stages), gone)
     commands += in_parts((b"HDEL", names.loads), gone)
-    return Decided(at.version, commands, len(gone))
+    return Decided(at.version, commands, len(gone), makes_room=True)
 
 
 def _log_through(names: Names, through: int, snapshots: list[Any]) -> list[Command]:

@@ -82,13 +82,15 @@ class RedisOnlineStore(OnlineStore):
         ]
 
     def _raw(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        """The records as they are packed, all from one moment."""
-        if not keys:
-            return []
+        """The records as they are packed, all from one moment. Raises StoreUnavailable where Redis
+        has lost the store: its records are not absent then.
+        """
         start = self._names.record_start
         with self._engine.errors_named():
-            found = self._engine.client.mget([start + key for key in keys])
-        return cast("list[bytes | None]", found)
+            words = [self._names.owner, *[start + key for key in keys]]
+            owner, *found = cast("list[bytes | None]", self._engine.client.mget(words))
+        self._engine.check_owner(owner)
+        return found
 
     def scan(self, group_id: str, after: str | None, limit: int) -> list[tuple[str, OnlineRecord]]:
         found: list[tuple[str, OnlineRecord]] = []
@@ -144,7 +146,7 @@ class RedisOnlineStore(OnlineStore):
             commands.append((b"HSET", names.meta, b"write_time_us", write_time_us))
         over = [name for name, raw in marks.items() if layout.unpack_mark(name, raw)[0] <= now_ms]
         commands += in_parts((b"HDEL", names.marks), over)
-        return Decided(at.version, commands, len(expired))
+        return Decided(at.version, commands, len(expired), makes_room=True)
 
     def forget(self, group_id: str, limit: int) -> int:
         return self._engine.change(lambda: self._forgotten(group_id, limit))
@@ -162,7 +164,8 @@ class RedisOnlineStore(OnlineStore):
             for key, raw in held.items()
             if (record := layout.unpack_newest(key, raw)).expires_at_ms is not None
         ]
-        return Decided(at.version, _without(self._engine, list(held), expiries), len(held))
+        commands = _without(self._engine, list(held), expiries)
+        return Decided(at.version, commands, len(held), makes_room=True)
 
     def close(self) -> None:
         self._engine.close()

@@ -11,6 +11,8 @@ from tandem.online.redis import RedisOnlineStore
 from tandem.testing.writes import a_put
 
 CALLS: list[Callable[[RedisOnlineStore], object]] = [
+    lambda store: store.get([a_put("a").key]),
+    lambda store: store.scan("group-1", None, 10),
     lambda store: store.write([a_put("b")], lambda: 1),
     lambda store: store.log().__enter__(),
     lambda store: store.trim(0, 1),
@@ -27,7 +29,7 @@ def test_a_store_that_is_gone_is_not_begun_anew(
         store.write([a_put("a")], lambda: 1)
         server.client.flushdb()
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match=r"has lost writes.*ends at position 0"):
+            with pytest.raises(StoreUnavailable, match=r"has lost the store.*start again"):
                 call(store)
 
 

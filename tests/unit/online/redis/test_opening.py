@@ -63,6 +63,17 @@ def test_a_wrong_password_is_told(server: RedisServer) -> None:
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("command", ["evalsha", "xadd", "zremrangebylex", "mset"])
+def test_a_user_who_may_not_use_all_commands_is_told_before_a_change_fails_in_its_middle(
+    server: RedisServer, prefix: str, command: str
+) -> None:
+    allowed = ["+@all", f"-{command}"]
+    server.client.acl_setuser("few", enabled=True, nopass=True, keys=["*"], commands=allowed)
+    with pytest.raises(StoreUnavailable, match=r"give redis_url a user that may use scripts"):
+        RedisOnlineStore(server.url.replace("//", "//few:any@"), prefix)
+    assert server.client.keys(f"{{{prefix}}}:meta") == []
+
+
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", ""])
 def test_a_url_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match=r"redis_url is not valid.*redis://host:port"):
@@ -104,3 +115,18 @@ def test_a_full_memory_is_told_and_nothing_is_written(server: RedisServer, prefi
                 store.write([a_put("b")], lambda: 1)
             assert [found for found, _ in store.scan("group-1", None, 9)] == ["a"]
         store.write([a_put("b")], lambda: 1)
+
+
+def test_what_makes_room_is_done_where_memory_is_full(server: RedisServer, prefix: str) -> None:
+    with closing(RedisOnlineStore(server.url, prefix)) as store:
+        for name in ("a", "b", "c"):
+            store.write([a_put(name)], lambda: 1)
+        with configured(server, "maxmemory", "1mb"):
+            with store.log() as log:
+                assert len(list(log.parts(0, 0))) == 3
+            store.trim(0, 3)
+            assert server.client.xlen(f"{{{prefix}}}:log") == 0
+            assert store.forget("group-1", 2) == 2
+            with closing(RedisOnlineStore(server.url, prefix)) as other:
+                assert [found for found, _ in other.scan("group-1", None, 9)] == ["c"]
+        store.write([a_put("d")], lambda: 1)

@@ -61,6 +61,18 @@ def test_a_snapshot_that_was_open_too_long_keeps_nothing_and_says_so(
             list(log.parts(0, 0))
 
 
+def test_what_went_wrong_with_a_snapshot_is_told_and_not_that_it_could_not_be_closed(
+    store: RedisOnlineStore,
+) -> None:
+    def read() -> None:
+        with store.log():
+            store.close()
+            raise DataCorrupted("a page")
+
+    with pytest.raises(DataCorrupted, match="a page"):
+        read()
+
+
 def test_rows_of_a_load_go_with_its_last_segment(
     store: RedisOnlineStore, server: RedisServer, prefix: str
 ) -> None:
