@@ -1,8 +1,9 @@
 """What `GET /health` answers: always 200 while the server runs, and what an operator should see.
 
     {"status": "ok"}
-    {"status": "degraded", "reason": "…"}            the registry cannot be read, or the background
-                                                     process does not run
+    {"status": "degraded", "reason": "…"}            the registry or the online store cannot be read
+                                                     or does not answer, or the background process
+                                                     does not run
     {"status": "degraded", "late_groups": [          histories that cannot be written
         {"group_id": "…", "since": "2026-01-31T12:00:00Z", "reason": "…"}]}
     {"status": "degraded",                           nothing is delivered to histories: the log
@@ -29,6 +30,8 @@ from tandem.wire.http import Response
 
 _FRESH_SECONDS = 1.0
 """Whoever asks more often gets the same answer: to ask costs the server nothing."""
+_PATIENCE_SECONDS = 2.0
+"""A store in another process may hang, and who asks for health gives up soon."""
 _FILES_MAX = 100
 
 
@@ -52,15 +55,27 @@ class Health:
         self._sources = sources
         self._known: dict[str, Any] = {}
         self._known_until = 0.0
+        self._looking: asyncio.Future[dict[str, Any]] | None = None
 
     async def answer(self, *, is_detailed: bool) -> Response:
         """The answer; that it is degraded, but not why, where the asker may be a web page."""
         if time.monotonic() >= self._known_until:
-            found = await asyncio.to_thread(self._look)
-            self._known = {**found, **self._sources.processes()}
+            self._known = {**await self._found(), **self._sources.processes()}
             self._known_until = time.monotonic() + _FRESH_SECONDS
         shown = self._known if is_detailed else {"status": self._known["status"]}
         return Response(200, [("content-type", "application/json")], msgspec.json.encode(shown))
+
+    async def _found(self) -> dict[str, Any]:
+        looking = self._looking
+        if looking is None or looking.done():
+            # By one thread, however many ask: others need the threads, too.
+            loop = asyncio.get_running_loop()
+            looking = self._looking = loop.run_in_executor(None, self._look)
+        await asyncio.wait([looking], timeout=_PATIENCE_SECONDS)
+        if looking.done():
+            return looking.result()
+        reason = "the registry or the online store does not answer: see that what they need runs"
+        return {"status": "degraded", "reason": reason}
 
     def _look(self) -> dict[str, Any]:
         sources = self._sources
