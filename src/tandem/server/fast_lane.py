@@ -9,7 +9,7 @@
 * `Application.takes_whole` alone decides which requests come here; both ways lead to one router, so
   answers say the same.
 * The call runs in the parser's callback, where reads pass writes (`turns`). A read is answered
-  there; a write has a task that waits for its commit.
+  there; what waits, for a commit or for a store in another process, has a task.
 * A head that a connection has sent before, but for the target, needs no parser (`repeated_head`).
 * Requests of one connection are answered in their order, one at a time. While one waits, or the
   client does not take its answers, nothing more is read from it.

@@ -4,6 +4,9 @@ The answers of a commit go out together, so the next writes of its clients come 
 check and submit all of them takes milliseconds. They are begun in slices of time, and between two
 slices the loop reads what has arrived: a GetRecord waits for one slice, not for all writes. A write
 waits for its commit anyway, which takes whatever comes while the loop brings more.
+
+Where reads take longer, a slice is as long as they were since the last one, up to a bound: a flood
+of them leaves writes half of the loop.
 """
 
 import asyncio
@@ -12,8 +15,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-_SLICE_SECONDS = 0.00015
-"""Two or three writes."""
+_SLICE_SECONDS_MIN, _SLICE_SECONDS_MAX = 0.00015, 0.001
+"""Two or three writes, and some fifteen."""
 _Begin = Callable[[Any], None]
 
 
@@ -32,14 +35,14 @@ class Turns:
             self._loop, self._is_next_coming = loop, False
             self._waiting.clear()
         if not self._is_next_coming:
-            self._begin_slice(loop)
+            self._begin_slice(loop, perf_counter(), _SLICE_SECONDS_MIN)
         if self._waiting or perf_counter() > self._slice_ends:
             self._waiting.append((begin, request))
         else:
             begin(request)
 
-    def _begin_slice(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._slice_ends = perf_counter() + _SLICE_SECONDS
+    def _begin_slice(self, loop: asyncio.AbstractEventLoop, now: float, seconds: float) -> None:
+        self._slice_ends = now + seconds
         self._is_next_coming = True
         loop.call_soon(self._next_round, loop)
 
@@ -47,7 +50,9 @@ class Turns:
         self._is_next_coming = False
         if not self._waiting:
             return
-        self._begin_slice(loop)
+        now = perf_counter()
+        of_others = now - self._slice_ends
+        self._begin_slice(loop, now, min(max(of_others, _SLICE_SECONDS_MIN), _SLICE_SECONDS_MAX))
         while self._waiting:
             begin, request = self._waiting.popleft()
             begin(request)
