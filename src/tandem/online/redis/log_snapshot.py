@@ -23,7 +23,9 @@ from tandem.online.redis.engine import Engine, Pipeline
 from tandem.online.redis.names import STANDING_FIELDS, VALUE, Standing, standing
 
 _PARTITION = 0
-_PAGE_ENTRIES = 1_000
+_FIRST_PAGE_ENTRIES, _PAGE_ENTRIES_MAX = 16, 1_000
+_PAGE_BYTES = 4 << 20
+"""About as much is fetched at once: entries may have some hundred bytes, or as many kilobytes."""
 _OPEN_SECONDS_MAX = 600
 # KEYS: meta, snapshots, marks. ARGV: the name of a snapshot, what is entered of it, and the fields
 # of where the store stands.
@@ -138,7 +140,9 @@ class RedisLogSnapshot(LogSnapshot):
     def write_time_us(self) -> int:
         return self._at.write_time_us
 
-    def _values(self, after: int, page_entries: int = _PAGE_ENTRIES) -> Iterator[tuple[int, bytes]]:
+    def _values(
+        self, after: int, page_entries: int = _FIRST_PAGE_ENTRIES
+    ) -> Iterator[tuple[int, bytes]]:
         """Position and value of all that this snapshot has behind `after`."""
         reached = max(after, self._at.trimmed)
         while reached < self._at.position:
@@ -150,6 +154,8 @@ class RedisLogSnapshot(LogSnapshot):
                 yield reached, fields[VALUE]
             if len(page) < page_entries:
                 return
+            size = sum(len(fields[VALUE]) for _, fields in page)
+            page_entries = max(1, min(_PAGE_BYTES * len(page) // size, _PAGE_ENTRIES_MAX))
 
     def _page(self, reached: int, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
         names = self._engine.names

@@ -77,7 +77,14 @@ def _try_commands(engine: Engine) -> None:
 
 def _check_synced(engine: Engine) -> None:
     with engine.errors_named():
-        found = {name: engine.client.config_get(name).get(name) for name in _SYNCED}
+        try:
+            found = {name: engine.client.config_get(name).get(name) for name in _SYNCED}
+        except ResponseError as error:
+            raise StoreUnavailable(
+                f"Redis at {engine.place} does not tell whether it would lose writes that it has"
+                f" answered ({error}): let this user ask for {' and '.join(_SYNCED)}, or set"
+                " redis_is_trusted where writes are durable there"
+            ) from error
     if found != _SYNCED:
         raise StoreUnavailable(
             f"Redis at {engine.place} would lose writes that it has answered when it ends"

@@ -74,6 +74,17 @@ def test_a_user_who_may_not_use_all_commands_is_told_before_a_change_fails_in_it
     assert server.client.keys(f"{{{prefix}}}:meta") == []
 
 
+def test_a_redis_that_does_not_tell_its_settings_must_be_trusted(
+    server: RedisServer, prefix: str
+) -> None:
+    allowed = ["+@all", "-config"]
+    server.client.acl_setuser("silent", enabled=True, nopass=True, keys=["*"], commands=allowed)
+    url = server.url.replace("//", "//silent:any@")
+    with pytest.raises(StoreUnavailable, match=r"does not tell.*set redis_is_trusted"):
+        RedisOnlineStore(url, prefix)
+    RedisOnlineStore(url, prefix, is_trusted=True).close()
+
+
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", ""])
 def test_a_url_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match=r"redis_url is not valid.*redis://host:port"):

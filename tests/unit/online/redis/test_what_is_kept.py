@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from redis_server import RedisServer
 from tandem.errors import DataCorrupted, StoreUnavailable
 from tandem.model.write import RecordKey
 from tandem.online.redis import RedisOnlineStore, log_snapshot, staged_rows
+from tandem.online.redis.log_snapshot import RedisLogSnapshot
 from tandem.rows.segment import one_by_one
 from tandem.testing.segment_contract import rows_to_load, segment_write
 from tandem.testing.writes import a_put
@@ -47,6 +49,27 @@ def test_what_is_trimmed_leaves_the_memory_with_the_last_snapshot_that_needs_it(
         assert length(server, prefix, "log") == 2
     store.staging.clean()
     assert length(server, prefix, "log") == length(server, prefix, "snapshots") == 0
+
+
+def test_large_entries_are_read_some_at_a_time(
+    store: RedisOnlineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    fetch = RedisLogSnapshot._page
+
+    def noted(log: RedisLogSnapshot, reached: int, count: int) -> Any:
+        page = fetch(log, reached, count)
+        sizes.append(sum(len(fields[b"v"]) for _, fields in page))
+        return page
+
+    monkeypatch.setattr(RedisLogSnapshot, "_page", noted)
+    store.write([a_put(f"large-{name}", a="x" * 300_000) for name in range(60)], lambda: 1)
+    store.write([a_put(f"small-{name}") for name in range(3_000)], lambda: 1)
+    with store.log() as log:
+        read = [entry.position for entry in one_by_one(log.parts(0, 0))]
+    assert read == list(range(1, 3_061))
+    assert max(sizes) < 8 << 20
+    assert len(sizes) < 15
 
 
 @pytest.mark.usefixtures("over_at_once")
