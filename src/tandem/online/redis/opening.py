@@ -105,12 +105,11 @@ def claim(engine: Engine) -> None:
     with engine.errors_named():
         # Nothing is written where it is claimed already, since memory may be full.
         found = engine.client.hmget(meta, "format", "owner", "version")
-        if None in found or not engine.client.exists(engine.names.owner):
+        if None in found:
             pipeline = engine.client.pipeline(transaction=True)
             pipeline.hsetnx(meta, "format", _FORMAT)
             pipeline.hsetnx(meta, "owner", engine.owner)
             pipeline.hsetnx(meta, "version", 0)
-            pipeline.setnx(engine.names.owner, engine.owner)
             pipeline.hmget(meta, "format", "owner", "version")
             *_, found = pipeline.execute()
     found_format, found_owner, _ = cast("list[bytes]", found)
@@ -124,3 +123,6 @@ def claim(engine: Engine) -> None:
             f"the online store in Redis at {engine.place} belongs to another data folder: give"
             " redis_prefix a name of its own"
         )
+    with engine.errors_named():
+        if not engine.client.exists(engine.names.owner):
+            engine.client.setnx(engine.names.owner, engine.owner)
