@@ -33,6 +33,7 @@ from tandem.online.base import (
     SegmentWrite,
 )
 from tandem.online.lmdb.staged_files import StagedFiles
+from tandem.online.log_parts import parts_of
 from tandem.online.online_record import OnlineRecord
 from tandem.online.segment_changes import PackedRecord, changes_of
 from tandem.online.write_changes import Changes, Place, record_keys_of
@@ -379,21 +380,10 @@ class _LmdbLogSnapshot(LogSnapshot):
         group_id: str | None = None,
     ) -> Iterator[LogPart]:
         assert partition == _PARTITION
-        group = None if group_id is None else group_id.encode()
         with self._transaction.cursor(self._log) as cursor:
-            if not cursor.set_range(layout.position_key(after + 1)):
-                return
-            for key, raw in cursor.iternext():
-                is_behind = through is not None and layout.split_position_key(key) > through
-                if layout.is_segment(raw):
-                    if group is None or layout.is_entry_of(raw, group):
-                        segment = layout.unpack_segment(_PARTITION, key, raw, self._read)
-                        if (cut := segment.between(after, through)) is not None:
-                            yield cut
-                elif not is_behind and (group is None or layout.is_entry_of(raw, group)):
-                    yield layout.unpack_entry(_PARTITION, key, raw)
-                if is_behind:
-                    return
+            if cursor.set_range(layout.position_key(after + 1)):
+                values = cursor.iternext()
+                yield from parts_of(partition, values, after, through, group_id, self._read)
 
     def written_at_us(self, partition: int, after: int) -> int | None:
         assert partition == _PARTITION

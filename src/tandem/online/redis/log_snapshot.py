@@ -19,6 +19,7 @@ from tandem.errors import StoreUnavailable
 from tandem.model.write import LogPart
 from tandem.online import layout
 from tandem.online.base import LogSnapshot
+from tandem.online.log_parts import parts_of
 from tandem.online.redis.engine import Engine, Pipeline
 from tandem.online.redis.names import STANDING_FIELDS, VALUE, Standing, standing
 
@@ -108,24 +109,12 @@ class RedisLogSnapshot(LogSnapshot):
         group_id: str | None = None,
     ) -> Iterator[LogPart]:
         assert partition == _PARTITION
-        group = None if group_id is None else group_id.encode()
-        for position, raw in self._values(after):
-            is_behind = through is not None and position > through
-            key = layout.position_key(position)
-            if layout.is_segment(raw):
-                if group is None or layout.is_entry_of(raw, group):
-                    segment = layout.unpack_segment(_PARTITION, key, raw, self._read)
-                    if (cut := segment.between(after, through)) is not None:
-                        yield cut
-            elif not is_behind and (group is None or layout.is_entry_of(raw, group)):
-                yield layout.unpack_entry(_PARTITION, key, raw)
-            if is_behind:
-                return
+        yield from parts_of(partition, self._values(after), after, through, group_id, self._read)
 
     def written_at_us(self, partition: int, after: int) -> int | None:
         assert partition == _PARTITION
-        for position, raw in self._values(after, page_entries=1):
-            return layout.write_time_us_of(layout.position_key(position), raw)
+        for key, raw in self._values(after, page_entries=1):
+            return layout.write_time_us_of(key, raw)
         return None
 
     def end(self, partition: int) -> int:
@@ -142,8 +131,8 @@ class RedisLogSnapshot(LogSnapshot):
 
     def _values(
         self, after: int, page_entries: int = _FIRST_PAGE_ENTRIES
-    ) -> Iterator[tuple[int, bytes]]:
-        """Position and value of all that this snapshot has behind `after`."""
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Position, as a key, and value of all that this snapshot has behind `after`."""
         reached = max(after, self._at.trimmed)
         while reached < self._at.position:
             page = self._page(reached, page_entries)
@@ -151,7 +140,7 @@ class RedisLogSnapshot(LogSnapshot):
                 reached = int(identifier.partition(b"-")[0])
                 if reached > self._at.position:
                     return
-                yield reached, fields[VALUE]
+                yield layout.position_key(reached), fields[VALUE]
             if len(page) < page_entries:
                 return
             size = sum(len(fields[VALUE]) for _, fields in page)
