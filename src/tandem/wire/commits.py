@@ -21,6 +21,9 @@ _HOLD_SECONDS_MAX = 0.05
 it was: a commit that begins within a round takes the interpreter from it again and again.
 """
 
+_WAKES_AT_ONCE = 8
+"""Between so many answers the loop reads what has arrived: no GetRecord waits for all of them."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -94,7 +97,12 @@ class _LoopWaits:
 
     def _wake(self) -> None:
         self._is_waking = False
-        while self._over:
+        for _ in range(_WAKES_AT_ONCE):
+            if not self._over:
+                return
             wait = self._over.popleft()
             if not wait.done():  # it is, where the client has gone
                 wait.set_result(None)
+        if self._over and not self._is_waking:
+            self._is_waking = True
+            self.loop.call_soon(self._wake)
