@@ -24,7 +24,7 @@ from tandem.online.redis.removal import cleaned
 from tandem.online.segment_changes import packed_records
 
 _LOAD_SECONDS_MAX = 3_600
-_FETCHED_MAX = 4
+_FETCHED_MAX = 2
 
 
 class StagedInRedis(Staging):
@@ -75,7 +75,11 @@ class StagedInRedis(Staging):
         return Prepared(packed_records(group_id, newest))
 
     def clean(self) -> int:
-        return self._engine.change(lambda: cleaned(self._engine))
+        gone = self._engine.change(lambda: cleaned(self._engine))
+        if gone:
+            with self._fetching:
+                self._fetched.clear()  # they may be of those, and have a hundred megabytes each
+        return gone
 
 
 def check_there(loads: Sequence[bytes | None]) -> None:
