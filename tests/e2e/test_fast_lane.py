@@ -376,7 +376,6 @@ def resident_kb(server: ServerProcess) -> int:
     return int(found[1])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_who_ends_its_side_gets_what_waits_for_its_turn(server: ServerProcess) -> None:
     clients = [Connection(server) for _ in range(100)]
     os.kill(server.process.pid, signal.SIGSTOP)  # so that they come together
@@ -391,6 +390,7 @@ def test_who_ends_its_side_gets_what_waits_for_its_turn(server: ServerProcess) -
         client.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_client_that_takes_no_answers_is_not_read_from(server: ServerProcess) -> None:
     """Each answer is 2 MB. Would all be made at once, the server would hold 400 MB."""
     before_kb = resident_kb(server)
