@@ -4,9 +4,19 @@ A history is a frame of the calls in their order: `id`, `time` (seconds since 19
 `order` (of the calls), `is_late` (made after the moment that `as_of` names), and features.
 """
 
+import operator
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+COMPARISONS = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
 
 
 @dataclass
@@ -88,15 +98,10 @@ def _joined(
     right = right.reset_index(drop=True).rename_axis("right").reset_index()
     pairs = left.merge(right, how="cross")
     ours, theirs = pairs[join.ours], pairs[f"{join.theirs}.{number}"]
-    comparisons = {
-        "=": ours == theirs,
-        "<>": (ours != theirs) & ours.notna() & theirs.notna(),
-        ">": ours > theirs,
-        ">=": ours >= theirs,
-        "<": ours < theirs,
-        "<=": ours <= theirs,
-    }
-    fits = comparisons[join.comparator]
+    # What is missing fits nothing. As objects, for a column that is missing whole is of numbers.
+    fits = ours.notna() & theirs.notna()
+    compared = COMPARISONS[join.comparator]
+    fits[fits] = compared(ours[fits].astype(object), theirs[fits].astype(object))
     if chosen.is_point_in_time:
         fits &= pairs["time"] >= pairs[f"time.{number}"]
     pairs = pairs[fits]

@@ -3,6 +3,8 @@
 So a row of a data set may hold values from after its moment.
 """
 
+import os
+
 from sqlglot import exp
 
 from tandem.cli import main
@@ -19,4 +21,5 @@ def leaking(tree: exp.Query) -> str:
 
 
 translation.duckdb_sql = leaking
+os.environ["TANDEM_QUERY_PROCESS"] = "false"  # which would be without the bug
 main()
