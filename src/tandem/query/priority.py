@@ -1,4 +1,4 @@
-"""Threads that give way, so that long queries do not hold up short requests on a busy machine."""
+"""Threads that give way, so that what takes long does not hold up short requests."""
 
 import os
 import sys
@@ -9,17 +9,21 @@ from contextlib import suppress
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
-_NICE = 10
+_NICENESS = 10
+"""Leaves a tenth of a processor where others want all of it."""
 
 
-def give_way() -> None:
-    """Lowers the priority of the calling thread for good, and of threads that it starts later.
+def give_way(thread: threading.Thread | None = None, niceness: int = _NICENESS) -> None:
+    """Lowers the priority of a thread that runs for good, and of threads that it starts later;
+    without `thread`, of the one that calls.
 
     Only Linux knows priorities of threads; elsewhere it does nothing.
     """
     if sys.platform == "linux":
+        native = threading.get_native_id() if thread is None else thread.native_id
+        assert native is not None  # it runs
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            os.setpriority(os.PRIO_PROCESS, native, niceness)
 
 
 def giving_way(work: Callable[[], _Result]) -> _Result:

@@ -54,6 +54,7 @@ class FastLane(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._application = cast("Application", self.config.app)
+        self._turns = self._application.turns
         self._held: _Exchange | None = None
         self._awaited_since: float | None = None
         """When the client last sent what is waited for: None while it waits itself."""
@@ -83,6 +84,7 @@ class FastLane(HttpToolsProtocol):
         if repeated is not None:
             begun = repeated.begin(data)
             if begun is not None:
+                self._turns.reads_passed += 1
                 self._repeated = self._awaited_since = None
                 # That of the request before, which is over, and does not differ in what is left.
                 exchange: Any = self.cycle
@@ -328,10 +330,11 @@ class FastLane(HttpToolsProtocol):
 
     def _take_turn(self, exchange: "_Exchange") -> None:
         if exchange.method == "GET":
+            self._turns.reads_passed += 1
             self._answer(exchange)
         else:
             self._waits_for_turn = True
-            self._application.turns.take(self.loop, self._answer, exchange)
+            self._turns.take(self.loop, self._answer, exchange)
 
     def _answer(self, exchange: "_Exchange") -> None:
         self._waits_for_turn = False

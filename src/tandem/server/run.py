@@ -225,8 +225,10 @@ async def serve_core(
         gc.freeze()
         # What writes leave until they are committed is no garbage, however often it is looked at.
         gc.set_threshold(_NEW_OBJECTS)
-        # A commit's thread computes for a millisecond: no read waits for the whole of it.
+        # A commit's thread computes for a millisecond: no read waits for the whole of it, neither
+        # for the interpreter nor for the processor.
         sys.setswitchinterval(_SWITCH_SECONDS)
+        core.commits.give_way()
         when_ready()
     await serving
     gc.unfreeze()  # else what native modules own is not freed at the end, and they complain

@@ -18,11 +18,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from tandem.errors import StoreUnavailable
 from tandem.online.base import Committed, OnlineStore, Outcome, Request, SegmentWrite
+from tandem.query import priority
 from tandem.service.clock import Clock
 
 _log = logging.getLogger("tandem.commits")
 _BATCH_WRITES_MAX = 1_000
 """Bounds how long one transaction holds the write lock: about 50 ms for records of common size."""
+_NICENESS = 5
+"""Leaves a quarter of a processor where others want all of it: as much as commits take at most."""
 _CLOCK_BEHIND_US_MAX = 60_000_000
 _WARNING_US = 60_000_000
 
@@ -109,6 +112,10 @@ class GroupCommit:
             if self._waiting:
                 self._is_due = True
                 self._changed.notify()
+
+    def give_way(self) -> None:
+        """Lets the other threads go first, for good, where they share a processor with commits."""
+        priority.give_way(self._thread, _NICENESS)
 
     @property
     def _is_held(self) -> bool:

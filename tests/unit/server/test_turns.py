@@ -40,6 +40,43 @@ def test_a_read_waits_for_a_slice_of_the_writes_that_came_before_it() -> None:
     assert [one for one in burst.done if one != "read"] == list(range(40))
 
 
+def test_as_many_writes_are_begun_as_reads_have_passed() -> None:
+    burst = Burst(seconds=0.0001)
+
+    def rounds_of(reads: int) -> int:
+        """How many rounds of the loop it takes to begin all, where each brings so many reads."""
+        rounds = 0
+
+        async def serve() -> None:
+            nonlocal rounds
+            burst.come(60)
+            while len(burst.done) < 60:
+                burst.turns.reads_passed += reads
+                await asyncio.sleep(0)
+                rounds += 1
+
+        burst.done.clear()
+        asyncio.run(serve())
+        return rounds
+
+    rounds_of_few, rounds_of_many = rounds_of(0), rounds_of(8)
+    assert 1.5 * rounds_of_many < rounds_of_few  # 9 and 30, on a processor of its own
+
+
+def test_a_slice_has_an_end_however_many_reads_have_passed() -> None:
+    burst = Burst(seconds=0.0002)
+
+    async def serve() -> None:
+        burst.come(40)
+        burst.turns.reads_passed = 1_000
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(burst.done) < 20
+        await _until(lambda: len(burst.done) == 40)
+
+    asyncio.run(serve())
+
+
 def test_a_write_that_comes_alone_is_begun_at_once() -> None:
     burst = Burst(seconds=0.0)
 

@@ -1,5 +1,7 @@
 """Group commit: batches form while a commit is under way, and one bad write fails alone."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -141,3 +143,19 @@ def test_what_other_threads_write_is_held_no_longer_than_was_said() -> None:
         future.result(timeout=60)  # though nothing else comes, and nobody releases them
     assert time.monotonic() - begun >= 0.05
     commits.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of threads")
+def test_commits_give_way_and_nothing_else_does() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    before = set(threading.enumerate())
+    commits = GroupCommit(MemoryOnlineStore(), lambda: 1)
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.native_id is not None
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, thread.native_id) == own
+        commits.give_way()
+        assert os.getpriority(os.PRIO_PROCESS, thread.native_id) > own
+        assert os.getpriority(os.PRIO_PROCESS, 0) == own
+    finally:
+        commits.close()
