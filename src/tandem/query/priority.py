@@ -15,7 +15,7 @@ _NICENESS = 10
 
 def give_way(thread: threading.Thread | None = None, niceness: int = _NICENESS) -> None:
     """Lowers the priority of a thread that runs for good, and of threads that it starts later;
-    without `thread`, of the one that calls.
+    without `thread`, of the one that calls. One that is as low already stays as it is.
 
     Only Linux knows priorities of threads; elsewhere it does nothing.
     """
@@ -23,7 +23,8 @@ def give_way(thread: threading.Thread | None = None, niceness: int = _NICENESS) 
         native = threading.get_native_id() if thread is None else thread.native_id
         assert native is not None  # it runs
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, native, niceness)
+            before = os.getpriority(os.PRIO_PROCESS, native)
+            os.setpriority(os.PRIO_PROCESS, native, max(before, niceness))
 
 
 def giving_way(work: Callable[[], _Result]) -> _Result:

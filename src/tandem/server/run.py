@@ -94,6 +94,8 @@ def serve(
         has_background = settings.background_process and can_have_companions(settings)
         core, give_back = open_core(settings, in_background=not has_background)
         opened.callback(give_back)
+        # Not in one of several workers: the others would wait for the lock of the store's writers.
+        core.commits.give_way()
         authenticator = authenticator_of(core) if is_signed else None
         companions = Companions()
         if has_background:
@@ -225,10 +227,8 @@ async def serve_core(
         gc.freeze()
         # What writes leave until they are committed is no garbage, however often it is looked at.
         gc.set_threshold(_NEW_OBJECTS)
-        # A commit's thread computes for a millisecond: no read waits for the whole of it, neither
-        # for the interpreter nor for the processor.
+        # A commit's thread computes for a millisecond: no read waits for the whole of it.
         sys.setswitchinterval(_SWITCH_SECONDS)
-        core.commits.give_way()
         when_ready()
     await serving
     gc.unfreeze()  # else what native modules own is not freed at the end, and they complain

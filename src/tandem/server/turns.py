@@ -6,7 +6,7 @@ slices the loop reads what has arrived: a GetRecord waits for one slice, not for
 waits for its commit anyway, which takes whatever comes while the loop brings more.
 
 A slice that many reads have passed is longer: until as many writes are begun, up to a bound. So a
-flood of reads leaves writes half of the loop, or more.
+flood of reads does not starve writes.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ _Begin = Callable[[Any], None]
 class Turns:
     """The slices of one event loop; of another one, where another one runs later.
 
-    reads_passed    how many reads were answered since the last slice; whoever answers one counts it
+    reads_passed    how many reads were answered since the last slice; whoever answers one counts
+                    it, whether a write waits or not
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class Turns:
             self._loop, self._is_next_coming = loop, False
             self._waiting.clear()
         if not self._is_next_coming:
+            self.reads_passed = 0  # which passed no write
             self._begin_slice(loop, perf_counter())
         if self._waiting or perf_counter() > self._slice_ends:
             self._waiting.append((begin, request))

@@ -63,6 +63,20 @@ def test_as_many_writes_are_begun_as_reads_have_passed() -> None:
     assert 1.5 * rounds_of_many < rounds_of_few  # 9 and 30, on a processor of its own
 
 
+def test_reads_that_passed_no_write_make_no_slice_longer() -> None:
+    burst = Burst(seconds=0.0002)
+    burst.turns.reads_passed = 1_000
+
+    async def serve() -> None:
+        burst.come(40)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(burst.done) <= 3  # one at once, and one in each round
+        await _until(lambda: len(burst.done) == 40)
+
+    asyncio.run(serve())
+
+
 def test_a_slice_has_an_end_however_many_reads_have_passed() -> None:
     burst = Burst(seconds=0.0002)
 

@@ -148,6 +148,8 @@ def test_what_other_threads_write_is_held_no_longer_than_was_said() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of threads")
 def test_commits_give_way_and_nothing_else_does() -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
+    if own >= 5:
+        pytest.skip("the tests themselves have given way already")
     before = set(threading.enumerate())
     commits = GroupCommit(MemoryOnlineStore(), lambda: 1)
     (thread,) = set(threading.enumerate()) - before
