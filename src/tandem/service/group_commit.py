@@ -25,7 +25,7 @@ _log = logging.getLogger("tandem.commits")
 _BATCH_WRITES_MAX = 1_000
 """Bounds how long one transaction holds the write lock: about 50 ms for records of common size."""
 _NICENESS = 5
-"""Leaves a quarter of a processor where others want all of it: as much as commits take at most."""
+"""Leaves a quarter of a processor where others want all of it."""
 _CLOCK_BEHIND_US_MAX = 60_000_000
 _WARNING_US = 60_000_000
 
