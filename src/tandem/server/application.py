@@ -13,10 +13,9 @@ nothing in `wire` knows ASGI.
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import TypeAlias
 
 from tandem.errors import AccessForbidden, NotAuthenticated
 from tandem.server.asgi import ClientGone, Receive, Scope, Send, headers_of, path_of
@@ -25,10 +24,9 @@ from tandem.server.s3_requests import S3Requests
 from tandem.server.turns import Turns
 from tandem.wire.authentication import Authenticator
 from tandem.wire.http import Request, Response, new_request_id
-from tandem.wire.router import Begun, Router
+from tandem.wire.router import Again, Begun, Router
 from tandem.wire.s3 import may_be_signed, says_s3
 
-Again: TypeAlias = Callable[[bytes], Begun | None]
 BODY_BYTES_MAX = 16 << 20
 """25 records of 350 KB make 9 MB; JSON may write a character in several bytes."""
 BULK_BODY_BYTES_MAX = 1 << 30
@@ -128,19 +126,13 @@ class Application:
             not self._answers_pages and browser_reason(headers) is not None
         ):
             return None
-        has_s3 = self._s3 is not None
-        if has_s3 and may_be_signed(query):
+        if self._may_be_s3(query):
             return None  # that may be why these headers were taken
-        begin = self._router.again(Request("GET", path, b"", headers, b"", new_request_id()))
-        if begin is None:
-            return None
+        head = Request("GET", path, b"", headers, b"", new_request_id())
+        return self._router.again(head, self._may_be_s3)
 
-        def answer(query: bytes) -> Begun | None:
-            if has_s3 and may_be_signed(query):
-                return None
-            return begin(Request("GET", path, query, headers, b"", new_request_id()))
-
-        return answer
+    def _may_be_s3(self, query: bytes) -> bool:
+        return self._s3 is not None and may_be_signed(query)
 
     def begin(
         self,

@@ -41,6 +41,7 @@ from tandem.wire.router import Begun
 HEAD_BYTES_MAX = 256 << 10
 """GetRecord may name 2,500 features of 64 characters in its query."""
 _INT = struct.Struct("i")
+_OK = HTTPStatus.OK.value  # the member itself has a slow hash
 _NOWHERE: Any = deque(maxlen=0)
 """A list of headers that takes none."""
 _STATUS_LINES = {
@@ -85,11 +86,7 @@ class FastLane(HttpToolsProtocol):
             begun = repeated.begin(data)
             if begun is not None:
                 self._turns.reads_passed += 1
-                self._repeated = self._awaited_since = None
-                # That of the request before, which is over, and does not differ in what is left.
-                exchange: Any = self.cycle
-                exchange.response_complete = False
-                self._send(exchange, begun)
+                self._answer_again(begun)
                 return
         # Behind a message in hand, or its end, others may begin that are not the whole of this.
         self._unread = data if self._is_between_messages else b""
@@ -105,6 +102,26 @@ class FastLane(HttpToolsProtocol):
                 f"The head of the request is larger than {HEAD_BYTES_MAX} bytes: send less in its"
                 " URL and its headers."
             )
+
+    def _answer_again(self, begun: Begun | bytes) -> None:
+        """Answers the request of a head that has come again. Its exchange is that of the request
+        before, which is over, and does not differ in what is left.
+        """
+        if isinstance(begun, bytes):
+            if self.transport.is_closing():
+                return
+            self.transport.write(self._answer_start(_OK) + begun)
+            if not self.flow.write_paused:
+                self.server_state.total_requests += 1
+                self._awaited_since = self.loop.time()
+                return
+        self._repeated = self._awaited_since = None
+        exchange: Any = self.cycle
+        exchange.response_complete = False
+        if isinstance(begun, bytes):
+            self._hold(exchange)
+        else:
+            self._send(exchange, begun)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether it stays open, for what is answered as soon as its turn comes."""
@@ -373,12 +390,16 @@ class FastLane(HttpToolsProtocol):
         start = self._answer_start(response.status)
         self.transport.write(b"".join((start, lines.encode("latin-1"), body)))
         if exchange.keep_alive and self.flow.write_paused:
-            # The client does not take what it asked for. Until it does, the exchange is not over:
-            # whatever comes behind it, here or by ASGI, waits for its turn.
-            self._held = exchange
-            self.flow.pause_reading()
+            self._hold(exchange)
         else:
             self._end(exchange)
+
+    def _hold(self, exchange: "_Exchange") -> None:
+        """The client does not take what it asked for. Until it does, the exchange is not over:
+        whatever comes behind it, here or by ASGI, waits for its turn.
+        """
+        self._held = exchange
+        self.flow.pause_reading()
 
     def _answer_start(self, status: int) -> bytes:
         """The status line and the headers of all answers, which the server makes anew each second,

@@ -5,15 +5,14 @@ that a parser would tell again. Heads are never read here: what has not been thr
 byte for byte, goes there.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from tandem.server.application import Again
-from tandem.wire.router import Begun
+from tandem.wire.router import Again, Begun
 
 LooksAt: TypeAlias = Callable[[bytes, bytes, Mapping[str, str]], Again | None]
 _METHOD = b"GET "
+_START = _METHOD + b"/"
 _TARGET_START = len(_METHOD)
 _END = b"\r\n\r\n"
 _BYTES_MAX = 4_096
@@ -27,9 +26,9 @@ _NEVER_REPEATED = frozenset(
         "transfer-encoding",
     }
 )
-# A path and a query in characters that stand for themselves: without spaces and line ends, so that
-# the head cannot end in between, and without what the parser would refuse or cut off.
-_TARGET = re.compile(rb"(/[!-\"$->@-~]*)\?([!-\"$-~]*)")
+# What a target may consist of: no spaces and line ends, so that the head cannot end in between, and
+# nothing that the parser would refuse or cut off.
+_TARGET_CHARACTERS = bytes(range(ord("!"), ord("~") + 1)).replace(b"#", b"")
 
 
 class RepeatedHead:
@@ -46,16 +45,16 @@ class RepeatedHead:
         self._again = again
         self._answers: dict[bytes, Again] = {}
 
-    def begin(self, received: bytes) -> Begun | None:
-        """The answer to the request that is all that was received; None where it has another head,
-        or has to be looked at whole.
+    def begin(self, received: bytes) -> Begun | bytes | None:
+        """The answer to the request that is all that was received, as `Again` gives it; None where
+        it has another head, or has to be looked at whole.
         """
-        if not (received.startswith(_METHOD) and received.endswith(self._behind_target)):
+        if not (received.startswith(_START) and received.endswith(self._behind_target)):
             return None
-        found = _TARGET.fullmatch(received, _TARGET_START, len(received) - self._length)
-        if found is None:
+        target = received[_TARGET_START : -self._length]
+        path, has_query, query = target.partition(b"?")
+        if not has_query or target.translate(None, _TARGET_CHARACTERS):
             return None
-        path, query = found.groups()
         answer = self._answers.get(path) or self.look_at(path, query)
         return None if answer is None else answer(query)
 

@@ -276,7 +276,7 @@ class Records:
         features_json, expires_at_ms = record.features_json, record.expires_at_ms
         if expires_at_ms is not None and is_expired(expires_at_ms, self._clock() // 1_000):
             return None
-        self._throughput.read(group, (features_json,))
+        self._throughput.read_one(group, features_json)
         return ServedRecord(
             part_of(features_json, wanted) if wanted else features_json, expires_at_ms
         )

@@ -98,6 +98,24 @@ class Throughput:
             meter.lock.release()
         return count
 
+    def read_one(self, group: FeatureGroup, features_json: bytes) -> None:
+        """`read` of one record: in fewer steps, since one is what is mostly read."""
+        meter = self._meters.get(group.group_id)
+        if (
+            meter is None
+            or len(features_json) > READ_UNIT_BYTES
+            or group.throughput.mode is not _ON_DEMAND
+        ):
+            self.read(group, (features_json,))
+            return
+        meter.lock.acquire()
+        try:
+            counts = meter.counts
+            counts[_RECORDS_READ] += 1
+            counts[_READ_REQUEST_UNITS] += 1
+        finally:
+            meter.lock.release()
+
     def write(self, group_id: str, size_bytes: int) -> Throttled | None:
         """Counts a record that is to be written; returns the error where it may not be."""
         meter = self._meters.get(group_id) or self._new_meter(group_id)

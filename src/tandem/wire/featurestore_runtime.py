@@ -4,7 +4,7 @@ GetRecord, PutRecord and BatchGetRecord are the hot path: stored bytes are copie
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Raw
@@ -29,8 +29,9 @@ from tandem.wire.batch_get_record import BatchGetRecord, GatheredBatchGetRecord,
 from tandem.wire.commits import CommitWaits
 from tandem.wire.decoding import Decoder
 from tandem.wire.error_table import Dialect, SerializationError, error_code
-from tandem.wire.operation import Core, Operation, Service
+from tandem.wire.operation import Core, Operation, Plain, Service
 from tandem.wire.paging import PageTokens
+from tandem.wire.plain_get import plain_get
 from tandem.wire.reads import Answer, GatheredReads
 from tandem.wire.shapes import featurestore_runtime as shapes
 
@@ -75,6 +76,13 @@ class FeatureStoreRuntime:
                 else expires_at(found.expires_at_ms, request.expiration_time_response)
             ),
         )
+
+    def plain_get_record(self, labels: Mapping[str, str]) -> Plain | None:
+        try:
+            name = self._group(labels["FeatureGroupName"])
+        except TandemError:
+            return None  # which `get_record` tells of
+        return plain_get(self._records, name)
 
     def delete_record(self, request: shapes.DeleteRecordRequest) -> Awaitable[None]:
         self._commits.gather()
@@ -175,6 +183,9 @@ class RemoteStoreRuntime(FeatureStoreRuntime):
     def __init__(self, core: Core, tokens: PageTokens, reads: GatheredReads) -> None:
         super().__init__(core, tokens, GatheredBatchGetRecord(core, reads))
         self._reads = reads
+
+    def plain_get_record(self, labels: Mapping[str, str]) -> None:
+        """Nothing is answered without waiting."""
 
     def get_record(self, request: shapes.GetRecordRequest) -> Awaitable[shapes.GetRecordResponse]:
         question = self._records.question(
@@ -292,6 +303,7 @@ def _one_record(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
                 "ExpirationTimeResponse": "ExpirationTimeResponse",
             },
             perform=handlers.get_record,
+            plain=handlers.plain_get_record,
             errors=(ResourceNotFound,),
         ),
         Operation(

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 
-_FIRST_ID = str(uuid.uuid4())
-_ID_PREFIX = _FIRST_ID.rpartition("-")[0]
-_ID_NUMBERS = itertools.count(int(_FIRST_ID.rpartition("-")[2], 16))
+_ID_PREFIX = str(uuid.uuid4()).rpartition("-")[0]
+_ID_NUMBERS = itertools.count(10**11 + uuid.uuid4().int % (8 * 10**11))
+"""Of twelve decimal digits, which are hexadecimal ones, too, and written faster."""
 
 
 class Request(msgspec.Struct):  # made in a third of a dataclass's time
@@ -48,7 +48,18 @@ def new_request_id() -> str:
     """An id in the form of a UUID. It tells requests apart and guards nothing, so they are counted
     from a random one on, of each process.
     """
-    return f"{_ID_PREFIX}-{next(_ID_NUMBERS) & 0xFFFFFFFFFFFF:012x}"
+    return f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
+
+
+def json_answer(body: bytes, request_id: str) -> bytes:
+    """A whole answer with status 200 and a JSON body, but for the lines that the server begins all
+    its answers with.
+    """
+    lines = (
+        f"content-type: application/json\r\n{REQUEST_ID_HEADER}: {request_id}\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    return lines.encode() + body
 
 
 ARROW = "application/vnd.apache.arrow.stream"

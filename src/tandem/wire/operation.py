@@ -34,6 +34,8 @@ from tandem.wire.http import Request, Response
 RequestShape = TypeVar("RequestShape", bound=msgspec.Struct)
 Answer: TypeAlias = msgspec.Struct | None
 """A shape, or None for an empty body."""
+Plain: TypeAlias = Callable[[bytes], bytes | None]
+"""Answers a query string with JSON, both as on the wire; None where it has to be decoded."""
 
 
 async def awaited(answer: Answer | Awaitable[Answer]) -> Answer:
@@ -117,6 +119,8 @@ class Operation(Generic[RequestShape]):
     errors          the errors this operation has a code for, beside those that any may answer
     place           which process performs it
     as_arrow        performs it for whoever accepts Arrow: answers with ArrowStreams
+    plain           for members that a path carries, what answers plain queries with them as
+                    `perform` would; None where there is no such thing
     """
 
     name: str
@@ -128,6 +132,7 @@ class Operation(Generic[RequestShape]):
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
     as_arrow: Callable[[RequestShape], Answer | Awaitable[Answer]] | None = None
+    plain: Callable[[Mapping[str, str]], Plain | None] | None = None
 
 
 class ArrowStreams(msgspec.Struct):
@@ -156,11 +161,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation that was found for a request, with the members that its path carries."""
+    """An operation that was found for a request, with the members that its path carries.
+
+    plain   the operation's, with these members
+    """
 
     service: Service
     operation: Operation[Any]
     labels: Mapping[str, str] = field(default_factory=dict)
+    plain: Plain | None = None
 
 
 class WireProtocol(Protocol):

@@ -107,7 +107,8 @@ class RestJson:
                 labels = {
                     name: _text(_decoded(segments[index])) for index, name in route.labels.items()
                 }
-                return Call(route.service, route.operation, labels)
+                plain = route.operation.plain
+                return Call(route.service, route.operation, labels, plain and plain(labels))
         path = raw_path[:256].decode("latin-1")
         if fitting:
             methods = ", ".join(route.operation.method for route in fitting)
@@ -137,7 +138,9 @@ class RestJson:
     ) -> Response:
         if type(answer) is ArrowStreams:
             return Response(200, [_ARROW_TYPE, (REQUEST_ID_HEADER, request_id)], answer.content)
-        body = b"" if answer is None else _encode(answer)
+        return self.encode_plain(b"" if answer is None else _encode(answer), request_id)
+
+    def encode_plain(self, body: bytes, request_id: str) -> Response:
         return Response(200, [_CONTENT_TYPE, (REQUEST_ID_HEADER, request_id)], body)
 
     def encode_error(self, code: ErrorCode, message: str, request_id: str) -> Response:

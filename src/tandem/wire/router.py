@@ -15,7 +15,6 @@ that is raised is a fault of ours: InternalFailure, and a traceback in the log u
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -33,7 +32,7 @@ from tandem.wire.error_table import INTERNAL_FAILURE, RequestTooLarge, error_cod
 from tandem.wire.featurestore_runtime import featurestore_runtime_service
 from tandem.wire.glue import glue_service
 from tandem.wire.history_files import history_files_service
-from tandem.wire.http import ERROR_HEADER, Request, Response
+from tandem.wire.http import ERROR_HEADER, Request, Response, json_answer, new_request_id
 from tandem.wire.iam import iam_service
 from tandem.wire.operation import (
     Answer,
@@ -55,6 +54,10 @@ _log = logging.getLogger(__name__)
 
 Begun: TypeAlias = Response | Coroutine[Any, Any, Response]
 """The answer; a coroutine that gives it, where it has to be waited for."""
+Again: TypeAlias = Callable[[bytes], Begun | bytes | None]
+"""Answers a query; None where its request has to be looked at whole. Bytes are a whole answer, but
+for the lines that the server begins it with.
+"""
 Authenticate = Callable[[Request, Service], Identity]
 """Raises NotAuthenticated where the request may not be answered."""
 _LARGE_BODY_BYTES = 1 << 18
@@ -124,9 +127,10 @@ class Router:
             return _failure(protocol, None, error, request.request_id)
         return self._begin(protocol, call, request)
 
-    def again(self, head: Request) -> Callable[[Request], Begun] | None:
-        """`begin` for requests that differ from `head` in their query alone, which has nothing to
-        do with where they go. None where they go nowhere, or not to records.
+    def again(self, head: Request, may_be_foreign: Callable[[bytes], bool]) -> Again | None:
+        """`begin` for requests that differ from `head` in their query alone. That has nothing to do
+        with where they go, but for queries that `may_be_foreign`, which get None; a plain query is
+        not asked about. None where they go nowhere, or not to records.
         """
         if not self._records.claims(head):
             return None
@@ -134,12 +138,30 @@ class Router:
             call = self._records.identify(head)
         except TandemError:
             return None
-        return partial(self._begin, self._records, call)
+        plain = call.plain if self._lets_everybody_pass else None
+
+        def begin(query: bytes) -> Begun | bytes | None:
+            request_id = new_request_id()
+            if plain is not None:
+                try:
+                    body = plain(query)
+                except Exception as error:  # noqa: BLE001 - as in `_begin`
+                    return _failure(self._records, call, error, request_id)
+                if body is not None:
+                    return json_answer(body, request_id)
+            if may_be_foreign(query):
+                return None
+            request = msgspec.structs.replace(head, query=query, request_id=request_id)
+            return self._begin(self._records, call, request)
+
+        return begin
 
     def _begin(self, protocol: WireProtocol, call: Call, request: Request) -> Begun:
         try:
             if self._lets_everybody_pass or len(request.body) < _LARGE_BODY_BYTES:
                 who = self._authenticate(request, call.service)
+                if call.plain is not None and (body := call.plain(request.query)) is not None:
+                    return self._records.encode_plain(body, request.request_id)
                 answer = _perform(protocol, call, request, who)
             else:
                 answer = self._perform_large(protocol, call, request)

@@ -5,10 +5,10 @@ import asyncio
 import uvicorn
 from uvicorn.server import ServerState
 
-from tandem.server.application import Again
 from tandem.server.fast_lane import FastLane
 from tandem.server.turns import Turns
 from tandem.wire.http import Response
+from tandem.wire.router import Again
 
 READ = b"GET /lane?id=%b HTTP/1.1\r\nhost: localhost\r\n\r\n"
 WRITE = b"PUT /lane HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}"

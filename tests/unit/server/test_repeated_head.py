@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from tandem.server.application import Again
 from tandem.server.asgi import Receive, Scope, Send, headers_of, path_of
 from tandem.server.fast_lane import FastLane
 from tandem.server.turns import Turns
 from tandem.wire.http import Response
+from tandem.wire.router import Again
 
 HEAD = b"GET %b HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 ONE, OTHER = b"/FeatureGroup/a?x=1", b"/FeatureGroup/b?x=%20y+z"
@@ -36,7 +36,12 @@ class Echo:
             return None
 
         def answer(query: bytes) -> Any:
-            return None if b"signed" in query else self.begin("GET", path, query, headers, b"")
+            if b"signed" in query:
+                return None
+            begun = self.begin("GET", path, query, headers, b"")
+            if b"plain" not in query:
+                return begun
+            return b"content-length: %d\r\n\r\n%b" % (len(begun.body), begun.body)
 
         return answer
 
@@ -242,7 +247,16 @@ def test_a_client_that_takes_no_answers_is_waited_for() -> None:
     assert count(HEAD % ONE, slow, HEAD % ONE, b"wait", HEAD % OTHER) == 1
 
 
+def test_answers_that_are_whole_bytes_are_sent_as_others() -> None:
+    plain, slow = HEAD % b"/FeatureGroup/a?plain", HEAD % b"/FeatureGroup/a?plain-slow"
+    assert count(plain, plain, HEAD % OTHER, plain) == 3
+    assert count(plain, slow, HEAD % ONE, b"wait", plain) == 1
+    assert count(HEAD % ONE, slow, LATER, plain) == 1
+
+
 FRAGMENTS = [
+    HEAD % b"/FeatureGroup/a?plain",
+    HEAD % b"/FeatureGroup/a?plain-slow",
     HEAD % ONE,
     HEAD % OTHER,
     LATER,
