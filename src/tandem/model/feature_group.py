@@ -231,6 +231,11 @@ class FeatureGroup:
     def has_online_store(self) -> bool:
         return TargetStores.ONLINE in self.stores
 
+    @cached_property
+    def is_served_whole(self) -> bool:
+        """Whether readers get all that the online store has of a record, unless they name some."""
+        return self.has_online_store and self.for_readers is self
+
     @property
     def storage_type(self) -> StorageType:
         """The online storage type in force; Standard where none was named."""

@@ -40,6 +40,11 @@ class Definitions:
         self._refreshing = threading.Lock()
         self._state = _State()
 
+    @property
+    def version(self) -> int:
+        """What is found after this is of this version or a later one."""
+        return self._current().version
+
     def find(self, name: str) -> FeatureGroup | None:
         """The group of this name that is not deleted."""
         return self._current().by_name.get(name)

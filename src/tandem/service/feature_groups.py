@@ -6,7 +6,7 @@ from dataclasses import replace
 from tandem.errors import ResourceNotFound, TandemError, ValidationError
 from tandem.model.feature_group import FeatureGroup, FeatureGroupStatus
 from tandem.offline.base import OfflineStore
-from tandem.registry.base import GroupRegistry
+from tandem.registry.base import GroupRegistry, Stamp
 from tandem.service.clock import Clock
 from tandem.service.compare_and_set import compare_and_set
 from tandem.service.definitions import Definitions
@@ -32,6 +32,16 @@ class FeatureGroups:
         self._creation = GroupCreation(registry, offline, clock, account)
         self._clock = clock
         self.account = account
+
+    @property
+    def stamp(self) -> Stamp:
+        """Says whether any definition has changed since the `version` that a caller has seen."""
+        return self._registry.stamp
+
+    @property
+    def version(self) -> int:
+        """Of the definitions: what is found after this is of this version or a later one."""
+        return self._definitions.version
 
     def create(
         self, new: NewFeatureGroup, status: FeatureGroupStatus = FeatureGroupStatus.CREATED

@@ -45,6 +45,7 @@ from tandem.online.online_record import OnlineRecord
 from tandem.service.clock import Clock
 from tandem.service.feature_groups import FeatureGroups
 from tandem.service.group_commit import GroupCommit
+from tandem.service.record_reader import RecordReader
 from tandem.service.throughput import Throughput
 
 _ALL: frozenset[str] = frozenset()
@@ -266,9 +267,8 @@ class Records:
         """
         # `question` and `served` of one record, without their calls, which would be felt here.
         group = self._groups.find_for_reading(group_name)
-        # As most are: all of the record is served, and no call is needed to say so.
-        is_plain = group.has_online_store and group.for_readers is group and not names
-        wanted = _ALL if is_plain else _wanted(group, names)
+        # Mostly all is wanted, and no call is needed to say so.
+        wanted = _wanted(group, names) if names or not group.is_served_whole else _ALL
         key = _new_tuple(RecordKey, (group.group_id, canonical_identifier(group, identifier)))
         record = self._store.get((key,))[0]
         if record is None or record.is_deleted:
@@ -279,6 +279,17 @@ class Records:
         self._throughput.read_one(group, features_json)
         return ServedRecord(
             part_of(features_json, wanted) if wanted else features_json, expires_at_ms
+        )
+
+    def reader(self, group_name: str) -> RecordReader:
+        """What reads whole records of a group, or of an alias, as `get` does, in fewer steps."""
+
+        def read_as_any(identifier: str) -> bytes | None:
+            served = self.get(group_name, identifier)
+            return None if served is None else served.features_json
+
+        return RecordReader(
+            group_name, self._groups, self._store, self._throughput, self._clock, read_as_any
         )
 
     def get_many(

@@ -17,13 +17,13 @@ _NO_RECORD = b"{}"
 
 def plain_get(records: Records, group_name: str) -> Plain:
     """What answers queries about records of this group. Raises as `Records.get`."""
-    match, get = _QUERY.fullmatch, records.get
+    match, read = _QUERY.fullmatch, records.reader(group_name).read
 
     def answer(query: bytes) -> bytes | None:
         found = match(query)
         if found is None:
             return None
-        record = get(group_name, found[1].decode())
-        return _NO_RECORD if record is None else b'{"Record":%b}' % record.features_json
+        features_json = read(found[1].decode())
+        return _NO_RECORD if features_json is None else b'{"Record":' + features_json + b"}"
 
     return answer
