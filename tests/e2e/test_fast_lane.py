@@ -390,6 +390,15 @@ def test_who_ends_its_side_gets_what_waits_for_its_turn(server: ServerProcess) -
         client.close()
 
 
+def test_who_ends_its_side_gets_all_that_it_asked_for(connection: Connection) -> None:
+    connection.send(*[batch(KEYS)] * 20)
+    connection.socket.shutdown(socket.SHUT_WR)
+    time.sleep(0.2)  # the server meets a client that takes nothing
+    for _ in range(20):
+        assert len(connection.answer()[2]) > KEYS * NOTE_BYTES
+    assert connection.is_closed()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_client_that_takes_no_answers_is_not_read_from(server: ServerProcess) -> None:
     """Each answer is 2 MB. Would all be made at once, the server would hold 400 MB."""

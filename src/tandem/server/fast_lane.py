@@ -107,28 +107,32 @@ class FastLane(HttpToolsProtocol):
         """Answers the request of a head that has come again. Its exchange is that of the request
         before, which is over, and does not differ in what is left.
         """
-        if isinstance(begun, bytes):
-            if self.transport.is_closing():
-                return
+        if not isinstance(begun, bytes):
+            self._send(self._taken_up_again(), begun)
+        elif not self.transport.is_closing():
             self.transport.write(self._answer_start(_OK) + begun)
-            if not self.flow.write_paused:
+            if self.flow.write_paused:
+                self._hold(self._taken_up_again())
+            else:
                 self.server_state.total_requests += 1
                 self._awaited_since = self.loop.time()
-                return
+
+    def _taken_up_again(self) -> "_Exchange":
         self._repeated = self._awaited_since = None
         exchange: Any = self.cycle
         exchange.response_complete = False
-        if isinstance(begun, bytes):
-            self._hold(exchange)
-        else:
-            self._send(exchange, begun)
+        return cast("_Exchange", exchange)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether it stays open, for what is answered as soon as its turn comes."""
+        """Whether it stays open, for what is answered as soon as its turn comes, or its client
+        takes what is before it.
+        """
         last: Any = self.cycle
-        if self._waits_for_turn:
+        # Of ASGI's requests some take long, and nobody knows whether their client still listens.
+        stays = self._waits_for_turn or (isinstance(last, _Exchange) and self._is_answering())
+        if stays:
             last.keep_alive = False
-        return self._waits_for_turn
+        return stays
 
     def _feed(self, data: bytes) -> None:
         """As uvicorn's `data_received`, but for requests that ask for another protocol: the parser

@@ -42,8 +42,8 @@ class Definitions:
 
     @property
     def version(self) -> int:
-        """What is found after this is of this version or a later one."""
-        return self._current().version
+        """What is found after this is of this version or a later one. Reads nothing."""
+        return self._state.version
 
     def find(self, name: str) -> FeatureGroup | None:
         """The group of this name that is not deleted."""

@@ -303,7 +303,7 @@ def _one_record(handlers: FeatureStoreRuntime) -> list[Operation[Any]]:
                 "ExpirationTimeResponse": "ExpirationTimeResponse",
             },
             perform=handlers.get_record,
-            plain=handlers.plain_get_record,
+            plain_for=handlers.plain_get_record,
             errors=(ResourceNotFound,),
         ),
         Operation(

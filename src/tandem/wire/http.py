@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 import msgspec
 
 _ID_PREFIX = str(uuid.uuid4()).rpartition("-")[0]
-_ID_NUMBERS = itertools.count(10**11 + uuid.uuid4().int % (8 * 10**11))
-"""Of twelve decimal digits, which are hexadecimal ones, too, and written faster."""
+_ID_NUMBERS = itertools.count(10**11 + uuid.uuid4().int % 10**11)
+"""Of twelve decimal digits, which are hexadecimal ones, too, and written faster; there are enough
+for a year of 25,000 requests a second.
+"""
 
 
 class Request(msgspec.Struct):  # made in a third of a dataclass's time
@@ -56,12 +58,13 @@ def json_answer(body: bytes, request_id: str) -> bytes:
     its answers with.
     """
     lines = (
-        f"content-type: application/json\r\n{REQUEST_ID_HEADER}: {request_id}\r\n"
+        f"content-type: {JSON}\r\n{REQUEST_ID_HEADER}: {request_id}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return lines.encode() + body
 
 
+JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 REQUEST_ID_HEADER = "x-amzn-RequestId"
 ERROR_HEADER = "x-tandem-error"

@@ -119,7 +119,7 @@ class Operation(Generic[RequestShape]):
     errors          the errors this operation has a code for, beside those that any may answer
     place           which process performs it
     as_arrow        performs it for whoever accepts Arrow: answers with ArrowStreams
-    plain           for members that a path carries, what answers plain queries with them as
+    plain_for       REST: for members that a path carries, what answers plain queries with them as
                     `perform` would; None where there is no such thing
     """
 
@@ -132,7 +132,7 @@ class Operation(Generic[RequestShape]):
     errors: tuple[type[TandemError], ...] = ()
     place: Place = Place.HERE
     as_arrow: Callable[[RequestShape], Answer | Awaitable[Answer]] | None = None
-    plain: Callable[[Mapping[str, str]], Plain | None] | None = None
+    plain_for: Callable[[Mapping[str, str]], Plain | None] | None = None
 
 
 class ArrowStreams(msgspec.Struct):
@@ -163,7 +163,7 @@ class Service:
 class Call:
     """An operation that was found for a request, with the members that its path carries.
 
-    plain   the operation's, with these members
+    plain   what the operation's `plain_for` gave for them
     """
 
     service: Service

@@ -25,11 +25,11 @@ from tandem.wire.error_table import (
     UnknownOperation,
     UnsupportedMediaType,
 )
-from tandem.wire.http import ARROW, REQUEST_ID_HEADER, Request, Response
+from tandem.wire.http import ARROW, JSON, REQUEST_ID_HEADER, Request, Response
 from tandem.wire.operation import ArrowStreams, Call, Operation, Service
 
-_MEDIA_TYPES = frozenset({"", "application/json", "application/x-amz-json-1.1"})
-_CONTENT_TYPE = ("content-type", "application/json")
+_MEDIA_TYPES = frozenset({"", JSON, "application/x-amz-json-1.1"})
+_CONTENT_TYPE = ("content-type", JSON)
 _ARROW_TYPE = ("content-type", ARROW)
 _KNOWN_PATHS_MAX = 1_024
 _KNOWN_PATH_BYTES_MAX = 256
@@ -107,8 +107,9 @@ class RestJson:
                 labels = {
                     name: _text(_decoded(segments[index])) for index, name in route.labels.items()
                 }
-                plain = route.operation.plain
-                return Call(route.service, route.operation, labels, plain and plain(labels))
+                plain_for = route.operation.plain_for
+                plain = None if plain_for is None else plain_for(labels)
+                return Call(route.service, route.operation, labels, plain)
         path = raw_path[:256].decode("latin-1")
         if fitting:
             methods = ", ".join(route.operation.method for route in fitting)

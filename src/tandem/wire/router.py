@@ -129,8 +129,9 @@ class Router:
 
     def again(self, head: Request, may_be_foreign: Callable[[bytes], bool]) -> Again | None:
         """`begin` for requests that differ from `head` in their query alone. That has nothing to do
-        with where they go, but for queries that `may_be_foreign`, which get None; a plain query is
-        not asked about. None where they go nowhere, or not to records.
+        with where they go, but for queries that `may_be_foreign`: those get None. A plain query has
+        room for one member alone, so that it is none of them. None where they go nowhere, or not
+        to records.
         """
         if not self._records.claims(head):
             return None
@@ -140,7 +141,7 @@ class Router:
             return None
         plain = call.plain if self._lets_everybody_pass else None
 
-        def begin(query: bytes) -> Begun | bytes | None:
+        def answer(query: bytes) -> Begun | bytes | None:
             request_id = new_request_id()
             if plain is not None:
                 try:
@@ -154,12 +155,13 @@ class Router:
             request = msgspec.structs.replace(head, query=query, request_id=request_id)
             return self._begin(self._records, call, request)
 
-        return begin
+        return answer
 
     def _begin(self, protocol: WireProtocol, call: Call, request: Request) -> Begun:
         try:
             if self._lets_everybody_pass or len(request.body) < _LARGE_BODY_BYTES:
                 who = self._authenticate(request, call.service)
+                # Only `_records` finds calls that have one.
                 if call.plain is not None and (body := call.plain(request.query)) is not None:
                     return self._records.encode_plain(body, request.request_id)
                 answer = _perform(protocol, call, request, who)
