@@ -24,10 +24,10 @@ import tandem
 from benchmarks import wrk
 from benchmarks.feast import installed
 from benchmarks.http_requests import Requests
-from benchmarks.load import Load
 from benchmarks.ratios import Ratio, shown
 from benchmarks.records import GROUP, gets, hundreds, rows
 from benchmarks.server import first_processor, in_a_process, running
+from benchmarks.turns import in_turns
 
 FEATURES = 8
 BATCH = 100
@@ -106,13 +106,16 @@ def compare(folder: Path, python: Path, seconds: float) -> list[Ratio]:
     data = folder / "data"
     fill(data)
     fill_feast(folder, python)
-    with running(data) as server:
+    with running(data) as server, feast_server(folder, python) as port:
         server.pinned()
-        requests = gets(Requests(server.port))
-        wrk.peak(server.port, requests, CONNECTIONS, 1)
-        ours = wrk.peak(server.port, requests, CONNECTIONS, seconds)
-    with feast_server(folder, python) as port:
-        theirs = feast_peak(port, seconds)
+        to_us, to_them = gets(Requests(server.port)), feast_gets(port)
+        peaks = in_turns(
+            {
+                "Tandem": lambda: wrk.peak(server.port, to_us, CONNECTIONS, seconds),
+                "Feast": lambda: wrk.peak(port, to_them, CONNECTIONS, seconds),
+            }
+        )
+    ours, theirs = peaks["Tandem"], peaks["Feast"]
     many = in_a_process(get_many_per_second, data, seconds, processors=first_processor())
     feast_many = feast_per_second(folder, python, seconds)
     return [
@@ -197,15 +200,13 @@ def feast_server(folder: Path, python: Path) -> Iterator[int]:
             process.terminate()
 
 
-def feast_peak(port: int, seconds: float) -> Load:
+def feast_gets(port: int) -> list[bytes]:
     to = Requests(port)
-    requests = [
+    return [
         to.request("POST", "/get-online-features", {"features": NAMES, "entities": {"id": [one]}})
         for hundred in hundreds()
         for one in hundred
     ]
-    wrk.peak(port, requests, CONNECTIONS, 1)
-    return wrk.peak(port, requests, CONNECTIONS, seconds)
 
 
 def _wait_for(port: int) -> None:
