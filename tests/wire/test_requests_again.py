@@ -154,6 +154,7 @@ def test_a_name_that_none_has_is_answered_as_before(filled: Bench) -> None:
 
 def test_records_that_go_are_gone(filled: Bench) -> None:
     answer = again(application(filled), BOTH)
+    assert isinstance(answer(FOUND), bytes)  # without an answer to make
     assert b'"C1"' in said(answer(FOUND))[2]
     gone = {"RecordIdentifierValueAsString": "C1", "EventTime": "2026-02-02T03:04:05Z"}
     assert filled.send(RUNTIME, "DeleteRecord", FeatureGroupName="both", **gone).status == 200

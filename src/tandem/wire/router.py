@@ -15,6 +15,7 @@ that is raised is a fault of ours: InternalFailure, and a traceback in the log u
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -139,7 +140,10 @@ class Router:
             call = self._records.identify(head)
         except TandemError:
             return None
-        plain = call.plain if self._lets_everybody_pass else None
+        plain = None
+        if self._lets_everybody_pass:
+            # Asked here, and not once more behind it.
+            plain, call = call.plain, replace(call, plain=None)
 
         def answer(query: bytes) -> Begun | bytes | None:
             request_id = new_request_id()
